@@ -1,0 +1,276 @@
+/**
+ * The grant's state machine: one total, pure function. Every way in which access starts or ends is an event into it.
+ * @module
+ */
+import type { GrantId, RequestId } from './ids.ts';
+
+export const CLOSE_REASONS = ['expired', 'revoked', 'completed', 'idle', 'incident-closed', 'failed'] as const;
+export type CloseReason = (typeof CLOSE_REASONS)[number];
+
+/** A grant's part at one target. `handle` is the provider's own, made before the cloud is called, and enough to revoke by. */
+export interface Leg {
+  readonly target: string;
+  /** The provider's kind, so that revocation does not depend on the target still being configured. */
+  readonly provider: string;
+  readonly handle: string;
+  readonly state: 'intended' | 'maybe-issued' | 'issued' | 'gone';
+  /** Epoch ms at which the cloud ends this access by itself, or null before the first issue. */
+  readonly endsAt: number | null;
+  /** Epoch ms after which the cloud accepts no credential issued under this leg, however it went. */
+  readonly notAfter: number;
+  /** Failed revocations since the last success. */
+  readonly attempts: number;
+  readonly problem: string | null;
+}
+
+export type GrantState =
+  | { readonly name: 'issuing' }
+  | { readonly name: 'active'; readonly issuedAt: number; readonly expiresAt: number }
+  | { readonly name: 'revoking'; readonly reason: CloseReason; readonly since: number }
+  | { readonly name: 'stuck'; readonly reason: CloseReason; readonly since: number }
+  | { readonly name: 'closed'; readonly reason: CloseReason; readonly closedAt: number };
+
+export interface Grant {
+  readonly id: GrantId;
+  readonly requestId: RequestId;
+  /** Length asked for, counted from issuance. */
+  readonly seconds: number;
+  readonly state: GrantState;
+  readonly legs: readonly Leg[];
+}
+
+export type GrantEvent =
+  /** A credential came back; access ends by itself at `endsAt`, the credential at `notAfter`. Also for each issue after the first. */
+  | {
+      readonly type: 'issued';
+      readonly target: string;
+      readonly at: number;
+      readonly endsAt: number;
+      readonly notAfter: number;
+    }
+  /** The cloud surely issued nothing. */
+  | { readonly type: 'issue-refused'; readonly target: string; readonly at: number; readonly problem: string }
+  /** The cloud may have issued. */
+  | { readonly type: 'issue-unknown'; readonly target: string; readonly at: number; readonly problem: string }
+  | { readonly type: 'end'; readonly reason: CloseReason; readonly at: number }
+  /** The cloud took the revocation; it is not yet in effect everywhere. */
+  | { readonly type: 'revoke-accepted'; readonly target: string; readonly at: number; readonly until: number }
+  | { readonly type: 'revoke-failed'; readonly target: string; readonly at: number; readonly problem: string }
+  /** Verified: nothing issued at this target works any more. `tidyAt`: when what revocation left there can go. */
+  | { readonly type: 'gone'; readonly target: string; readonly at: number; readonly tidyAt: number | null };
+
+/** Work for the world outside, stored with the state that asked for it. `dueAt` is epoch ms. */
+export type Effect =
+  | { readonly kind: 'issue'; readonly target: string; readonly dueAt: number }
+  | { readonly kind: 'revoke'; readonly target: string; readonly dueAt: number }
+  /** Remove what revocation left at the target, once it is not needed. */
+  | { readonly kind: 'tidy'; readonly target: string; readonly dueAt: number }
+  | { readonly kind: 'expire'; readonly dueAt: number }
+  /** End the grant if nobody has fetched a credential by then. */
+  | { readonly kind: 'claim-by'; readonly dueAt: number };
+
+export interface Transition {
+  readonly grant: Grant;
+  readonly effects: readonly Effect[];
+}
+
+/** Failed attempts after which a revocation is called stuck: seen, paged, and still retried for ever. */
+export const STUCK_AFTER = 6;
+export const CLAIM_SECONDS = 120;
+const RETRY_CAP_MS = 300_000;
+
+/** Pause before the next revocation, doubling from one second to five minutes. The caller adds jitter. */
+export function retryDelayMs(attempts: number): number {
+  return Math.min(RETRY_CAP_MS, 1_000 * 2 ** Math.min(Math.max(attempts - 1, 0), 20));
+}
+
+export function openGrant(parts: {
+  readonly id: GrantId;
+  readonly requestId: RequestId;
+  readonly seconds: number;
+  readonly at: number;
+  readonly legs: readonly Pick<Leg, 'target' | 'provider' | 'handle' | 'notAfter'>[];
+}): Transition {
+  const { id, requestId, seconds, at } = parts;
+  const legs = parts.legs.map((leg): Leg => ({ ...leg, state: 'intended', endsAt: null, attempts: 0, problem: null }));
+  return {
+    grant: { id, requestId, seconds, state: { name: 'issuing' }, legs },
+    effects: legs.map(({ target }) => ({ kind: 'issue', target, dueAt: at })),
+  };
+}
+
+/**
+ * Applies one event. Total: an event that means nothing in a state gives the same grant and no effects, so that late,
+ * repeated and racing events are harmless. A credential that turns up after the end is always revoked, even in `closed`.
+ */
+export function transition(grant: Grant, event: GrantEvent): Transition {
+  const { state } = grant;
+  switch (state.name) {
+    case 'issuing':
+      return whileIssuing(grant, event);
+    case 'active':
+      return whileActive(grant, state, event);
+    case 'revoking':
+    case 'stuck':
+      return whileEnding(grant, state, event);
+    case 'closed':
+      return afterEnd(grant, state.reason, event);
+  }
+}
+
+function whileIssuing(grant: Grant, event: GrantEvent): Transition {
+  switch (event.type) {
+    case 'issued': {
+      const next = withLeg(grant, event.target, (leg) => issuedLeg(leg, event));
+      if (next.legs.some((leg) => leg.state !== 'issued')) return { grant: next, effects: [] };
+      const expiresAt = Math.min(...next.legs.map((leg) => leg.endsAt ?? leg.notAfter));
+      return {
+        grant: { ...next, state: { name: 'active', issuedAt: event.at, expiresAt } },
+        effects: [
+          { kind: 'expire', dueAt: expiresAt },
+          { kind: 'claim-by', dueAt: Math.min(expiresAt, event.at + CLAIM_SECONDS * 1_000) },
+        ],
+      };
+    }
+    case 'issue-refused':
+      return beginEnd(
+        withLeg(grant, event.target, (leg) => goneLeg(leg, event.problem)),
+        'failed',
+        event.at,
+      );
+    case 'issue-unknown':
+      return beginEnd(
+        withLeg(grant, event.target, (leg) => doubtfulLeg(leg, event.problem)),
+        'failed',
+        event.at,
+      );
+    case 'end':
+      return beginEnd(grant, event.reason, event.at);
+    case 'revoke-accepted':
+    case 'revoke-failed':
+    case 'gone':
+      return unchanged(grant);
+  }
+}
+
+function whileActive(grant: Grant, state: Extract<GrantState, { name: 'active' }>, event: GrantEvent): Transition {
+  switch (event.type) {
+    case 'issued':
+      return unchanged(withLeg(grant, event.target, (leg) => issuedLeg(leg, event)));
+    case 'end':
+      return event.reason === 'expired' && event.at < state.expiresAt
+        ? unchanged(grant)
+        : beginEnd(grant, event.reason, event.at);
+    case 'issue-refused':
+    case 'issue-unknown':
+    case 'revoke-accepted':
+    case 'revoke-failed':
+    case 'gone':
+      return unchanged(grant);
+  }
+}
+
+type Ending = Extract<GrantState, { name: 'revoking' | 'stuck' }>;
+
+function whileEnding(grant: Grant, state: Ending, event: GrantEvent): Transition {
+  switch (event.type) {
+    case 'issued':
+      return revokeAgain(
+        withLeg(grant, event.target, (leg) => issuedLeg(leg, event)),
+        event.target,
+        event.at,
+      );
+    case 'issue-unknown':
+      return revokeAgain(
+        withLeg(grant, event.target, (leg) => doubtfulLeg(leg, event.problem)),
+        event.target,
+        event.at,
+      );
+    case 'issue-refused':
+      return settle(
+        withLeg(grant, event.target, (leg) => (leg.state === 'intended' ? goneLeg(leg, event.problem) : leg)),
+        state,
+        event.at,
+      );
+    case 'gone': {
+      const settled = settle(
+        withLeg(grant, event.target, (leg) => goneLeg(leg, null)),
+        state,
+        event.at,
+      );
+      if (event.tidyAt === null) return settled;
+      return { ...settled, effects: [{ kind: 'tidy', target: event.target, dueAt: event.tidyAt }] };
+    }
+    case 'revoke-accepted': {
+      const next = withLeg(grant, event.target, (leg) => ({ ...leg, attempts: 0, problem: null }));
+      const settled = settle(next, state, event.at);
+      return { ...settled, effects: [{ kind: 'revoke', target: event.target, dueAt: event.until }] };
+    }
+    case 'revoke-failed': {
+      const next = withLeg(grant, event.target, (leg) => ({
+        ...leg,
+        attempts: leg.attempts + 1,
+        problem: event.problem,
+      }));
+      const dueAt = event.at + retryDelayMs(legOf(next, event.target)?.attempts ?? 1);
+      return { ...settle(next, state, event.at), effects: [{ kind: 'revoke', target: event.target, dueAt }] };
+    }
+    case 'end':
+      return unchanged(grant);
+  }
+}
+
+function afterEnd(grant: Grant, reason: CloseReason, event: GrantEvent): Transition {
+  if (event.type !== 'issued' && event.type !== 'issue-unknown') return unchanged(grant);
+  const next = withLeg(grant, event.target, (leg) =>
+    event.type === 'issued' ? issuedLeg(leg, event) : doubtfulLeg(leg, event.problem),
+  );
+  return revokeAgain({ ...next, state: { name: 'revoking', reason, since: event.at } }, event.target, event.at);
+}
+
+function beginEnd(grant: Grant, reason: CloseReason, at: number): Transition {
+  const open = grant.legs.filter((leg) => leg.state !== 'gone');
+  if (open.length === 0) return { grant: { ...grant, state: { name: 'closed', reason, closedAt: at } }, effects: [] };
+  return {
+    grant: { ...grant, state: { name: 'revoking', reason, since: at } },
+    effects: open.map(({ target }) => ({ kind: 'revoke', target, dueAt: at })),
+  };
+}
+
+function settle(grant: Grant, state: Ending, at: number): Transition {
+  if (grant.legs.every((leg) => leg.state === 'gone')) {
+    return { grant: { ...grant, state: { name: 'closed', reason: state.reason, closedAt: at } }, effects: [] };
+  }
+  const stuck = grant.legs.some((leg) => leg.attempts >= STUCK_AFTER);
+  return { grant: { ...grant, state: { ...state, name: stuck ? 'stuck' : 'revoking' } }, effects: [] };
+}
+
+function revokeAgain(grant: Grant, target: string, dueAt: number): Transition {
+  return legOf(grant, target) === undefined
+    ? unchanged(grant)
+    : { grant, effects: [{ kind: 'revoke', target, dueAt }] };
+}
+
+const unchanged = (grant: Grant): Transition => ({ grant, effects: [] });
+
+const legOf = (grant: Grant, target: string): Leg | undefined => grant.legs.find((leg) => leg.target === target);
+
+function withLeg(grant: Grant, target: string, change: (leg: Leg) => Leg): Grant {
+  return { ...grant, legs: grant.legs.map((leg) => (leg.target === target ? change(leg) : leg)) };
+}
+
+const issuedLeg = (leg: Leg, issue: { readonly endsAt: number; readonly notAfter: number }): Leg => ({
+  ...leg,
+  state: 'issued',
+  endsAt: Math.max(leg.endsAt ?? 0, issue.endsAt),
+  notAfter: leg.state === 'issued' ? Math.max(leg.notAfter, issue.notAfter) : issue.notAfter,
+  problem: null,
+});
+
+const goneLeg = (leg: Leg, problem: string | null): Leg => ({ ...leg, state: 'gone', attempts: 0, problem });
+
+const doubtfulLeg = (leg: Leg, problem: string): Leg => ({
+  ...leg,
+  state: leg.state === 'issued' ? 'issued' : 'maybe-issued',
+  problem,
+});
