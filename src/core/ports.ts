@@ -3,10 +3,12 @@
  * @module
  */
 import type { Assessment, Plan } from './access.ts';
+import type { Canonical } from './canonical.ts';
 import type { Credential, ToolSettings } from './credential.ts';
 import type { GrantId } from './ids.ts';
 import type { Principal } from './principal.ts';
 import type { Permission } from './request.ts';
+import type { Secret } from './secret.ts';
 
 /** Epoch milliseconds. */
 export type Clock = () => number;
@@ -86,4 +88,12 @@ export interface Provider<T extends Target = Target> {
   revoke(mark: Mark, revoked: RevokedMarks, signal: AbortSignal): Promise<Revocation>;
   /** Removes what revocations left behind that is no longer needed. Idempotent. */
   tidy(mark: Mark, revoked: RevokedMarks, signal: AbortSignal): Promise<void>;
+}
+
+/** Signs short-lived tokens as the broker's own OpenID Connect issuer, which clouds are told to trust. */
+export interface TokenSigner {
+  /** Exact `iss`, an https URL (or the sandbox's stand-in). */
+  readonly issuer: string;
+  /** Adds `iss`, `iat`, `nbf`, `exp` and `jti`. Signs with ES256. @param seconds life of the token. */
+  sign(claims: Readonly<Record<string, Canonical>>, seconds: number): Promise<Secret<string>>;
 }
