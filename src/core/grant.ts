@@ -48,6 +48,8 @@ export type GrantEvent =
       readonly endsAt: number;
       readonly notAfter: number;
     }
+  /** Another credential is about to be asked for under a live grant; it may live until `notAfter`. */
+  | { readonly type: 'reissue'; readonly target: string; readonly at: number; readonly notAfter: number }
   /** The cloud surely issued nothing. */
   | { readonly type: 'issue-refused'; readonly target: string; readonly at: number; readonly problem: string }
   /** The cloud may have issued. */
@@ -146,6 +148,7 @@ function whileIssuing(grant: Grant, event: GrantEvent): Transition {
       );
     case 'end':
       return beginEnd(grant, event.reason, event.at);
+    case 'reissue':
     case 'revoke-accepted':
     case 'revoke-failed':
     case 'gone':
@@ -161,6 +164,10 @@ function whileActive(grant: Grant, state: Extract<GrantState, { name: 'active' }
       return event.reason === 'expired' && event.at < state.expiresAt
         ? unchanged(grant)
         : beginEnd(grant, event.reason, event.at);
+    case 'reissue':
+      return unchanged(
+        withLeg(grant, event.target, (leg) => ({ ...leg, notAfter: Math.max(leg.notAfter, event.notAfter) })),
+      );
     case 'issue-refused':
     case 'issue-unknown':
     case 'revoke-accepted':
@@ -215,6 +222,7 @@ function whileEnding(grant: Grant, state: Ending, event: GrantEvent): Transition
       const dueAt = event.at + retryDelayMs(legOf(next, event.target)?.attempts ?? 1);
       return { ...settle(next, state, event.at), effects: [{ kind: 'revoke', target: event.target, dueAt }] };
     }
+    case 'reissue':
     case 'end':
       return unchanged(grant);
   }

@@ -1,0 +1,116 @@
+/**
+ * What the broker remembers. Every change of state is one `commit`: state, effects and audit entries become durable
+ * together or not at all.
+ * @module
+ */
+import type { AuditEvent } from '../../audit/entry.ts';
+import type { Effect, Grant } from '../../core/grant.ts';
+import type { GrantId, RequestId } from '../../core/ids.ts';
+import type { Mark } from '../../core/ports.ts';
+import type { Principal } from '../../core/principal.ts';
+import type { AccessRequest, Decision } from '../../core/request.ts';
+
+export interface StoredRequest {
+  readonly request: AccessRequest;
+  readonly hash: string;
+  readonly decision: Decision;
+  readonly grant: GrantId | null;
+}
+
+export interface StoredGrant {
+  readonly grant: Grant;
+  readonly requester: Pick<Principal, 'issuer' | 'subject'>;
+  /** Counts commits of this grant from 1; the condition for the next one. */
+  readonly version: number;
+  /** Epoch ms of the intent. */
+  readonly createdAt: number;
+  /** Epoch ms of the first time a credential left the broker, or null. */
+  readonly deliveredAt: number | null;
+}
+
+/** Names one row of the outbox: a grant has at most one effect of a kind at a target. */
+export interface EffectKey {
+  readonly grant: GrantId;
+  readonly kind: Effect['kind'];
+  /** Empty for effects that have no target. */
+  readonly target: string;
+}
+
+export interface ClaimedEffect extends EffectKey {
+  readonly dueAt: number;
+  /** Whether an earlier claim ran out: the effect may have been carried out already. */
+  readonly attempted: 'never' | 'maybe';
+}
+
+/** A replay of the same key with the same body gives the same request; with another body it is refused. */
+export interface Idempotency {
+  readonly key: string;
+  /** SHA-256 of the body as received. */
+  readonly bodyHash: string;
+}
+
+export interface Change {
+  readonly request?: StoredRequest & { readonly idempotency: Idempotency | null };
+  /** `version` is the one that was read, 0 for a new grant. */
+  readonly grant?: StoredGrant;
+  /** Sets or replaces outbox rows of `grant`. `claimedUntil`: epoch ms; the committer itself carries them out until then. */
+  readonly effects?: readonly (Effect & { readonly claimedUntil: number | null })[];
+  /** Removes an outbox row that has been carried out, unless `effects` sets it again. */
+  readonly done?: EffectKey;
+  readonly entries: readonly AuditEvent[];
+}
+
+export interface GrantFilter {
+  readonly requester?: Pick<Principal, 'issuer' | 'subject'>;
+  readonly states?: readonly Grant['state']['name'][];
+  /** 1 to 1,000, newest first. */
+  readonly limit: number;
+}
+
+export interface EntryFilter {
+  readonly grant?: GrantId;
+  readonly request?: RequestId;
+  /** First sequence number wanted. */
+  readonly from: number;
+  /** 1 to 1,000. */
+  readonly limit: number;
+}
+
+/**
+ * A store. Every method may fail with `ERR_STORE` (retryable), in which case nothing was changed.
+ */
+export interface Store {
+  /**
+   * Durable when it resolves. Throws `ERR_CONFLICT` when the grant's version has moved on, or the idempotency key is
+   * already taken by the same requester; then nothing was changed.
+   */
+  commit(change: Change): Promise<void>;
+  request(id: RequestId): Promise<StoredRequest | null>;
+  /** The request made earlier with this key by this requester. */
+  replayed(
+    requester: Pick<Principal, 'issuer' | 'subject'>,
+    key: string,
+  ): Promise<{ bodyHash: string; id: RequestId } | null>;
+  grant(id: GrantId): Promise<StoredGrant | null>;
+  grants(filter: GrantFilter): Promise<readonly StoredGrant[]>;
+  requests(filter: Pick<GrantFilter, 'requester' | 'limit'>): Promise<readonly StoredRequest[]>;
+  /**
+   * Takes due effects, oldest first, at most `perTarget` for any one target and none for the targets in `busy`, and marks
+   * them as claimed until `until`, so that nobody else takes them.
+   */
+  claim(options: {
+    readonly now: number;
+    readonly until: number;
+    readonly limit: number;
+    readonly perTarget: number;
+    readonly busy: readonly string[];
+  }): Promise<readonly ClaimedEffect[]>;
+  /** Epoch ms at which the next unclaimed effect is due, or null. Targets in `busy` do not count. */
+  nextDue(busy: readonly string[]): Promise<number | null>;
+  /** Gives up all claims: only for a process that knows it is alone, at its start. */
+  releaseClaims(): Promise<void>;
+  /** Legs of that provider that ended early (before `endsAt`) and whose `notAfter` is after `now`. */
+  revoked(provider: string, now: number): Promise<readonly Mark[]>;
+  entries(filter: EntryFilter): Promise<readonly { readonly sequence: number; readonly line: string }[]>;
+  close(): Promise<void>;
+}
