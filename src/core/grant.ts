@@ -107,6 +107,7 @@ export function openGrant(parts: {
  */
 export function transition(grant: Grant, event: GrantEvent): Transition {
   const { state } = grant;
+  if ('target' in event && legOf(grant, event.target) === undefined) return unchanged(grant);
   switch (state.name) {
     case 'issuing':
       return whileIssuing(grant, event);
@@ -254,9 +255,7 @@ function settle(grant: Grant, state: Ending, at: number): Transition {
 }
 
 function revokeAgain(grant: Grant, target: string, dueAt: number): Transition {
-  return legOf(grant, target) === undefined
-    ? unchanged(grant)
-    : { grant, effects: [{ kind: 'revoke', target, dueAt }] };
+  return { grant, effects: [{ kind: 'revoke', target, dueAt }] };
 }
 
 const unchanged = (grant: Grant): Transition => ({ grant, effects: [] });
