@@ -1,0 +1,62 @@
+/**
+ * The bodies that the HTTP API takes. Unknown keys are errors: a misspelt field must never be silently ignored.
+ * @module
+ */
+import * as z from 'zod';
+import { LONGEST_SECONDS } from '../core/duration.ts';
+
+/** One of the `authorization_details` of RFC 9396, of jit's own type. */
+export const detailSchema = z
+  .strictObject({
+    type: z.literal('jit_access'),
+    operation: z
+      .string()
+      .min(1)
+      .max(128)
+      .describe('a catalogued operation or a provider permission such as s3:GetObject'),
+    resources: z
+      .array(z.string().min(1).max(2_048))
+      .max(50)
+      .describe("the provider's own identifiers, or name=value parameters of a catalogued operation"),
+    target: z.string().min(1).max(63).optional().describe('a configured target, where it does not follow'),
+  })
+  .meta({ id: 'AuthorizationDetail' });
+
+export const requestBodySchema = z
+  .strictObject({
+    authorization_details: z.array(detailSchema).min(1).max(10),
+    seconds: z.int().min(1).max(LONGEST_SECONDS).describe('length of the grant, counted from issuance'),
+    reason: z.string().min(1).max(2_000).describe('why; at most 1,000 characters'),
+    ticket: z.string().max(64).optional(),
+  })
+  .meta({ id: 'RequestBody' });
+
+export const revokeBodySchema = z
+  .strictObject({ reason: z.enum(['revoked', 'completed']).describe('completed: the task is done') })
+  .meta({ id: 'RevokeBody' });
+
+export const revocationsBodySchema = z
+  .strictObject({ scope: z.literal('mine').describe('every live grant of the caller') })
+  .meta({ id: 'RevocationsBody' });
+
+/** What was used locally, counted by the keeper. It never says with what content. */
+export const useBodySchema = z
+  .strictObject({
+    uses: z
+      .array(
+        z.strictObject({
+          channel: z.enum(['process', 'endpoint', 'environment', 'file']),
+          count: z.int().min(1).max(1_000_000),
+          first: z.iso.datetime(),
+          last: z.iso.datetime(),
+        }),
+      )
+      .min(1)
+      .max(16),
+  })
+  .meta({ id: 'UseBody' });
+
+export type RequestBody = z.infer<typeof requestBodySchema>;
+export type RevokeBody = z.infer<typeof revokeBodySchema>;
+export type RevocationsBody = z.infer<typeof revocationsBodySchema>;
+export type UseBody = z.infer<typeof useBodySchema>;

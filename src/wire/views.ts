@@ -1,0 +1,174 @@
+/**
+ * The replies of the HTTP API, as schemas that both sides share. Times are RFC 3339 UTC.
+ * @module
+ */
+import * as z from 'zod';
+import { ACCESS_LEVELS, BREADTHS } from '../core/access.ts';
+import { CLOSE_REASONS } from '../core/grant.ts';
+import { type GrantId, isGrantId, isRequestId, type RequestId } from '../core/ids.ts';
+import { TIERS } from '../core/tier.ts';
+
+const time = z.iso.datetime();
+const name = z.string().max(256);
+const line = z.string().max(4_096);
+
+export const requestIdSchema = z.custom<RequestId>((value) => typeof value === 'string' && isRequestId(value));
+export const grantIdSchema = z.custom<GrantId>((value) => typeof value === 'string' && isGrantId(value));
+
+export const toolSchema = z.strictObject({
+  kind: z.literal('aws'),
+  account: name,
+  region: name,
+  endpoint: z.url().nullable(),
+});
+
+export const askSchema = z.strictObject({
+  operation: name,
+  resources: z.array(line).max(50),
+  target: name.optional(),
+});
+
+export const requestViewSchema = z.strictObject({
+  id: requestIdSchema,
+  hash: z.hex().length(64),
+  state: z.enum(['pending', 'approved', 'denied', 'cancelled', 'timed-out']),
+  tier: z.enum(TIERS).nullable(),
+  why: line,
+  requester: z.strictObject({ kind: z.enum(['user', 'workload', 'agent']), issuer: line, subject: line, name }),
+  asks: z.array(askSchema),
+  permissions: z.array(
+    z.strictObject({ target: name, operation: name, actions: z.array(name), resources: z.array(line) }),
+  ),
+  seconds: z.int().positive(),
+  reason: line,
+  ticket: name.nullable(),
+  policy: name,
+  createdAt: time,
+  grant: grantIdSchema.nullable(),
+});
+
+export const legViewSchema = z.strictObject({
+  target: name,
+  provider: name,
+  environment: name,
+  sandbox: z.boolean(),
+  state: z.enum(['intended', 'maybe-issued', 'issued', 'gone']),
+  /** Null when the target is no longer configured. */
+  tool: toolSchema.nullable(),
+  notAfter: time,
+  attempts: z.int(),
+  problem: line.nullable(),
+});
+
+export const grantViewSchema = z.strictObject({
+  id: grantIdSchema,
+  request: requestIdSchema,
+  state: z.enum(['issuing', 'active', 'revoking', 'stuck', 'closed']),
+  reason: z.enum(CLOSE_REASONS).nullable(),
+  seconds: z.int().positive(),
+  /** Counts changes; give it back as `after` to wait for the next one. */
+  version: z.int(),
+  createdAt: time,
+  issuedAt: time.nullable(),
+  expiresAt: time.nullable(),
+  endedAt: time.nullable(),
+  closedAt: time.nullable(),
+  legs: z.array(legViewSchema),
+});
+
+export const outcomeSchema = z.strictObject({ request: requestViewSchema, grant: grantViewSchema.nullable() });
+
+const assessmentSchema = z.strictObject({ access: z.enum(ACCESS_LEVELS), breadth: z.enum(BREADTHS) });
+
+export const planViewSchema = z.strictObject({
+  decision: z.enum(['permit', 'deny']),
+  tier: z.enum(TIERS).nullable(),
+  /** Whether this broker can carry the decision out by itself. */
+  available: z.boolean(),
+  why: line,
+  hint: line.nullable(),
+  maxSeconds: z.int().nullable(),
+  approvers: z.int(),
+  approverGroup: name.nullable(),
+  targets: z.array(
+    z.strictObject({
+      target: name,
+      permission: z.string().max(65_536),
+      words: z.array(line),
+      assessment: assessmentSchema,
+      floorSeconds: z.int(),
+      residualSeconds: z.int(),
+      revocation: z.discriminatedUnion('kind', [
+        z.strictObject({ kind: z.literal('immediate') }),
+        z.strictObject({ kind: z.literal('within'), seconds: z.int() }),
+        z.strictObject({ kind: z.literal('expiry-only') }),
+      ]),
+    }),
+  ),
+});
+
+export const credentialsViewSchema = z.strictObject({
+  grant: grantIdSchema,
+  /** The grant's end. */
+  expiresAt: time,
+  credentials: z.array(
+    z.strictObject({
+      target: name,
+      kind: z.literal('aws'),
+      tool: toolSchema,
+      /** When to stop using this credential and ask for another: never after `expiresAt`. */
+      expiration: time,
+      aws: z.strictObject({
+        accessKeyId: z.string().regex(/^[A-Z0-9]{16,128}$/),
+        secretAccessKey: z.string().regex(/^[\x21-\x7e]{16,256}$/),
+        sessionToken: z.string().regex(/^[\x21-\x7e]{16,8192}$/),
+      }),
+    }),
+  ),
+});
+
+export const catalogViewSchema = z.strictObject({
+  operations: z.array(
+    z.strictObject({
+      name,
+      description: line,
+      risk: name,
+      actions: z.array(name),
+      resources: z.array(line),
+      parameters: z.array(z.strictObject({ name, description: line, accepts: line })),
+      targets: z.array(name),
+      /** How a request by this caller for one minute would be decided. */
+      decision: line,
+    }),
+  ),
+  targets: z.array(
+    z.strictObject({
+      name,
+      provider: name,
+      environment: name,
+      sandbox: z.boolean(),
+      account: name,
+      /** How raw permissions of each access level would be decided there. */
+      decisions: z.record(name, line),
+    }),
+  ),
+});
+
+export const revocationsViewSchema = z.strictObject({ grants: z.array(grantViewSchema) });
+export const grantListSchema = z.strictObject({ grants: z.array(outcomeSchema) });
+export const entriesViewSchema = z.strictObject({
+  entries: z.array(z.strictObject({ sequence: z.int(), line: z.string() })),
+});
+export const healthSchema = z.strictObject({ status: z.enum(['ok', 'stopping']), version: name, sandbox: z.boolean() });
+
+export type RequestView = z.infer<typeof requestViewSchema>;
+export type GrantView = z.infer<typeof grantViewSchema>;
+export type LegView = z.infer<typeof legViewSchema>;
+export type Outcome = z.infer<typeof outcomeSchema>;
+export type PlanView = z.infer<typeof planViewSchema>;
+export type CredentialsView = z.infer<typeof credentialsViewSchema>;
+export type CatalogView = z.infer<typeof catalogViewSchema>;
+export type RevocationsView = z.infer<typeof revocationsViewSchema>;
+export type GrantList = z.infer<typeof grantListSchema>;
+export type EntriesView = z.infer<typeof entriesViewSchema>;
+export type Health = z.infer<typeof healthSchema>;
