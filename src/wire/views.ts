@@ -154,8 +154,8 @@ export const catalogViewSchema = z.strictObject({
   ),
 });
 
-export const revocationsViewSchema = z.strictObject({ grants: z.array(grantViewSchema) });
-export const grantListSchema = z.strictObject({ grants: z.array(outcomeSchema) });
+/** Newest first. */
+export const outcomeListSchema = z.strictObject({ items: z.array(outcomeSchema) });
 export const entriesViewSchema = z.strictObject({
   entries: z.array(z.strictObject({ sequence: z.int(), line: z.string() })),
 });
@@ -168,7 +168,6 @@ export type Outcome = z.infer<typeof outcomeSchema>;
 export type PlanView = z.infer<typeof planViewSchema>;
 export type CredentialsView = z.infer<typeof credentialsViewSchema>;
 export type CatalogView = z.infer<typeof catalogViewSchema>;
-export type RevocationsView = z.infer<typeof revocationsViewSchema>;
-export type GrantList = z.infer<typeof grantListSchema>;
+export type OutcomeList = z.infer<typeof outcomeListSchema>;
 export type EntriesView = z.infer<typeof entriesViewSchema>;
 export type Health = z.infer<typeof healthSchema>;
