@@ -1,0 +1,60 @@
+/**
+ * The files and the profile names of the aws tools.
+ * @module
+ */
+import { join, posix, win32 } from 'node:path';
+import { JitError } from '../../core/errors.ts';
+import { homeFolder } from '../../local/paths.ts';
+
+/** The two files that every AWS SDK reads. */
+export interface AwsFiles {
+  readonly config: string;
+  readonly credentials: string;
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Where the aws tools look: AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE (a leading `~/` is the home folder, as in
+ * botocore and the JavaScript SDK), otherwise `~/.aws`. Throws `ERR_LOCAL_FILE` for a relative path, which would mean
+ * another file in every folder, and where HOME is needed but unset.
+ */
+export function awsFiles(env: Env, platform: NodeJS.Platform = process.platform): AwsFiles {
+  return {
+    config: fileNamed(env, 'AWS_CONFIG_FILE', 'config', platform),
+    credentials: fileNamed(env, 'AWS_SHARED_CREDENTIALS_FILE', 'credentials', platform),
+  };
+}
+
+function fileNamed(env: Env, variable: string, name: string, platform: NodeJS.Platform): string {
+  const given = env[variable];
+  if (given === undefined || given === '') return join(homeFolder(env, platform), '.aws', name);
+  if (given.startsWith('~/')) return join(homeFolder(env, platform), given.slice(2));
+  if ((platform === 'win32' ? win32 : posix).isAbsolute(given)) return given;
+  throw new JitError({
+    code: 'ERR_LOCAL_FILE',
+    message: `${variable} is not an absolute path`,
+    hint: `set ${variable} to the whole path, or unset it`,
+  });
+}
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
+
+/**
+ * Accepts a profile name as it is or throws `ERR_PROFILE_NAME`: nothing is stripped, since a name that was changed
+ * silently is another profile. The rule holds for names from the broker as for those that the user typed.
+ */
+export function checkProfileName(name: string): string {
+  const problem =
+    name === 'default'
+      ? 'jit never writes the default profile'
+      : !NAME.test(name) || name.includes('..')
+        ? 'that is not a profile name'
+        : null;
+  if (problem === null) return name;
+  throw new JitError({
+    code: 'ERR_PROFILE_NAME',
+    message: problem,
+    hint: 'start with a letter or digit; then letters, digits, and . _ @ - (64 at most, no ..), such as: jit-deploy',
+  });
+}
