@@ -1,0 +1,166 @@
+/**
+ * The HTTP API as functions: what goes out is typed, what comes back is checked against the shared schemas.
+ * @module
+ */
+import type { Credential, ToolSettings } from '../core/credential.ts';
+import type { GrantId, RequestId } from '../core/ids.ts';
+import { Secret } from '../core/secret.ts';
+import type { RequestBody, RevokeBody, UseBody } from '../wire/bodies.ts';
+import type * as views from '../wire/views.ts';
+import type { CatalogView, EntriesView, Health, Outcome, OutcomeList, PlanView } from '../wire/views.ts';
+import type { BrokerRef } from './ref.ts';
+import { type Call, openTransport, type Reply } from './transport.ts';
+
+export interface ClientOptions {
+  /** Sent as `User-Agent`, such as `jit/0.1.0`. */
+  readonly userAgent: string;
+  /** Ends every call when it aborts. A `JitError` as its reason is thrown as it is, any other becomes `ERR_INTERRUPTED`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One credential of a grant, its secret wrapped from the moment the reply was parsed. */
+export interface IssuedCredential {
+  readonly target: string;
+  readonly tool: ToolSettings;
+  /** RFC 3339: when to stop using this credential and ask for another; never after the grant's end. */
+  readonly expiration: string;
+  readonly credential: Credential;
+}
+
+export interface IssuedCredentials {
+  readonly grant: GrantId;
+  /** RFC 3339: the grant's end. */
+  readonly expiresAt: string;
+  readonly credentials: readonly IssuedCredential[];
+}
+
+/** Long-poll: the reply comes at the first change, or as things stand when `seconds` (at most 30) are over. */
+export interface Wait {
+  readonly waitSeconds?: number;
+}
+
+/**
+ * Every call throws `JitError`: what the broker answered as a problem (`ERR_DENIED`, `ERR_NOT_FOUND`, …),
+ * `ERR_BROKER_UNREACHABLE` when there is no answer, `ERR_BROKER_REPLY` when the answer is not one of jit's.
+ */
+export interface BrokerClient {
+  /** @param key Idempotency-Key, 1 to 128 of [A-Za-z0-9_-]: the same key and body give the same request. */
+  request(body: RequestBody, key: string): Promise<Outcome>;
+  /** Stores nothing. */
+  plan(body: RequestBody): Promise<PlanView>;
+  getRequest(id: RequestId, wait?: Wait): Promise<Outcome>;
+  /** @param wait.after the version already seen: with `waitSeconds`, waits for a newer one. */
+  getGrant(id: GrantId, wait?: Wait & { readonly after?: number }): Promise<Outcome>;
+  /** The caller's own, newest first. */
+  requests(filter?: { readonly limit?: number }): Promise<OutcomeList>;
+  /** @param filter.live only grants that are issuing, active, revoking or stuck. */
+  grants(filter?: { readonly live?: true; readonly limit?: number }): Promise<OutcomeList>;
+  revoke(id: GrantId, reason: RevokeBody['reason']): Promise<Outcome>;
+  /** Every live grant of the caller. */
+  revokeMine(): Promise<OutcomeList>;
+  /** Throws `ERR_GRANT_ENDED` once the grant is not live. */
+  credentials(id: GrantId): Promise<IssuedCredentials>;
+  use(id: GrantId, body: UseBody): Promise<void>;
+  catalog(): Promise<CatalogView>;
+  /** The audit entries of one grant or one request. */
+  entries(
+    of: ({ readonly grant: GrantId } | { readonly request: RequestId }) & {
+      readonly from?: number;
+      readonly limit?: number;
+    },
+  ): Promise<EntriesView>;
+  health(): Promise<Health>;
+  /** Closes idle connections, so that a process can end. The client must not be used afterwards. */
+  close(): void;
+}
+
+/** Contacts nobody yet: the first call does. */
+export function openClient(ref: BrokerRef, options: ClientOptions): BrokerClient {
+  const transport = openTransport(ref, options);
+
+  // Imported with the first reply: the schemas cost more to load than all the rest of a command.
+  async function call<T>(read: (views: Views) => { safeParse(body: unknown): Parsed<T> }, request: Call): Promise<T> {
+    const reply = await transport.send(request);
+    await refuseProblem(reply);
+    const parsed = read(await import('../wire/views.ts')).safeParse(reply.body);
+    if (parsed.success) return parsed.data;
+    throw transport.badReply('its answer is not in the form that this version of jit knows');
+  }
+
+  return {
+    request: (body, key) => call((v) => v.outcomeSchema, { method: 'POST', path: 'v1/requests', body, key }),
+    plan: (body) =>
+      call((v) => v.planViewSchema, { method: 'POST', path: 'v1/requests?plan=true', body, safe: 'repeat' }),
+    getRequest: (id, wait = {}) =>
+      call((v) => v.outcomeSchema, get(`v1/requests/${id}`, { wait: seconds(wait) }, wait)),
+    getGrant: (id, wait = {}) =>
+      call((v) => v.outcomeSchema, get(`v1/grants/${id}`, { wait: seconds(wait), after: wait.after }, wait)),
+    requests: (filter = {}) => call((v) => v.outcomeListSchema, get('v1/requests', { limit: filter.limit })),
+    grants: (filter = {}) =>
+      call((v) => v.outcomeListSchema, get('v1/grants', { live: filter.live, limit: filter.limit })),
+    revoke: (id, reason) =>
+      call((v) => v.outcomeSchema, {
+        method: 'POST',
+        path: `v1/grants/${id}/revoke`,
+        body: { reason },
+        safe: 'repeat',
+      }),
+    revokeMine: () =>
+      call((v) => v.outcomeListSchema, {
+        method: 'POST',
+        path: 'v1/revocations',
+        body: { scope: 'mine' },
+        safe: 'repeat',
+      }),
+    credentials: async (id) => {
+      const view = await call((v) => v.credentialsViewSchema, {
+        method: 'POST',
+        path: `v1/grants/${id}/credentials`,
+        body: {},
+      });
+      if (view.grant !== id) throw transport.badReply('it answered about another grant');
+      return {
+        grant: view.grant,
+        expiresAt: view.expiresAt,
+        credentials: view.credentials.map(({ target, tool, expiration, aws }) => ({
+          target,
+          tool,
+          expiration,
+          credential: { kind: 'aws', keys: new Secret(aws) },
+        })),
+      };
+    },
+    use: async (id, body) => refuseProblem(await transport.send({ method: 'POST', path: `v1/grants/${id}/use`, body })),
+    catalog: () => call((v) => v.catalogViewSchema, get('v1/catalog', {})),
+    entries: (of) =>
+      call(
+        (v) => v.entriesViewSchema,
+        get('v1/audit/entries', {
+          ...('grant' in of ? { grant: of.grant } : { request: of.request }),
+          from: of.from,
+          limit: of.limit,
+        }),
+      ),
+    health: () => call((v) => v.healthSchema, get('healthz', {})),
+    close: () => transport.close(),
+  };
+}
+
+type Views = typeof views;
+type Parsed<T> = { readonly success: true; readonly data: T } | { readonly success: false };
+
+function get(path: string, query: Record<string, string | number | true | undefined>, wait: Wait = {}): Call {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  const search = new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)])).toString();
+  return { method: 'GET', path: search === '' ? path : `${path}?${search}`, waitSeconds: wait.waitSeconds ?? 0 };
+}
+
+function seconds({ waitSeconds }: Wait): string | undefined {
+  return waitSeconds === undefined ? undefined : `${waitSeconds}s`;
+}
+
+async function refuseProblem({ status, body }: Reply): Promise<void> {
+  if (status >= 200 && status < 300) return;
+  const { fromProblem } = await import('../wire/problem.ts');
+  throw fromProblem(status, body);
+}

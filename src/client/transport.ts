@@ -1,0 +1,130 @@
+/**
+ * One HTTP call to a broker, over https or a Unix socket. The broker is not trusted to answer at all, quickly or sensibly.
+ * @module
+ */
+import { randomInt } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { display } from '../core/display.ts';
+import { asJitError, JitError } from '../core/errors.ts';
+import { type Exchange, exchange, type Wire } from './exchange.ts';
+import { type BrokerRef, brokerName } from './ref.ts';
+
+/** What to send. */
+export interface Call {
+  readonly method: 'GET' | 'POST';
+  /** Relative to the broker's address, without a leading slash. */
+  readonly path: string;
+  readonly body?: unknown;
+  /** Idempotency-Key. */
+  readonly key?: string;
+  /** A POST that may be sent twice although it carries no key. */
+  readonly safe?: 'repeat';
+  /** How long the broker was asked to hold the call; added to the deadline. */
+  readonly waitSeconds?: number;
+}
+
+/** `body` is parsed JSON of unknown shape, or null where the broker sent none. */
+export interface Reply {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+export interface Transport {
+  /** Throws `ERR_BROKER_UNREACHABLE` or `ERR_BROKER_REPLY`, both naming the broker. A status is not an error here. */
+  send(call: Call): Promise<Reply>;
+  /** `ERR_BROKER_REPLY` with this broker's name in it. */
+  badReply(what: string): JitError;
+  close(): void;
+}
+
+/** Time for one call, repetitions included, on top of what it asked the broker to wait. */
+export const DEADLINE_MS = 30_000;
+/** Bytes of a reply's body. */
+export const LONGEST_REPLY = 1_048_576;
+const ATTEMPTS = 3;
+
+/**
+ * A call that never reached the broker is repeated, and one whose connection broke midway only if repeating it is
+ * harmless: a GET, a POST with an Idempotency-Key, or one marked so. At most three attempts within the one deadline.
+ * Redirects are answers, not followed: nothing is sent to a host that the user did not name.
+ */
+export function openTransport(
+  ref: BrokerRef,
+  options: { readonly userAgent: string; readonly signal?: AbortSignal | undefined },
+): Transport {
+  const name = brokerName(ref);
+  const wire: Wire = { ref, agent: undefined };
+  const badReply = (what: string): JitError =>
+    new JitError({
+      code: 'ERR_BROKER_REPLY',
+      message: `${name} gave an answer that cannot be used: ${what}`,
+      hint: 'check the address of the broker and that it is as new as this jit',
+    });
+
+  async function send(call: Call): Promise<Reply> {
+    const limitMs = DEADLINE_MS + (call.waitSeconds ?? 0) * 1_000;
+    const deadline = AbortSignal.timeout(limitMs);
+    const signal = options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
+    for (let attempt = 1; ; attempt += 1) {
+      options.signal?.throwIfAborted();
+      const result = await exchange(wire, { ...call, userAgent: options.userAgent, limit: LONGEST_REPLY, signal });
+      if (options.signal?.aborted === true) throw interruption(options.signal);
+      if (result.kind === 'reply') return { status: result.status, body: parse(result, badReply) };
+      if (result.kind === 'unusable') throw badReply(result.what);
+      if (deadline.aborted) throw unreachable(name, `it did not answer within ${Math.round(limitMs / 1_000)}s`, ref);
+      const repeatable = result.phase === 'connect' ? !result.final : repeats(call);
+      if (attempt >= ATTEMPTS || !repeatable) throw unreachable(name, result.what, ref, result.cause);
+      // The embedded broker is started anew by others meanwhile; a far one may be behind a balancer that is switching.
+      await sleep(randomInt(50, 150) * attempt * attempt, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  return { send, badReply, close: () => wire.agent?.destroy() };
+}
+
+function repeats(call: Call): boolean {
+  return call.method === 'GET' || call.key !== undefined || call.safe === 'repeat';
+}
+
+function interruption(signal: AbortSignal): JitError {
+  const error = asJitError(signal.reason);
+  return error.code === 'ERR_UNEXPECTED' ? new JitError({ code: 'ERR_INTERRUPTED', message: 'interrupted' }) : error;
+}
+
+function unreachable(name: string, what: string, ref: BrokerRef, cause?: unknown): JitError {
+  return new JitError({
+    code: 'ERR_BROKER_UNREACHABLE',
+    message: `cannot reach ${name}: ${what}`,
+    hint: hintFor(ref, what),
+    cause,
+  });
+}
+
+function hintFor(ref: BrokerRef, what: string): string {
+  if (ref.kind === 'embedded') return 'it is started by any command that needs it: try again';
+  if (what.startsWith('tls:'))
+    return 'if its certificate comes from your own authority, name that in NODE_EXTRA_CA_CERTS';
+  return `check your network and the address ${display(ref.url.origin, 200)}`;
+}
+
+function parse(result: Extract<Exchange, { kind: 'reply' }>, badReply: (what: string) => JitError): unknown {
+  const { status, headers, body } = result;
+  if (status >= 300 && status < 400) {
+    throw badReply(`it redirects (status ${status}), and redirects are not followed`);
+  }
+  if (body.length === 0) return null;
+  const type = (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+  if (type !== 'application/json' && type !== 'application/problem+json') {
+    throw badReply(`status ${status} with content of type ${display(type === '' ? 'none' : type, 80)}`);
+  }
+  if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw badReply('compressed content');
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as unknown;
+  } catch (thrown) {
+    throw new JitError({ ...partsOf(badReply(`status ${status} with content that is not JSON`)), cause: thrown });
+  }
+}
+
+function partsOf(error: JitError): { code: JitError['code']; message: string; hint: string | undefined } {
+  return { code: error.code, message: error.message, hint: error.hint };
+}

@@ -1,0 +1,46 @@
+/**
+ * `jit credential` where the launcher's fast path was not enough: no keeper, or one that does not know the grant.
+ * @module
+ */
+import { openClient } from '../client/client.ts';
+import type { BrokerRef } from '../client/ref.ts';
+import { JitError } from '../core/errors.ts';
+import type { GrantId } from '../core/ids.ts';
+import type { Secret } from '../core/secret.ts';
+import { adoptionOf, type KeeperOptions, openKeeper } from './connect.ts';
+import type { Format, HandedOut, HeldProfile } from './protocol.ts';
+
+export interface CredentialOptions extends KeeperOptions {
+  readonly grant: GrantId;
+  readonly format: Format;
+  readonly target?: string | undefined;
+  readonly userAgent: string;
+  /** Asked for only when the keeper does not hold the grant: the broker that issued it, up and running. */
+  readonly broker: () => Promise<BrokerRef>;
+  /** The grant's profile, if one is written, so that a new keeper wipes it at the end. Asked for in the same case. */
+  readonly profile: () => Promise<HeldProfile | null>;
+}
+
+/**
+ * A credential from the keeper. If the keeper is new and does not know the grant, it is handed over again first, by what
+ * the broker says of it: so live grants go on working after the keeper was killed.
+ * Throws `ERR_GRANT_ENDED`, `ERR_NOT_FOUND` (by the broker), and whatever the broker and the keeper throw.
+ */
+export async function credentialThroughKeeper(options: CredentialOptions): Promise<Secret<HandedOut>> {
+  const { grant, format, target } = options;
+  const keeper = await openKeeper(options);
+  try {
+    return await keeper.credential(grant, { format, target });
+  } catch (thrown) {
+    if (!(thrown instanceof JitError) || thrown.code !== 'ERR_NOT_FOUND') throw thrown;
+  }
+  const broker = await options.broker();
+  const client = openClient(broker, options);
+  try {
+    const outcome = await client.getGrant(grant);
+    await keeper.adopt(adoptionOf(outcome, { broker, profile: await options.profile(), delivery: 'process' }));
+  } finally {
+    client.close();
+  }
+  return keeper.credential(grant, { format, target });
+}

@@ -1,0 +1,120 @@
+/**
+ * What is said over the keeper's socket: one JSON line there, one back, then the connection ends.
+ * The socket is 0600 in a 0700 folder, so whoever speaks is the same user.
+ * @module
+ */
+import type { BrokerRef } from '../client/ref.ts';
+import type { ErrorCode } from '../core/errors.ts';
+import type { GrantId } from '../core/ids.ts';
+
+/** Raised with every change that an older side would misread. The launcher in bin/ repeats it. */
+export const PROTOCOL = 1;
+/** Bytes of a question, its newline included. */
+export const LONGEST_LINE = 65_536;
+
+export const FORMATS = ['aws', 'json'] as const;
+/** `aws`: what `credential_process` prints. `json`: the same with target, region and endpoint, for people and scripts. */
+export type Format = (typeof FORMATS)[number];
+
+export const DELIVERIES = ['process', 'endpoint'] as const;
+/** `process`: a tool runs `jit credential`. `endpoint`: an SDK asks the keeper's loopback address. */
+export type Delivery = (typeof DELIVERIES)[number];
+
+/** A broker as it is written in a message; the URL as text. */
+export type BrokerAddress =
+  | { readonly kind: 'embedded'; readonly socket: string }
+  | { readonly kind: 'url'; readonly name: string; readonly url: string };
+
+/** The profile that ends with the grant, and the files in which it stands. Absolute paths. */
+export interface HeldProfile {
+  readonly name: string;
+  readonly files: readonly string[];
+}
+
+/** What a person wants to read about a grant; nothing here is secret or decides anything. */
+export interface About {
+  readonly operation: string;
+  readonly resources: readonly string[];
+  readonly targets: readonly string[];
+  /** The first target's environment, such as `prod`. */
+  readonly environment: string;
+  readonly sandbox: boolean;
+  readonly reason: string;
+  /** The grant's length, which no clock can stretch. */
+  readonly seconds: number;
+}
+
+/** A grant that the keeper shall look after from now on. */
+export interface Adoption {
+  readonly grant: GrantId;
+  readonly broker: BrokerAddress;
+  readonly profile: HeldProfile | null;
+  readonly delivery: Delivery;
+  /** RFC 3339: the grant's end. */
+  readonly expiresAt: string;
+  readonly about: About;
+}
+
+export type Ask =
+  | { readonly op: 'hello' }
+  | ({ readonly op: 'adopt' } & Adoption)
+  | {
+      readonly op: 'credential';
+      readonly grant: GrantId;
+      readonly target?: string | undefined;
+      readonly format: Format;
+    }
+  | { readonly op: 'list' }
+  /** Wipe now and forget: the grant was revoked, or its task is done. */
+  | { readonly op: 'release'; readonly grant: GrantId }
+  /** The same for every grant. */
+  | { readonly op: 'wipe' }
+  /** End the process. Profiles stay: they start a keeper again. */
+  | { readonly op: 'stop' };
+
+/** Where an SDK finds the credentials of a grant. The token's file is 0600 and goes with the grant. */
+export interface Endpoint {
+  readonly url: string;
+  readonly tokenFile: string;
+}
+
+/** A grant in the keeper's hands. */
+export interface HeldGrant {
+  readonly grant: GrantId;
+  /** `wiping`: over, and something of it could not be removed yet; `problem` says what, and it is retried. */
+  readonly state: 'live' | 'wiping';
+  readonly broker: string;
+  readonly profile: string | null;
+  readonly delivery: Delivery;
+  readonly about: About;
+  /** RFC 3339. */
+  readonly expiresAt: string;
+  /** By the stricter of wall clock and boot clock; 0 when over. */
+  readonly remainingMs: number;
+  /** Seconds that the wall clock has been set forward (or back, if negative) since the grant was adopted. */
+  readonly clockDriftSeconds: number;
+  /** Credentials handed out by this keeper. */
+  readonly uses: number;
+  readonly problem: string | null;
+}
+
+/** `notAfter` is epoch ms: past it the output must not be used, whatever has happened in between. */
+export interface HandedOut {
+  readonly output: string;
+  readonly notAfter: number;
+}
+
+export interface ErrorReply {
+  readonly ok: false;
+  readonly error: {
+    readonly code: ErrorCode;
+    readonly message: string;
+    readonly hint: string | null;
+    readonly exit: number;
+  };
+}
+
+/** Serialises a BrokerRef for the wire. */
+export function addressOf(ref: BrokerRef): BrokerAddress {
+  return ref.kind === 'embedded' ? ref : { kind: 'url', name: ref.name, url: ref.url.href };
+}
