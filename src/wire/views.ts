@@ -88,8 +88,8 @@ export const planViewSchema = z.strictObject({
   why: line,
   hint: line.nullable(),
   maxSeconds: z.int().nullable(),
-  approvers: z.int(),
-  approverGroup: name.nullable(),
+  /** People who must approve: each entry is met by distinct people, from that group or, with null, from all who may approve. */
+  quorum: z.array(z.strictObject({ group: name.nullable(), approvers: z.int().positive() })),
   targets: z.array(
     z.strictObject({
       target: name,

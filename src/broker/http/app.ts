@@ -1,0 +1,125 @@
+/**
+ * The HTTP application: identity, limits, routes, problems. It knows sockets only through `identify`.
+ * @module
+ */
+import { Hono } from 'hono';
+import { ERRORS, JitError, asJitError } from '../../core/errors.ts';
+import type { Principal } from '../../core/principal.ts';
+import { PROBLEM_TYPE, toProblem } from '../../wire/problem.ts';
+import type { Health } from '../../wire/views.ts';
+import type { Log } from '../service/log.ts';
+import { readBody } from './body.ts';
+import { openApi } from './openapi.ts';
+import type { Route } from './routes.ts';
+
+const KEY = /^[A-Za-z0-9_-]{1,128}$/;
+
+export interface AppParts {
+  readonly routes: readonly Route[];
+  readonly version: string;
+  /** Who is calling, proven; null where nobody is. */
+  readonly identify: (request: Request) => Promise<Principal | null>;
+  /** Values of the Host header that are served, lower case, or null where the socket itself proves the caller (no DNS rebinding). */
+  readonly hosts: ReadonlySet<string> | null;
+  readonly health: () => Health;
+  readonly ready: () => Promise<boolean>;
+  readonly metrics: () => Promise<string>;
+  /** The broker as an OpenID Connect issuer, for the clouds that trust it. */
+  readonly discovery: () => object;
+  readonly jwks: () => object;
+  readonly log: Log;
+  /** Told of each finished call, for metrics. */
+  readonly observe: (route: string, status: number, ms: number) => void;
+  /** Told of each call as it arrives, so that an idle broker can notice that it is not. */
+  readonly touch: () => void;
+}
+
+export function makeApp(parts: AppParts): Hono {
+  const app = new Hono({ strict: true });
+  app.use(async (context, next) => {
+    const began = performance.now();
+    parts.touch();
+    const host = context.req.header('host')?.toLowerCase() ?? '';
+    if (parts.hosts !== null && !parts.hosts.has(host)) {
+      throw new JitError({ code: 'ERR_USAGE', message: 'this broker does not serve that host' });
+    }
+    await next();
+    context.header('cache-control', 'no-store');
+    context.header('x-content-type-options', 'nosniff');
+    parts.observe(context.req.routePath, context.res.status, performance.now() - began);
+  });
+  app.onError((thrown) => problem(asJitError(thrown), thrown, parts.log));
+  app.notFound(() =>
+    problem(new JitError({ code: 'ERR_NOT_FOUND', message: 'there is nothing at this address' }), null, parts.log),
+  );
+
+  app.get('/healthz', (context) => context.json(parts.health()));
+  app.get('/readyz', async (context) =>
+    (await parts.ready()) ? context.json({ status: 'ok' }) : context.json({ status: 'not ready' }, 503),
+  );
+  app.get('/metrics', async (context) => context.text(await parts.metrics()));
+  app.get('/v1/openapi.json', (context) => context.json(openApi(parts.routes, parts.version)));
+  app.get('/.well-known/openid-configuration', (context) => context.json(parts.discovery()));
+  app.get('/.well-known/jwks.json', (context) => context.json(parts.jwks()));
+  for (const each of parts.routes) mount(app, each, parts);
+  for (const path of new Set(parts.routes.map((each) => each.path))) {
+    app.all(colons(path), () => {
+      throw new JitError({ code: 'ERR_METHOD', message: 'that method is not served at this address' });
+    });
+  }
+  return app;
+}
+
+function mount(app: Hono, spec: Route, parts: AppParts): void {
+  app.on(spec.method, colons(spec.path), async (context) => {
+    const request = context.req.raw;
+    const body = spec.body === undefined ? { value: undefined, hash: '' } : await readBody(request, spec.body);
+    const principal = await parts.identify(request);
+    if (principal === null) {
+      const hint = 'people and workloads cannot sign in to this broker over the network';
+      throw new JitError({ code: 'ERR_NOT_SIGNED_IN', message: 'this broker does not know who is calling', hint });
+    }
+    const reply = await spec.run({
+      principal,
+      id: context.req.param('id') ?? '',
+      query: queryOf(new URL(request.url), spec),
+      body: body.value,
+      bodyHash: body.hash,
+      idempotencyKey: spec.idempotent === undefined ? null : keyOf(request),
+      signal: request.signal,
+    });
+    return spec.reply === null ? context.body(null, 204) : Response.json(reply, { status: spec.status });
+  });
+}
+
+const colons = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1');
+
+/** Unknown and repeated parameters are errors: a misspelt one must not be silently ignored. */
+function queryOf(url: URL, spec: Route): { get(name: string): string | undefined } {
+  const known = new Set((spec.query ?? []).map(({ name }) => name));
+  const found = new Map<string, string>();
+  for (const [name, value] of url.searchParams) {
+    if (!known.has(name)) throw new JitError({ code: 'ERR_BODY', message: 'an unknown query parameter' });
+    if (found.has(name)) throw new JitError({ code: 'ERR_BODY', message: `${name} is given twice` });
+    found.set(name, value);
+  }
+  return found;
+}
+
+function keyOf(request: Request): string | null {
+  const key = request.headers.get('idempotency-key');
+  if (key === null || KEY.test(key)) return key;
+  throw new JitError({ code: 'ERR_BODY', message: 'an idempotency key is 1 to 128 letters, digits, _ and -' });
+}
+
+function problem(error: JitError, thrown: unknown, log: Log): Response {
+  if (error.code === 'ERR_UNEXPECTED') {
+    // The stack names our own files only; the message could hold anything and stays out of the log.
+    const stack = thrown instanceof Error ? (thrown.stack ?? '').split('\n').slice(1, 6).join(' | ') : typeof thrown;
+    log.error('unexpected failure', { kind: thrown instanceof Error ? thrown.name : typeof thrown, stack });
+  }
+  const { http, retryable } = ERRORS[error.code];
+  const headers: Record<string, string> = { 'content-type': PROBLEM_TYPE };
+  if (retryable) headers['retry-after'] = '1';
+  return new Response(JSON.stringify(toProblem(error)), { status: http, headers });
+}

@@ -1,0 +1,65 @@
+/**
+ * The OpenAPI 3.1 document, made from the same table that serves the routes.
+ * @module
+ */
+import * as z from 'zod';
+import { PROBLEM_TYPE, problemSchema } from '../../wire/problem.ts';
+import type { Route } from './routes.ts';
+
+type Json = { readonly [key: string]: unknown };
+
+const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): Json => {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any', reused: 'inline' });
+  return rest;
+};
+
+export function openApi(routes: readonly Route[], version: string): Json {
+  const paths: Record<string, Record<string, Json>> = {};
+  for (const each of routes) paths[each.path] = { ...paths[each.path], [each.method.toLowerCase()]: operation(each) };
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'jit broker',
+      version,
+      description: 'Just-in-time access: requests, grants, credentials. Errors are RFC 9457 problems.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    paths,
+    components: { schemas: { Problem: schemaOf(problemSchema, 'output') } },
+  };
+}
+
+function operation(spec: Route): Json {
+  const parameters = [
+    ...(spec.path.includes('{id}') ? [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }] : []),
+    ...(spec.query ?? []).map((each) => ({ ...each, in: 'query', schema: { type: 'string' } })),
+    ...(spec.idempotent === undefined ? [] : [idempotencyKey]),
+  ];
+  return {
+    summary: spec.summary,
+    operationId: `${spec.method.toLowerCase()}${spec.path.replaceAll(/[^a-z0-9]+/gi, '_')}`,
+    parameters,
+    ...(spec.body === undefined
+      ? {}
+      : { requestBody: { required: true, content: json(schemaOf(spec.body, 'input')) } }),
+    responses: {
+      [spec.status]: {
+        description: spec.summary,
+        ...(spec.reply === null ? {} : { content: json(schemaOf(spec.reply, 'output')) }),
+      },
+      default: {
+        description: 'a problem',
+        content: { [PROBLEM_TYPE]: { schema: { $ref: '#/components/schemas/Problem' } } },
+      },
+    },
+  };
+}
+
+const idempotencyKey = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  description: 'the same key with the same body gives the same request, however often it is sent',
+  schema: { type: 'string', pattern: '^[A-Za-z0-9_-]{1,128}$' },
+};
+
+const json = (schema: Json): Json => ({ 'application/json': { schema } });

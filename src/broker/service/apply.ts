@@ -1,0 +1,72 @@
+/**
+ * The one way in which a grant's state changes: read, apply the event, commit on condition that nobody was faster.
+ * @module
+ */
+import type { AuditEvent } from '../../audit/entry.ts';
+import type { Canonical } from '../../core/canonical.ts';
+import { JitError } from '../../core/errors.ts';
+import { type Grant, type GrantEvent, type GrantState, transition } from '../../core/grant.ts';
+import type { GrantId } from '../../core/ids.ts';
+import type { Principal } from '../../core/principal.ts';
+import type { EffectKey, StoredGrant } from '../store/store.ts';
+import type { World } from './world.ts';
+
+export interface Application {
+  readonly actor: Principal | 'broker';
+  /** The outbox row that this event answers. */
+  readonly done?: EffectKey;
+  /** Further audit entries for the same transaction. */
+  readonly entries?: readonly AuditEvent[];
+  /** Epoch ms, when this change hands a credential out. */
+  readonly delivered?: number;
+}
+
+const PATIENCE = 50;
+
+/**
+ * @returns the grant as stored after the event. An event without meaning in the present state changes nothing.
+ * Throws `ERR_NOT_FOUND` for an unknown id and `ERR_STORE` when nothing could be written.
+ */
+export async function applyEvent(world: World, id: GrantId, event: GrantEvent, how: Application): Promise<StoredGrant> {
+  for (let round = 0; round < PATIENCE; round++) {
+    const stored = await world.store.grant(id);
+    if (stored === null) throw new JitError({ code: 'ERR_NOT_FOUND', message: 'no such grant' });
+    const { grant, effects } = transition(stored.grant, event);
+    const changed = grant !== stored.grant || effects.length > 0 || how.delivered !== undefined;
+    if (!changed) {
+      if (how.done !== undefined) await world.store.commit({ done: how.done, entries: [] });
+      return stored;
+    }
+    const deliveredAt = stored.deliveredAt ?? how.delivered ?? null;
+    try {
+      await world.store.commit({
+        grant: { ...stored, grant, deliveredAt },
+        effects: effects.map((effect) => ({ ...effect, claimedUntil: null })),
+        ...(how.done === undefined ? {} : { done: how.done }),
+        entries: [grantEntry(stored.grant, grant, event, how.actor), ...(how.entries ?? [])],
+      });
+    } catch (thrown) {
+      if (thrown instanceof JitError && thrown.code === 'ERR_CONFLICT') continue;
+      throw thrown;
+    }
+    world.changes.announce(id);
+    return { ...stored, grant, deliveredAt, version: stored.version + 1 };
+  }
+  throw new JitError({ code: 'ERR_STORE', message: 'too many changes to this grant at once' });
+}
+
+function grantEntry(before: Grant, after: Grant, event: GrantEvent, actor: Principal | 'broker'): AuditEvent {
+  const data: Record<string, Canonical> = { from: before.state.name, to: after.state.name };
+  if ('target' in event) data['target'] = event.target;
+  if ('reason' in event) data['reason'] = event.reason;
+  if ('problem' in event) data['problem'] = event.problem.toWellFormed();
+  if ('endsAt' in event) data['endsAt'] = new Date(event.endsAt).toISOString();
+  if ('notAfter' in event) data['notAfter'] = new Date(event.notAfter).toISOString();
+  const closed = closeReason(after.state);
+  if (closed !== null) data['closed'] = closed;
+  return { type: `grant.${event.type}`, at: event.at, actor, request: after.requestId, grant: after.id, data };
+}
+
+function closeReason(state: GrantState): string | null {
+  return state.name === 'closed' ? state.reason : null;
+}

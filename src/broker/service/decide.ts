@@ -1,0 +1,81 @@
+/**
+ * From an ask to a decision: what it means at each target, what the provider makes of it, what policy says.
+ * @module
+ */
+import type { Plan } from '../../core/access.ts';
+import { JitError } from '../../core/errors.ts';
+import type { Provider, Target } from '../../core/ports.ts';
+import type { Principal } from '../../core/principal.ts';
+import { type Ask, parseReason, parseResource, parseTicket, type Permission } from '../../core/request.ts';
+import { combine, type Verdict } from '../../policy/verdict.ts';
+import type { RequestBody } from '../../wire/bodies.ts';
+import type { World } from './world.ts';
+
+/** A request body, checked, before anybody has decided on it. */
+export interface Draft {
+  readonly asks: readonly Ask[];
+  readonly permissions: readonly Permission[];
+  readonly seconds: number;
+  readonly reason: string;
+  readonly ticket: string | null;
+  readonly verdict: Verdict;
+  readonly plans: readonly Plan[];
+}
+
+export interface Place {
+  readonly target: Target;
+  readonly provider: Provider;
+}
+
+/** Throws `ERR_TARGET` for a name that is not configured. */
+export function placeOf(world: Pick<World, 'targets' | 'providers'>, name: string): Place {
+  const target = world.targets.get(name);
+  const provider = target === undefined ? undefined : world.providers.get(target.provider);
+  if (target === undefined || provider === undefined) {
+    throw new JitError({ code: 'ERR_TARGET', message: `there is no target ${JSON.stringify(name)} at this broker` });
+  }
+  return { target, provider };
+}
+
+/** Permissions by target, in the order in which targets first appear. */
+export function byTarget(permissions: readonly Permission[]): ReadonlyMap<string, readonly Permission[]> {
+  return Map.groupBy(permissions, ({ target }) => target);
+}
+
+/** Throws the errors of bad input (exit 2). A denial is not an error here: it is in the verdict. */
+export async function draft(world: World, principal: Principal, body: RequestBody): Promise<Draft> {
+  const reason = parseReason(body.reason);
+  const ticket = body.ticket === undefined ? null : parseTicket(body.ticket);
+  const asks = body.authorization_details.map(({ operation, resources, target }): Ask => ({
+    operation,
+    resources: resources.map(parseResource),
+    target,
+  }));
+  const permissions: Permission[] = [];
+  const verdicts: Verdict[] = [];
+  for (const ask of asks) {
+    const resolved = world.catalog.resolve(ask);
+    for (const permission of resolved.permissions) {
+      const { target, provider } = placeOf(world, permission.target);
+      const assessment = await provider.assess(target, permission);
+      permissions.push(permission);
+      verdicts.push(
+        world.policy.decide({
+          principal,
+          target,
+          permission,
+          assessment,
+          operation: { named: resolved.named, risk: resolved.risk },
+          seconds: body.seconds,
+          hasTicket: ticket !== null,
+        }),
+      );
+    }
+  }
+  const plans: Plan[] = [];
+  for (const [name, group] of byTarget(permissions)) {
+    const { target, provider } = placeOf(world, name);
+    plans.push(await provider.plan(target, group, body.seconds));
+  }
+  return { asks, permissions, seconds: body.seconds, reason, ticket, verdict: combine(verdicts), plans };
+}

@@ -1,0 +1,210 @@
+/**
+ * Getting credentials out of a cloud and to their holder, each intent durable before the cloud is called and each
+ * outcome durable before the secret leaves.
+ * @module
+ */
+import type { Credential, ToolSettings } from '../../core/credential.ts';
+import { asJitError, JitError } from '../../core/errors.ts';
+import type { Grant, GrantState, Leg } from '../../core/grant.ts';
+import type { GrantId } from '../../core/ids.ts';
+import type { Issued, Order } from '../../core/ports.ts';
+import type { Principal } from '../../core/principal.ts';
+import type { EffectKey, StoredGrant, StoredRequest } from '../store/store.ts';
+import { applyEvent } from './apply.ts';
+import { byTarget, placeOf } from './decide.ts';
+import type { World } from './world.ts';
+
+const CALL_MS = 15_000;
+const BUSY_RETRIES_MS = [200, 800, 2_500];
+const PICKUP_MS = 60_000;
+
+/** One target's credential on its way to the holder. */
+export interface Handout {
+  readonly target: string;
+  readonly credential: Credential;
+  readonly tool: ToolSettings;
+  readonly notAfter: number;
+}
+
+export interface Handouts {
+  readonly stored: StoredGrant;
+  readonly expiresAt: number;
+  readonly handouts: readonly Handout[];
+}
+
+export interface Issuer {
+  /** Carries out an `issue` effect. Never rejects for what the cloud does: the outcome is in the grant's state. */
+  issue(key: EffectKey): Promise<void>;
+  /**
+   * Credentials for every target of a live grant. Those issued with the grant are given out once, from memory; after that
+   * fresh ones are issued. Throws `ERR_GRANT_ENDED`, `ERR_PENDING` while issuing, `ERR_CLOUD…`.
+   */
+  handOut(principal: Principal, request: StoredRequest, id: GrantId): Promise<Handouts>;
+}
+
+export function makeIssuer(world: World): Issuer {
+  const waiting = new Map<string, Issued>();
+
+  const keepFor = (id: GrantId, target: string, issued: Issued): void => {
+    const key = `${id} ${target}`;
+    waiting.set(key, issued);
+    setTimeout(() => waiting.delete(key), PICKUP_MS).unref();
+  };
+
+  const take = (id: GrantId, target: string): Issued | undefined => {
+    const key = `${id} ${target}`;
+    const issued = waiting.get(key);
+    waiting.delete(key);
+    return issued;
+  };
+
+  async function issue(key: EffectKey): Promise<void> {
+    const { grant: id, target } = key;
+    const stored = await world.store.grant(id);
+    const leg = stored === null ? undefined : legOf(stored.grant, target);
+    const asked = stored === null ? null : await world.store.request(stored.grant.requestId);
+    if (stored === null || asked === null || stored.grant.state.name !== 'issuing' || leg?.state !== 'intended') {
+      await world.store.commit({ done: key, entries: [] });
+      return;
+    }
+    const endsAt = Math.floor(world.now() / 1_000) * 1_000 + stored.grant.seconds * 1_000;
+    try {
+      const issued = await ask(world, asked, stored.grant, target, endsAt);
+      keepFor(id, target, issued);
+      const { notAfter } = issued;
+      await applyEvent(
+        world,
+        id,
+        { type: 'issued', target, at: world.now(), endsAt, notAfter },
+        { actor: 'broker', done: key },
+      );
+    } catch (thrown) {
+      take(id, target);
+      const error = asJitError(thrown);
+      // ERR_STORE: the outcome could not be written, so the row stays and a later look at it finds an unknown outcome.
+      if (error.code === 'ERR_STORE') throw error;
+      const known = ['ERR_CLOUD', 'ERR_CLOUD_BUSY', 'ERR_TARGET', 'ERR_PERMISSION_SIZE', 'ERR_CONFIG'].includes(
+        error.code,
+      );
+      world.log.warn('issue failed', { grant: id, target, code: error.code });
+      const type = known ? 'issue-refused' : 'issue-unknown';
+      await applyEvent(
+        world,
+        id,
+        { type, target, at: world.now(), problem: error.message },
+        { actor: 'broker', done: key },
+      );
+    }
+  }
+
+  async function handOut(principal: Principal, asked: StoredRequest, id: GrantId): Promise<Handouts> {
+    let stored = await world.store.grant(id);
+    const handouts: Handout[] = [];
+    for (const { target } of stored?.grant.legs ?? []) {
+      const { expiresAt } = live(stored?.grant.state, id);
+      const issued = take(id, target) ?? (await issueAgain(world, asked, id, target, expiresAt));
+      const { tool } = placeOf(world, target).target;
+      handouts.push({ target, tool, credential: issued.credential, notAfter: issued.notAfter });
+      stored = await world.store.grant(id);
+    }
+    const { expiresAt } = live(stored?.grant.state, id);
+    const after = await deliver(world, principal, id, handouts);
+    return { stored: after, expiresAt, handouts };
+  }
+
+  return { issue, handOut };
+}
+
+async function issueAgain(
+  world: World,
+  asked: StoredRequest,
+  id: GrantId,
+  target: string,
+  endsAt: number,
+): Promise<Issued> {
+  const order = orderOf(world, asked, id, target, endsAt);
+  const { notAfter: latest } = order.place.provider.intend(order.place.target, order.order);
+  const intent = { type: 'reissue', target, at: world.now(), notAfter: latest } as const;
+  const stored = await applyEvent(world, id, intent, { actor: 'broker' });
+  live(stored.grant.state, id);
+  const issued = await ask(world, asked, stored.grant, target, endsAt);
+  const outcome = { type: 'issued', target, at: world.now(), endsAt, notAfter: issued.notAfter } as const;
+  const after = await applyEvent(world, id, outcome, { actor: 'broker' });
+  live(after.grant.state, id);
+  return issued;
+}
+
+/** The secret leaves only if this commits and the grant is live in the very state that was committed on. */
+async function deliver(
+  world: World,
+  principal: Principal,
+  id: GrantId,
+  handouts: readonly Handout[],
+): Promise<StoredGrant> {
+  const at = world.now();
+  for (;;) {
+    const stored = await world.store.grant(id);
+    const { expiresAt } = live(stored?.grant.state, id);
+    if (stored === null || expiresAt <= at) throw ended(id);
+    const deliveredAt = stored.deliveredAt ?? at;
+    const data = { targets: handouts.map(({ target }) => target), until: new Date(expiresAt).toISOString() };
+    const request = stored.grant.requestId;
+    const entry = { type: 'credential.delivered', at, actor: principal, request, grant: id, data };
+    try {
+      await world.store.commit({ grant: { ...stored, deliveredAt }, entries: [entry] });
+      return { ...stored, deliveredAt, version: stored.version + 1 };
+    } catch (thrown) {
+      if (!(thrown instanceof JitError) || thrown.code !== 'ERR_CONFLICT') throw thrown;
+    }
+  }
+}
+
+function orderOf(
+  world: World,
+  asked: StoredRequest,
+  id: GrantId,
+  target: string,
+  endsAt: number,
+): { readonly place: ReturnType<typeof placeOf>; readonly order: Order } {
+  const place = placeOf(world, target);
+  const permissions = byTarget(asked.request.permissions).get(target) ?? [];
+  return { place, order: { grant: id, principal: asked.request.requester, permissions, endsAt } };
+}
+
+/** Calls the cloud; only where it surely issued nothing and said that it is busy, a few more times. */
+async function ask(world: World, asked: StoredRequest, grant: Grant, target: string, endsAt: number): Promise<Issued> {
+  const { place, order } = orderOf(world, asked, grant.id, target, endsAt);
+  for (const pause of [...BUSY_RETRIES_MS, null]) {
+    try {
+      return await place.provider.issue(place.target, order, AbortSignal.timeout(CALL_MS));
+    } catch (thrown) {
+      if (pause === null || !(thrown instanceof JitError) || thrown.code !== 'ERR_CLOUD_BUSY') throw thrown;
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+  throw new JitError({ code: 'ERR_CLOUD_BUSY', message: `${target} is busy` });
+}
+
+function live(state: GrantState | undefined, id: GrantId): Extract<GrantState, { name: 'active' }> {
+  if (state?.name === 'active') return state;
+  if (state?.name === 'issuing') {
+    throw new JitError({
+      code: 'ERR_PENDING',
+      message: 'the grant is still being issued',
+      hint: `jit wait ${id}`,
+      subject: id,
+    });
+  }
+  throw ended(id);
+}
+
+function ended(id: GrantId): JitError {
+  return new JitError({
+    code: 'ERR_GRANT_ENDED',
+    message: `grant ${id} has ended`,
+    hint: 'ask again with: jit request …',
+    subject: id,
+  });
+}
+
+const legOf = (grant: Grant, target: string): Leg | undefined => grant.legs.find((leg) => leg.target === target);

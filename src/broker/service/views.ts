@@ -1,0 +1,120 @@
+/**
+ * From what is stored to what the API shows. Every field is chosen; nothing is spread.
+ * @module
+ */
+import type { Grant, Leg } from '../../core/grant.ts';
+import type { Target } from '../../core/ports.ts';
+import type { Verdict } from '../../policy/verdict.ts';
+import type { CredentialsView, GrantView, LegView, Outcome, PlanView, RequestView } from '../../wire/views.ts';
+import type { StoredGrant, StoredRequest } from '../store/store.ts';
+import type { Draft } from './decide.ts';
+import type { Handouts } from './issue.ts';
+
+type Targets = ReadonlyMap<string, Target>;
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+export function outcomeView(request: StoredRequest, grant: StoredGrant | null, targets: Targets): Outcome {
+  return { request: requestView(request), grant: grant === null ? null : grantView(grant, targets) };
+}
+
+function requestView({ request, hash, decision, grant }: StoredRequest): RequestView {
+  const { kind, issuer, subject, name } = request.requester;
+  return {
+    id: request.id,
+    hash,
+    state: decision.state,
+    tier: decision.tier,
+    why: decision.why,
+    requester: { kind, issuer, subject, name },
+    asks: request.asks.map(({ operation, resources, target }) => ({
+      operation,
+      resources: [...resources],
+      ...(target === undefined ? {} : { target }),
+    })),
+    permissions: request.permissions.map(({ target, operation, actions, resources }) => ({
+      target,
+      operation,
+      actions: [...actions],
+      resources: [...resources],
+    })),
+    seconds: request.seconds,
+    reason: request.reason,
+    ticket: request.ticket,
+    policy: decision.policy,
+    createdAt: iso(request.createdAt),
+    grant,
+  };
+}
+
+function grantView({ grant, version, createdAt }: StoredGrant, targets: Targets): GrantView {
+  return {
+    id: grant.id,
+    request: grant.requestId,
+    state: grant.state.name,
+    seconds: grant.seconds,
+    version,
+    createdAt: iso(createdAt),
+    ...timesOf(grant),
+    legs: grant.legs.map((leg) => legView(leg, targets.get(leg.target))),
+  };
+}
+
+type Times = Pick<GrantView, 'reason' | 'issuedAt' | 'expiresAt' | 'endedAt' | 'closedAt'>;
+
+function timesOf({ state }: Grant): Times {
+  const none: Times = { reason: null, issuedAt: null, expiresAt: null, endedAt: null, closedAt: null };
+  switch (state.name) {
+    case 'issuing':
+      return none;
+    case 'active':
+      return { ...none, issuedAt: iso(state.issuedAt), expiresAt: iso(state.expiresAt) };
+    case 'revoking':
+    case 'stuck':
+      return { ...none, reason: state.reason, endedAt: iso(state.since) };
+    case 'closed':
+      return { ...none, reason: state.reason, closedAt: iso(state.closedAt) };
+  }
+}
+
+function legView(leg: Leg, target: Target | undefined): LegView {
+  return {
+    target: leg.target,
+    provider: leg.provider,
+    environment: target?.environment ?? '',
+    sandbox: target?.sandbox ?? false,
+    state: leg.state,
+    tool: target?.tool ?? null,
+    notAfter: iso(leg.notAfter),
+    attempts: leg.attempts,
+    problem: leg.problem,
+  };
+}
+
+export function planView({ verdict, plans }: Draft): PlanView {
+  const targets = plans.map((plan) => ({ ...plan, words: [...plan.words] }));
+  return { ...verdictView(verdict), targets };
+}
+
+function verdictView(verdict: Verdict): Omit<PlanView, 'targets'> {
+  const { why, hint } = verdict;
+  if (verdict.kind === 'deny') {
+    return { decision: 'deny', why, hint, tier: null, available: false, maxSeconds: null, quorum: [] };
+  }
+  const { tier, maxSeconds } = verdict;
+  const quorum = verdict.quorum.map(({ group, approvers }) => ({ group, approvers }));
+  return { decision: 'permit', why, hint, tier, available: tier === 'auto', maxSeconds, quorum };
+}
+
+/** The one view that carries secrets, exposed here because the reply is about to be written to the holder. */
+export function credentialsView({ stored, expiresAt, handouts }: Handouts): CredentialsView {
+  return {
+    grant: stored.grant.id,
+    expiresAt: iso(expiresAt),
+    credentials: handouts.map(({ target, tool, credential, notAfter }) => {
+      const { accessKeyId, secretAccessKey, sessionToken } = credential.keys.expose();
+      const expiration = iso(Math.min(notAfter, expiresAt));
+      return { target, kind: 'aws', tool, expiration, aws: { accessKeyId, secretAccessKey, sessionToken } };
+    }),
+  };
+}

@@ -1,0 +1,212 @@
+/**
+ * Carries out what the store's outbox asks for: issues, revocations, expiries, tidying. Fair between targets, and never
+ * giving up on a revocation.
+ * @module
+ */
+import { asJitError, JitError } from '../../core/errors.ts';
+import type { Mark, Revocation } from '../../core/ports.ts';
+import { applyEvent } from '../service/apply.ts';
+import type { Issuer } from '../service/issue.ts';
+import type { World } from '../service/world.ts';
+import type { ClaimedEffect, StoredGrant } from '../store/store.ts';
+
+const CLAIM_MS = 60_000;
+const CALL_MS = 30_000;
+const PER_TARGET = 32;
+const BATCH = 256;
+const IDLE_MS = 30_000;
+const STORE_DOWN_MS = 1_000;
+const TIDY_RETRY_MS = 60_000;
+
+export interface Worker {
+  /** Looks at the outbox now. Cheap; call it after every commit that may have made something due. */
+  wake(): void;
+  /** Effects in hand at this moment. */
+  busy(): number;
+  /** Stops taking effects and resolves when those in hand are finished. */
+  stop(): Promise<void>;
+}
+
+export function startWorker(world: World, issuer: Issuer): Worker {
+  const inHand = new Map<string, number>();
+  const running = new Set<Promise<void>>();
+  let stopping = false;
+  let wakeUp: () => void = () => undefined;
+  let woken = false;
+
+  const wake = (): void => {
+    woken = true;
+    wakeUp();
+  };
+
+  const sleep = async (ms: number): Promise<void> => {
+    if (woken || stopping) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      wakeUp = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  };
+
+  function start(effect: ClaimedEffect): void {
+    const { target } = effect;
+    inHand.set(target, (inHand.get(target) ?? 0) + 1);
+    const work = carryOut(world, issuer, effect)
+      .catch((thrown: unknown) => {
+        // The row is still there and its claim runs out: it will be taken again.
+        world.log.error('effect failed', { grant: effect.grant, kind: effect.kind, code: asJitError(thrown).code });
+      })
+      .finally(() => {
+        inHand.set(target, (inHand.get(target) ?? 1) - 1);
+        running.delete(work);
+        wake();
+      });
+    running.add(work);
+  }
+
+  async function loop(): Promise<void> {
+    while (!stopping) {
+      woken = false;
+      const busy = [...inHand]
+        .filter(([target, count]) => target !== '' && count >= PER_TARGET)
+        .map(([target]) => target);
+      try {
+        const now = world.now();
+        const options = { now, until: now + CLAIM_MS, limit: BATCH, perTarget: PER_TARGET, busy };
+        const claimed = await world.store.claim(options);
+        for (const effect of claimed) start(effect);
+        if (claimed.length > 0) continue;
+        const due = await world.store.nextDue(busy);
+        await sleep(Math.min(IDLE_MS, due === null ? IDLE_MS : Math.max(1, due - world.now())));
+      } catch (thrown) {
+        world.log.error('the store does not answer', { code: asJitError(thrown).code });
+        woken = false;
+        await sleep(STORE_DOWN_MS);
+      }
+    }
+  }
+
+  const looping = loop();
+  return {
+    wake,
+    busy: () => running.size,
+    stop: async () => {
+      stopping = true;
+      wake();
+      await looping;
+      await Promise.all(running);
+    },
+  };
+}
+
+async function carryOut(world: World, issuer: Issuer, effect: ClaimedEffect): Promise<void> {
+  switch (effect.kind) {
+    case 'issue':
+      return effect.attempted === 'maybe' ? doubt(world, effect) : issuer.issue(effect);
+    case 'revoke':
+      return revoke(world, effect);
+    case 'tidy':
+      return tidy(world, effect);
+    case 'expire':
+      await applyEvent(
+        world,
+        effect.grant,
+        { type: 'end', reason: 'expired', at: Math.max(world.now(), effect.dueAt) },
+        { actor: 'broker', done: effect },
+      );
+      return undefined;
+    case 'claim-by': {
+      const stored = await world.store.grant(effect.grant);
+      if (stored?.deliveredAt !== null) return world.store.commit({ done: effect, entries: [] });
+      await applyEvent(
+        world,
+        effect.grant,
+        { type: 'end', reason: 'idle', at: world.now() },
+        { actor: 'broker', done: effect },
+      );
+      return undefined;
+    }
+  }
+}
+
+/** Somebody took this issue effect and never came back: the credential may exist, so it is revoked by its name. */
+async function doubt(world: World, effect: ClaimedEffect): Promise<void> {
+  const { grant, target } = effect;
+  const problem = 'the broker stopped while asking the cloud';
+  await applyEvent(
+    world,
+    grant,
+    { type: 'issue-unknown', target, at: world.now(), problem },
+    { actor: 'broker', done: effect },
+  );
+}
+
+async function revoke(world: World, effect: ClaimedEffect): Promise<void> {
+  const { grant: id, target } = effect;
+  const stored = await world.store.grant(id);
+  const mark = stored === null ? null : markOf(stored, target);
+  if (stored === null || mark === null || !['revoking', 'stuck'].includes(stored.grant.state.name)) {
+    await world.store.commit({ done: effect, entries: [] });
+    return;
+  }
+  const how = { actor: 'broker', done: effect } as const;
+  try {
+    const outcome = await askToRevoke(world, mark.provider, mark);
+    const at = world.now();
+    if (outcome.kind === 'gone') {
+      await applyEvent(world, id, { type: 'gone', target, at, tidyAt: outcome.tidyAt }, how);
+    } else {
+      const until = Math.max(outcome.checkAt, at + 250);
+      await applyEvent(world, id, { type: 'revoke-accepted', target, at, until }, how);
+    }
+  } catch (thrown) {
+    const error = asJitError(thrown);
+    if (error.code === 'ERR_STORE') throw error;
+    const event = { type: 'revoke-failed', target, at: world.now(), problem: error.message } as const;
+    const after = await applyEvent(world, id, event, how);
+    const attempts = after.grant.legs.find((leg) => leg.target === target)?.attempts ?? 0;
+    const fields = { grant: id, target, attempts, code: error.code };
+    if (after.grant.state.name === 'stuck') world.log.error('revocation is stuck, still trying', fields);
+    else world.log.warn('revocation failed, trying again', fields);
+  }
+}
+
+async function tidy(world: World, effect: ClaimedEffect): Promise<void> {
+  const { grant: id, target } = effect;
+  const stored = await world.store.grant(id);
+  const mark = stored === null ? null : markOf(stored, target);
+  const provider = mark === null ? undefined : world.providers.get(mark.provider);
+  if (stored === null || mark === null || provider === undefined) {
+    await world.store.commit({ done: effect, entries: [] });
+    return;
+  }
+  const revoked = async (): Promise<readonly Mark[]> => world.store.revoked(provider.kind, world.now());
+  try {
+    await provider.tidy(mark, revoked, AbortSignal.timeout(CALL_MS));
+    await world.store.commit({ done: effect, entries: [] });
+  } catch (thrown) {
+    const error = asJitError(thrown);
+    if (error.code === 'ERR_STORE') throw error;
+    world.log.warn('tidying failed, trying again', { grant: id, target, code: error.code });
+    const again = { kind: 'tidy', target, dueAt: world.now() + TIDY_RETRY_MS, claimedUntil: null } as const;
+    await world.store.commit({ grant: stored, effects: [again], done: effect, entries: [] });
+  }
+}
+
+async function askToRevoke(world: World, kind: string, mark: Mark): Promise<Revocation> {
+  const provider = world.providers.get(kind);
+  if (provider === undefined) {
+    throw new JitError({ code: 'ERR_CONFIG', message: `this broker has no provider ${JSON.stringify(kind)}` });
+  }
+  const revoked = async (): Promise<readonly Mark[]> => world.store.revoked(kind, world.now());
+  return provider.revoke(mark, revoked, AbortSignal.timeout(CALL_MS));
+}
+
+function markOf(stored: StoredGrant, target: string): (Mark & { readonly provider: string }) | null {
+  const leg = stored.grant.legs.find((each) => each.target === target);
+  if (leg === undefined || (leg.state === 'gone' && stored.grant.state.name !== 'closed')) return null;
+  const { provider, handle, endsAt, notAfter } = leg;
+  return { grant: stored.grant.id, target, provider, handle, endsAt, notAfter };
+}
