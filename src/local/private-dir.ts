@@ -4,7 +4,8 @@
  */
 import { statSync } from 'node:fs';
 import { lstat, mkdir } from 'node:fs/promises';
-import { asLocalFault, localFault, shellWord } from './fault.ts';
+import { dirname } from 'node:path';
+import { asLocalFault, errnoOf, localFault, shellWord } from './fault.ts';
 
 /** The effective user id, or null on Windows, where access control lists guard the profile folder instead. */
 export function ownUid(): number | null {
@@ -16,6 +17,19 @@ export function ownerOf(path: string): number | null {
   return statSync(path, { throwIfNoEntry: false })?.uid ?? null;
 }
 
+/** Makes a folder and its missing parents with mode 0700. What exists is left as it is; errors are those of mkdir(2). */
+export async function makeFolders(path: string): Promise<void> {
+  // Not the recursive mkdir of Node: on a read-only file system it reports ENOENT.
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'EEXIST') return;
+    if (errnoOf(thrown) !== 'ENOENT' || dirname(path) === path) throw thrown;
+    await makeFolders(dirname(path));
+    await makeFolders(path);
+  }
+}
+
 /**
  * Makes `path` and its missing parents with mode 0700, then looks at what is really there.
  * Throws `ERR_LOCAL_FILE`, with the command that repairs it, for anything but a real directory of this user without
@@ -23,7 +37,7 @@ export function ownerOf(path: string): number | null {
  */
 export async function ensurePrivateDir(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeFolders(path);
     const found = await lstat(path);
     if (!found.isDirectory()) {
       throw localFault(

@@ -2,7 +2,6 @@
  * Writing an expiring profile for the aws tools.
  * @module
  */
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { AwsKeys } from '../../core/credential.ts';
 import { display } from '../../core/display.ts';
@@ -12,6 +11,7 @@ import type { Secret } from '../../core/secret.ts';
 import { openOwnFile, readOwnFile } from '../../local/atomic.ts';
 import { MAX_EDIT_BYTES } from '../../local/edit.ts';
 import { asLocalFault, localFault, shellWord } from '../../local/fault.ts';
+import { makeFolders } from '../../local/private-dir.ts';
 import type { Pair } from './block.ts';
 import { credentialProcess } from './command-line.ts';
 import type { JitCommand } from './command-line.ts';
@@ -173,7 +173,7 @@ function badValue(what: string, value: string, hint: string): JitError {
 
 async function makeFolder(path: string): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeFolders(dirname(path));
   } catch (thrown) {
     throw asLocalFault(thrown, dirname(path));
   }
