@@ -1,0 +1,133 @@
+/**
+ * What `@…` annotations say about a policy. Anything that is not known, or not meant for that kind of policy, is a problem:
+ * a misspelt `@aprovers` must never read as "none needed".
+ * @module
+ */
+import { parseDuration } from '../core/duration.ts';
+import { JitError } from '../core/errors.ts';
+import { didYouMean } from '../core/suggest.ts';
+import type { Terms } from './verdict.ts';
+
+/** How long a permit without `@max` reaches. */
+export const DEFAULT_MAX_SECONDS = 3_600;
+
+const LABELS = ['id', 'description'] as const;
+const TERMS = ['tier', 'max', 'approvers', 'approver_group', 'renewals', 'idle', 'needs'] as const;
+const KNOWN: readonly string[] = [...LABELS, ...TERMS];
+
+const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+const WHOLE = /^(?:0|[1-9]\d{0,2})$/;
+const LINE = /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]{1,200}$/u;
+
+/** As the parser gives them: an annotation without a value is null. */
+export type Annotations = Readonly<Record<string, string | null>>;
+
+/** What the policy is: only a permit on `Request` has terms today. */
+export type PolicyKind = 'forbid' | 'permit-request' | 'permit-break-glass' | 'permit-other';
+
+export interface Labels {
+  readonly id: string | null;
+  readonly description: string | null;
+}
+
+/** @param report is called with each problem, in plain words. */
+export function readLabels(annotations: Annotations, report: (problem: string) => void): Labels {
+  for (const key of Object.keys(annotations).filter((each) => !KNOWN.includes(each))) {
+    const hint = didYouMean(
+      `@${key}`,
+      KNOWN.map((known) => `@${known}`),
+    );
+    report(`unknown annotation @${key}${hint === undefined ? '' : `, ${hint}`}`);
+  }
+  const read = (key: (typeof LABELS)[number], shape: RegExp, words: string): string | null => {
+    if (!Object.hasOwn(annotations, key)) return null;
+    const value = annotations[key] ?? '';
+    if (!shape.test(value)) report(`@${key} must be ${words}`);
+    return value;
+  };
+  return {
+    id: read('id', ID, 'letters, digits and . _ - only, at most 128 of them'),
+    description: read('description', LINE, 'one line of at most 200 characters'),
+  };
+}
+
+/**
+ * The terms of a permit on `Request`, or null for any other policy.
+ * @param report is called with each problem, in plain words; with a problem the result must not be used.
+ */
+export function readTerms(kind: PolicyKind, annotations: Annotations, report: (problem: string) => void): Terms | null {
+  const given = TERMS.filter((key) => Object.hasOwn(annotations, key));
+  switch (kind) {
+    case 'forbid':
+    case 'permit-other': {
+      const words = kind === 'forbid' ? 'a forbid' : 'a permit on another action than Request';
+      for (const key of given) report(`@${key} has no meaning on ${words}`);
+      return null;
+    }
+    case 'permit-break-glass':
+      if (given.includes('tier') && annotations['tier'] !== 'break-glass') {
+        report('@tier on action BreakGlass can only be "break-glass"');
+      }
+      readDemands(annotations, report);
+      return null;
+    case 'permit-request': {
+      const tier = readTier(annotations, report);
+      const { approvers, group, ...demands } = readDemands(annotations, report);
+      if (tier !== 'manual') {
+        for (const key of given.filter((each) => each.startsWith('approver'))) {
+          report(`@${key} needs @tier("manual"): nobody else approves ${tier}`);
+        }
+      }
+      return { tier, quorum: tier === 'manual' ? [{ group, approvers: approvers ?? 1 }] : [], ...demands };
+    }
+    default:
+      return kind satisfies never;
+  }
+}
+
+function readTier(annotations: Annotations, report: (problem: string) => void): Terms['tier'] {
+  const value = annotations['tier'] ?? '';
+  if (value === 'auto' || value === 'self-serve' || value === 'manual') return value;
+  if (!Object.hasOwn(annotations, 'tier')) report('a permit on Request needs @tier("auto"|"self-serve"|"manual")');
+  else if (value === 'break-glass') report('@tier("break-glass") belongs to a permit on action BreakGlass');
+  else report(`@tier(${JSON.stringify(value)}) is not a tier: it is auto, self-serve or manual`);
+  return 'manual';
+}
+
+function readDemands(annotations: Annotations, report: (problem: string) => void) {
+  const read = <T>(key: (typeof TERMS)[number], missing: T, parse: (value: string) => T): T => {
+    if (!Object.hasOwn(annotations, key)) return missing;
+    const value = annotations[key] ?? '';
+    try {
+      return parse(value);
+    } catch (thrown) {
+      if (!(thrown instanceof JitError)) throw thrown;
+      report(`@${key}(${JSON.stringify(value)}): ${thrown.message}`);
+      return missing;
+    }
+  };
+  return {
+    maxSeconds: read('max', DEFAULT_MAX_SECONDS, parseDuration),
+    approvers: read<number | null>('approvers', null, (value) => parseCount(value, 1, 20)),
+    group: read<string | null>('approver_group', null, (value) => {
+      if (!LINE.test(value)) throw wrong('not the name of a group');
+      return value;
+    }),
+    renewals: read('renewals', 0, (value) => parseCount(value, 0, 100)),
+    idleSeconds: read<number | null>('idle', null, parseDuration),
+    needsTicket: read('needs', false, (value) => {
+      if (value !== 'ticket') throw wrong('the only thing that can be needed is "ticket"');
+      return true;
+    }),
+  };
+}
+
+function parseCount(text: string, least: number, most: number): number {
+  const count = WHOLE.test(text) ? Number(text) : -1;
+  if (count < least || count > most) throw wrong(`not a whole number from ${least} to ${most}`);
+  return count;
+}
+
+function wrong(message: string): JitError {
+  return new JitError({ code: 'ERR_CONFIG', message });
+}

@@ -1,0 +1,84 @@
+/**
+ * Reading the JSON form of a policy (docs.cedarpolicy.com, "JSON policy format"): just enough to check and to index it.
+ * @module
+ */
+import { CLOSED_VALUES } from './question.ts';
+
+/** An attribute of the request, such as `context.access`. */
+export type Attribute = `${'principal' | 'resource' | 'context'}.${string}`;
+
+/** `left op right`, when the expression is that operator. */
+export function operands(expression: unknown, operator: string): readonly [left: unknown, right: unknown] | undefined {
+  const inner = member(expression, operator);
+  return isRecord(inner) && 'left' in inner && 'right' in inner ? [inner['left'], inner['right']] : undefined;
+}
+
+/** `principal.x`, `resource.x` or `context.x`. */
+export function attributeOf(expression: unknown): Attribute | undefined {
+  const access = member(expression, '.');
+  const variable = member(member(access, 'left'), 'Var');
+  const name = member(access, 'attr');
+  if (typeof name !== 'string') return undefined;
+  return variable === 'principal' || variable === 'resource' || variable === 'context'
+    ? `${variable}.${name}`
+    : undefined;
+}
+
+/** The literal strings or booleans of `"a"`, `true` or `["a", "b"]`. */
+export function literalsOf(expression: unknown): readonly (string | boolean)[] | undefined {
+  const one = member(expression, 'Value');
+  if (typeof one === 'string' || typeof one === 'boolean') return [one];
+  const set = member(expression, 'Set');
+  if (!Array.isArray(set)) return undefined;
+  const values = set.map((each: unknown) => member(each, 'Value'));
+  return values.every((value) => typeof value === 'string' || typeof value === 'boolean') ? values : undefined;
+}
+
+/** The parts of `a && b && c`, in the order in which they are evaluated. */
+export function conjuncts(expression: unknown): unknown[] {
+  const both = operands(expression, '&&');
+  return both === undefined ? [expression] : [...conjuncts(both[0]), ...conjuncts(both[1])];
+}
+
+/**
+ * Comparisons of a closed list of words with something that is not among them: `context.access == "raed"` type-checks,
+ * never holds, and in a forbid would silently forbid nothing.
+ */
+export function impossibleComparisons(expression: unknown): string[] {
+  return [...nodes(expression)].flatMap((node) =>
+    ['==', '!=', 'contains'].flatMap((operator) => strangersIn(node, operator)),
+  );
+}
+
+/** The ids of all entities of a type that a policy speaks of, wherever it does. */
+export function entitiesIn(policy: unknown, type: string): string[] {
+  return [...nodes(policy)].flatMap((node) => {
+    const id = member(node, 'id');
+    return member(node, 'type') === type && typeof id === 'string' ? [id] : [];
+  });
+}
+
+function* nodes(value: unknown): Generator {
+  yield value;
+  if (isRecord(value)) for (const child of Object.values(value)) yield* nodes(child);
+}
+
+function strangersIn(node: unknown, operator: string): string[] {
+  const sides = operands(node, operator);
+  if (sides === undefined) return [];
+  const attribute = sides.map(attributeOf).find((each) => each !== undefined);
+  const known = attribute?.startsWith('context.') ? CLOSED_VALUES.get(attribute.slice('context.'.length)) : undefined;
+  if (known === undefined) return [];
+  return sides
+    .flatMap((side) => literalsOf(side) ?? [])
+    .filter((value) => !known.some((word) => word === value))
+    .map((value) => `${attribute} is never ${JSON.stringify(value)}: it is ${known.join(', ')}`);
+}
+
+export function member(value: unknown, key: string): unknown {
+  return isRecord(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}

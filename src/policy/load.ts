@@ -1,0 +1,73 @@
+/**
+ * From `.cedar` texts to a set of policies that can decide. Whatever is not understood stops the loading: a policy that
+ * is half read is worse than none.
+ * @module
+ */
+import { canonicalHash } from '../core/canonical.ts';
+import { display } from '../core/display.ts';
+import { JitError } from '../core/errors.ts';
+import { makeDecider } from './decide.ts';
+import { type Cedar, loadEngine } from './engine.ts';
+import type { Question } from './question.ts';
+import { guarded, place, type Policy, type PolicySource, readSource, words } from './read.ts';
+import type { Verdict } from './verdict.ts';
+
+export interface PolicySet {
+  /** SHA-256 over the schema and all sources, independent of their order and of line endings. */
+  readonly version: string;
+  policies(): readonly Policy[];
+  /** Never throws: what cannot be decided is denied. */
+  decide(question: Question): Verdict;
+}
+
+const MOST_POLICIES = 10_000;
+const MOST_PROBLEMS = 50;
+
+/** Throws `ERR_CONFIG`, listing for every problem the file, the line and the policy. */
+export async function loadPolicies({ sources }: { readonly sources: readonly PolicySource[] }): Promise<PolicySet> {
+  const { cedar, schema } = await loadEngine();
+  const problems: string[] = [];
+  const ordered = sources
+    .map(({ name, text }) => ({ name, text: text.replaceAll('\r\n', '\n') }))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const names = new Set<string>();
+  const policies: Policy[] = [];
+  for (const source of ordered) {
+    if (names.has(source.name)) problems.push(`${display(source.name)}: this file is given twice`);
+    names.add(source.name);
+    policies.push(...readSource(cedar, source, problems));
+  }
+  const byId = new Map<string, Policy>();
+  for (const policy of policies) {
+    const other = byId.get(policy.id);
+    if (other !== undefined) problems.push(`${place(policy)}: the id is taken by ${other.source}:${other.line}`);
+    byId.set(policy.id, policy);
+  }
+  if (policies.length > MOST_POLICIES) problems.push(`more than ${MOST_POLICIES} policies`);
+  else problems.push(...validate(cedar, schema, byId));
+  if (problems.length > 0) throw refuse(problems);
+  const version = canonicalHash({ v: 1, schema, sources: ordered });
+  return { version, policies: () => policies, decide: makeDecider(cedar, version, policies) };
+}
+
+function refuse(all: readonly string[]): JitError {
+  const problems = [...new Set(all)];
+  const shown = problems.slice(0, MOST_PROBLEMS);
+  const rest = problems.length - shown.length;
+  const lines = rest > 0 ? [...shown, `and ${rest} more`] : shown;
+  return new JitError({ code: 'ERR_CONFIG', message: `the policies are refused:\n  ${lines.join('\n  ')}` });
+}
+
+function validate(cedar: Cedar, schema: string, policies: ReadonlyMap<string, Policy>): string[] {
+  const staticPolicies = Object.fromEntries([...policies].map(([id, policy]) => [id, policy.text]));
+  const answer = guarded(() =>
+    cedar.validate({ schema, policies: { staticPolicies }, validationSettings: { mode: 'strict' } }),
+  );
+  if (answer.type === 'failure') return answer.errors.map(words);
+  // A warning is refused too: it speaks of a rule that can never match or that does not read as what it is.
+  const found = [...answer.validationErrors, ...answer.validationWarnings].map(({ policyId, error }) => {
+    const policy = policies.get(policyId);
+    return `${policy === undefined ? display(policyId) : place(policy)}: ${words(error)}`;
+  });
+  return [...found, ...answer.otherWarnings.map(words)];
+}

@@ -1,0 +1,178 @@
+/**
+ * From the rules that match to one answer.
+ * @module
+ */
+import { formatDuration } from '../core/duration.ts';
+import { compareTiers, type Tier } from '../core/tier.ts';
+
+/** What a permit asks for in return. */
+export interface Terms {
+  readonly tier: Exclude<Tier, 'break-glass'>;
+  readonly maxSeconds: number;
+  readonly needsTicket: boolean;
+  /** Every entry has to be met, by distinct people. Empty unless the tier is `manual`. */
+  readonly quorum: readonly Quorum[];
+  readonly renewals: number;
+  /** The grant ends after this many seconds without use, or null. */
+  readonly idleSeconds: number | null;
+}
+
+/** So many people, from that group or, with null, whoever may approve at all. */
+export interface Quorum {
+  readonly group: string | null;
+  readonly approvers: number;
+}
+
+/** A permit on action `Request`. */
+export interface Rule {
+  readonly id: string;
+  readonly terms: Terms;
+}
+
+export interface Permit extends Terms {
+  readonly kind: 'permit';
+  /** The permit that decided. */
+  readonly policyId: string;
+  readonly why: string;
+  /** How the same could be had for less, as flags that can be pasted, or null. */
+  readonly hint: string | null;
+  /** Other permits that match and did not decide. */
+  readonly also: readonly string[];
+}
+
+export interface Denial {
+  readonly kind: 'deny';
+  /** One line that a person can act on. */
+  readonly why: string;
+  /** Flags that would change the answer, or null. */
+  readonly hint: string | null;
+  /** The policies that denied, or whose limits were not met. Empty when no policy matches. */
+  readonly policyIds: readonly string[];
+}
+
+export type Verdict = Permit | Denial;
+
+/** The limits that a rule is held against. */
+export interface Offer {
+  readonly seconds: number;
+  readonly hasTicket: boolean;
+}
+
+export function deny(why: string, policyIds: readonly string[] = [], hint: string | null = null): Denial {
+  return { kind: 'deny', why, hint, policyIds };
+}
+
+/**
+ * Of the permits that match, the least demanding whose own limits are met decides. When all fail by their limits alone,
+ * the denial says which limit, and the hint is the flag that would do.
+ */
+export function choose(matching: readonly Rule[], offer: Offer): Verdict {
+  const rules = matching.toSorted(byDemand);
+  const best = rules.find((rule) => flagsToMeet(rule.terms, offer).length === 0);
+  if (best === undefined) return beyondLimits(rules, offer);
+  // Every rule that sorts before the best one failed by its limits.
+  const easier = rules.find((rule) => compareTiers(rule.terms.tier, best.terms.tier) < 0);
+  return {
+    kind: 'permit',
+    ...best.terms,
+    policyId: best.id,
+    why: `permitted by policy ${best.id}`,
+    hint:
+      easier === undefined
+        ? null
+        : `with ${flagsToMeet(easier.terms, offer).join(' ')} it is ${HOW[easier.terms.tier]}`,
+    also: rules.filter((rule) => rule !== best).map((rule) => rule.id),
+  };
+}
+
+/**
+ * One answer for a request with several permissions: any denial denies; otherwise every demand that any of them makes
+ * has to be met. Nothing asked is denied.
+ */
+export function combine(verdicts: readonly Verdict[]): Verdict {
+  const denials = verdicts.filter((verdict) => verdict.kind === 'deny');
+  const [denial] = denials;
+  if (denial !== undefined) return { ...denial, policyIds: distinct(denials.flatMap((each) => each.policyIds)) };
+  const permits = verdicts
+    .filter((verdict) => verdict.kind === 'permit')
+    .toSorted((a, b) => byTerms(a, b) || (a.policyId < b.policyId ? -1 : 1));
+  const hardest = permits.at(-1);
+  if (hardest === undefined) return deny('nothing was asked for');
+  const idle = permits.flatMap((permit) => permit.idleSeconds ?? []);
+  return {
+    ...hardest,
+    maxSeconds: Math.min(...permits.map((permit) => permit.maxSeconds)),
+    needsTicket: permits.some((permit) => permit.needsTicket),
+    quorum: widest(permits.flatMap((permit) => permit.quorum)),
+    renewals: Math.min(...permits.map((permit) => permit.renewals)),
+    idleSeconds: idle.length === 0 ? null : Math.min(...idle),
+    // A hint is true for the whole only where it is true for each part.
+    hint: permits.every((permit) => permit.hint === hardest.hint) ? hardest.hint : null,
+    also: distinct(permits.flatMap((permit) => [permit.policyId, ...permit.also])).filter(
+      (id) => id !== hardest.policyId,
+    ),
+  };
+}
+
+const HOW = { auto: 'automatic', 'self-serve': 'self-serve', manual: 'possible with approval' } as const;
+
+function flagsToMeet(terms: Terms, offer: Offer): string[] {
+  return [
+    ...(offer.seconds > terms.maxSeconds ? [`--for ${formatDuration(terms.maxSeconds)}`] : []),
+    ...(terms.needsTicket && !offer.hasTicket ? ['--ticket ID'] : []),
+  ];
+}
+
+/** @param rules at least one, the least demanding first. */
+function beyondLimits(rules: readonly Rule[], offer: Offer): Denial {
+  const longest = Math.max(...rules.map((rule) => rule.terms.maxSeconds));
+  const tooLong = offer.seconds > longest;
+  const ticketMissing = !tooLong || rules.every((rule) => rule.terms.needsTicket && !offer.hasTicket);
+  const facts = [
+    ...(tooLong ? [`at most ${formatDuration(longest)} here`] : []),
+    ...(ticketMissing ? ['a ticket is needed'] : []),
+  ];
+  // The first rule of each tier is its least demanding: what it lacks is the way into that tier.
+  const ways = new Map<string, Tier>();
+  for (const tier of new Set(rules.map((rule) => rule.terms.tier))) {
+    const first = rules.find((rule) => rule.terms.tier === tier);
+    const flags = first === undefined ? '' : flagsToMeet(first.terms, offer).join(' ');
+    if (!ways.has(flags)) ways.set(flags, tier);
+  }
+  const hint = [...ways].map(([flags, tier]) => (ways.size > 1 ? `${flags} (${tier})` : flags)).join(' or ');
+  return deny(
+    facts.join(', and '),
+    rules.map((rule) => rule.id),
+    hint,
+  );
+}
+
+function byDemand(a: Rule, b: Rule): number {
+  return byTerms(a.terms, b.terms) || (a.id < b.id ? -1 : 1);
+}
+
+function byTerms(a: Terms, b: Terms): number {
+  return (
+    compareTiers(a.tier, b.tier) ||
+    people(a) - people(b) ||
+    Number(a.needsTicket) - Number(b.needsTicket) ||
+    b.maxSeconds - a.maxSeconds ||
+    b.renewals - a.renewals ||
+    (b.idleSeconds ?? Number.MAX_SAFE_INTEGER) - (a.idleSeconds ?? Number.MAX_SAFE_INTEGER)
+  );
+}
+
+function people(terms: Terms): number {
+  return terms.quorum.reduce((sum, { approvers }) => sum + approvers, 0);
+}
+
+/** For each group the largest number that any part asks for. */
+function widest(quorum: readonly Quorum[]): Quorum[] {
+  const groups = new Map<string | null, number>();
+  for (const { group, approvers } of quorum) groups.set(group, Math.max(approvers, groups.get(group) ?? 0));
+  return [...groups].map(([group, approvers]) => ({ group, approvers }));
+}
+
+function distinct(ids: readonly string[]): string[] {
+  return [...new Set(ids)].toSorted();
+}

@@ -1,0 +1,72 @@
+/** Random policies and questions. @module */
+import * as fc from 'fast-check';
+import { ask, JANE, PROD, REQUEST, SANDBOX } from './questions.ts';
+
+// Rules of every kind that the index reads, and some that it cannot.
+const condition = fc.constantFrom(
+  'true',
+  'resource.sandbox',
+  '!resource.sandbox',
+  'resource.environment == "prod"',
+  '"prod" == resource.environment',
+  'resource.environment != "prod"',
+  'context.access == "read"',
+  '["list", "read"].contains(context.access)',
+  '["write"].contains(context.access) && context.breadth != "broad"',
+  'context.breadth != "broad" && resource.environment == "sandbox"',
+  'context.named || context.risk == "low"',
+  'context.resource like "arn:aws:s3:::reports/*" && context.permission == "s3:GetObject"',
+  'principal in Jit::Group::"sre"',
+  'principal.subject == "jane" && resource == Jit::Target::"prod"',
+  '!(context.access == "read" && resource.sandbox)',
+  'if resource.sandbox then context.seconds < 700 else context.hasTicket',
+  'context.seconds * 9223372036854775807 > 0 && resource.sandbox',
+  'resource.sandbox && context.seconds * 9223372036854775807 > 0',
+  'context.operation == context.permission',
+);
+const principal = fc.constantFrom(
+  'principal',
+  'principal is Jit::User',
+  'principal in Jit::Group::"sre"',
+  'principal is Jit::User in Jit::Group::"leads"',
+  'principal == Jit::User::"https://idp.example.com|jane"',
+);
+const resource = fc.constantFrom('resource', 'resource == Jit::Target::"prod"', 'resource in Jit::Target::"sandbox"');
+const clause = fc.constantFrom('when', 'unless');
+const scoped = fc
+  .tuple(principal, resource, clause, condition)
+  // The loader refuses what can never match.
+  .filter(([, , when, body]) => when === 'when' || body !== 'true');
+export const permits = fc
+  .tuple(scoped, fc.constantFrom('auto', 'self-serve', 'manual'), fc.constantFrom('5m', '1h', '8h'))
+  .map(
+    ([[who, where, when, body], tier, max]) =>
+      `@tier("${tier}") @max("${max}") permit (${who}, ${REQUEST}, ${where}) ${when} { ${body} };`,
+  );
+export const forbids = scoped.map(
+  ([who, where, when, body]) => `forbid (${who}, ${REQUEST}, ${where}) ${when} { ${body} };`,
+);
+export const policies = fc.array(fc.oneof(permits, permits, forbids), { maxLength: 8 });
+export const questions = fc
+  .record({
+    target: fc.constantFrom(PROD, SANDBOX),
+    groups: fc.subarray(['sre', 'leads', 'other']),
+    kind: fc.constantFrom('user', 'agent'),
+    access: fc.constantFrom('list', 'read', 'write', 'permissions'),
+    breadth: fc.constantFrom('exact', 'within', 'broad'),
+    risk: fc.constantFrom('low', 'high'),
+    named: fc.boolean(),
+    hasTicket: fc.boolean(),
+    seconds: fc.constantFrom(60, 600, 7_200),
+  })
+  .map(({ target, groups, kind, access, breadth, risk, named, hasTicket, seconds }) =>
+    ask({
+      target,
+      principal: { ...JANE, groups, kind },
+      assessment: { access, breadth },
+      operation: { named, risk },
+      hasTicket,
+      seconds,
+    }),
+  );
+export const withIds = (texts: readonly string[]): string[] => texts.map((text, index) => `@id("r${index}") ${text}`);
