@@ -1,0 +1,104 @@
+/**
+ * Every statement that the store runs, in one place, so that a test can ask SQLite how it would run each of them.
+ * @module
+ */
+
+const DUE_TARGETS = `
+  WITH RECURSIVE targets (target) AS (
+    SELECT min(target) FROM effects
+    UNION ALL
+    SELECT (SELECT min(target) FROM effects WHERE target > targets.target) FROM targets WHERE targets.target IS NOT NULL
+  ),
+  free (target) AS (
+    SELECT target FROM targets WHERE target IS NOT NULL AND target NOT IN (SELECT value FROM json_each(:busy))
+  )`;
+
+/** Steps from one target to the next in the index, so that the work depends on how many targets there are and not on how many effects. */
+const DUE = `${DUE_TARGETS}
+  SELECT n, grant_id, kind, target, due_at, claimed_until FROM (
+    SELECT effects.* FROM free CROSS JOIN effects ON effects.n IN (
+      SELECT n FROM effects WHERE target = free.target AND ready_at <= :now ORDER BY ready_at LIMIT :perTarget
+    )
+    WHERE free.target <> ''
+    UNION ALL
+    SELECT effects.* FROM free CROSS JOIN effects ON effects.n IN (
+      SELECT n FROM effects WHERE target = '' AND ready_at <= :now ORDER BY ready_at LIMIT :limit
+    )
+    WHERE free.target = ''
+  )
+  ORDER BY ready_at LIMIT :limit`;
+
+const REQUEST = `
+  SELECT id, requester_kind, issuer, subject, name, groups, asks, permissions, seconds, reason, ticket, created_at,
+    hash, state, tier, why, policy, grant_id
+  FROM requests WHERE id = :id`;
+
+const GRANT = `
+  SELECT id, request_id, issuer, subject, seconds, state, state_at, expires_at, close_reason, version, created_at, delivered_at
+  FROM grants WHERE id = :id`;
+
+export const QUERIES = {
+  request: REQUEST,
+  requestStanding: 'SELECT hash, state, grant_id FROM requests WHERE id = :id',
+  requestInsert: `
+    INSERT INTO requests (id, requester_kind, issuer, subject, name, groups, asks, permissions, seconds, reason, ticket,
+      created_at, hash, state, tier, why, policy, grant_id, idempotency_key, body_hash)
+    VALUES (:id, :requesterKind, :issuer, :subject, :name, :groups, :asks, :permissions, :seconds, :reason, :ticket,
+      :createdAt, :hash, :state, :tier, :why, :policy, :grantId, :idempotencyKey, :bodyHash)`,
+  requestDecide:
+    'UPDATE requests SET state = :state, tier = :tier, why = :why, policy = :policy, grant_id = :grantId WHERE id = :id',
+  replayed:
+    'SELECT id, body_hash FROM requests WHERE issuer = :issuer AND subject = :subject AND idempotency_key = :key',
+  requestsNewest: 'SELECT id FROM requests ORDER BY created_at DESC, n DESC LIMIT :limit',
+  requestsOf:
+    'SELECT id FROM requests WHERE issuer = :issuer AND subject = :subject ORDER BY created_at DESC, n DESC LIMIT :limit',
+
+  grant: GRANT,
+  grantInsert: `
+    INSERT INTO grants (id, request_id, issuer, subject, seconds, state, state_at, expires_at, close_reason, version,
+      created_at, delivered_at)
+    VALUES (:id, :requestId, :issuer, :subject, :seconds, :state, :stateAt, :expiresAt, :closeReason, 1,
+      :createdAt, :deliveredAt)
+    ON CONFLICT DO NOTHING`,
+  grantUpdate: `
+    UPDATE grants SET seconds = :seconds, state = :state, state_at = :stateAt, expires_at = :expiresAt,
+      close_reason = :closeReason, version = version + 1, delivered_at = :deliveredAt
+    WHERE id = :id AND version = :version`,
+  grantsNewest:
+    'SELECT n, id, created_at FROM grants WHERE state = :state ORDER BY created_at DESC, n DESC LIMIT :limit',
+  grantsOf: `
+    SELECT n, id, created_at FROM grants WHERE issuer = :issuer AND subject = :subject AND state = :state
+    ORDER BY created_at DESC, n DESC LIMIT :limit`,
+
+  legs: 'SELECT target, provider, handle, state, ends_at, not_after, attempts, problem FROM legs WHERE grant_id = :grantId ORDER BY position',
+  legPut: `
+    INSERT INTO legs (grant_id, position, target, provider, handle, state, ends_at, not_after, attempts, problem, ended_at)
+    VALUES (:grantId, :position, :target, :provider, :handle, :state, :endsAt, :notAfter, :attempts, :problem, :endedAt)
+    ON CONFLICT (grant_id, position) DO UPDATE SET target = excluded.target, provider = excluded.provider,
+      handle = excluded.handle, state = excluded.state, ends_at = excluded.ends_at, not_after = excluded.not_after,
+      attempts = excluded.attempts, problem = excluded.problem, ended_at = coalesce(legs.ended_at, excluded.ended_at)`,
+  revoked: `
+    SELECT grant_id, target, handle, ends_at, not_after FROM legs
+    WHERE provider = :provider AND not_after > :now AND early = 1 ORDER BY not_after`,
+
+  effectPut: `
+    INSERT INTO effects (grant_id, kind, target, due_at, claimed_until) VALUES (:grantId, :kind, :target, :dueAt, :claimedUntil)
+    ON CONFLICT (grant_id, kind, target) DO UPDATE SET due_at = excluded.due_at, claimed_until = excluded.claimed_until`,
+  effectDone: 'DELETE FROM effects WHERE grant_id = :grant AND kind = :kind AND target = :target',
+  due: DUE,
+  effectClaim: 'UPDATE effects SET claimed_until = :until WHERE n = :n',
+  nextDue: `${DUE_TARGETS}
+    SELECT min((SELECT min(ready_at) FROM effects WHERE target = free.target)) AS next FROM free`,
+  releaseClaims: 'UPDATE effects SET claimed_until = 0 WHERE claimed_until > 0',
+
+  nextSequence: 'SELECT coalesce(max(seq) + 1, 0) AS next FROM entries',
+  entryInsert:
+    'INSERT INTO entries (seq, request_id, grant_id, line, leaf) VALUES (:seq, :request, :grant, :line, :leaf)',
+  entries: 'SELECT seq, line FROM entries WHERE seq >= :from ORDER BY seq LIMIT :limit',
+  entriesOfGrant: 'SELECT seq, line FROM entries WHERE grant_id = :grant AND seq >= :from ORDER BY seq LIMIT :limit',
+  entriesOfRequest:
+    'SELECT seq, line FROM entries WHERE request_id = :request AND seq >= :from ORDER BY seq LIMIT :limit',
+  entriesOfBoth: `
+    SELECT seq, line FROM entries WHERE grant_id = :grant AND request_id = :request AND seq >= :from
+    ORDER BY seq LIMIT :limit`,
+} as const;

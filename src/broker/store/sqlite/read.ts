@@ -1,0 +1,120 @@
+/**
+ * Reads requests, grants and entries.
+ * @module
+ */
+import { JitError } from '../../../core/errors.ts';
+import { type GrantId, isGrantId, isRequestId, type RequestId } from '../../../core/ids.ts';
+import type { Mark } from '../../../core/ports.ts';
+import type { EntryFilter, GrantFilter, Store, StoredGrant, StoredRequest } from '../store.ts';
+import { guarded, integer, type Row, text } from './cells.ts';
+import { asStoreFailure, unreadable } from './failure.ts';
+import { GRANT_STATES, readGrant, readMark, readRequest } from './rows.ts';
+import type { Statements } from './statements.ts';
+
+export type ReportProblem = (problem: JitError) => void;
+
+export function readOneRequest(sql: Statements, id: RequestId): StoredRequest | null {
+  return understood(`request ${id}`, () => {
+    const row = sql('request').get({ id });
+    return row === undefined ? null : readRequest(row);
+  });
+}
+
+export function readOneGrant(sql: Statements, id: GrantId): StoredGrant | null {
+  return understood(`grant ${id}`, () => {
+    const row = sql('grant').get({ id });
+    return row === undefined ? null : readGrant(row, sql('legs').all({ grantId: id }));
+  });
+}
+
+/** Newest first. Goes state by state, so that a few live grants are found at once among many closed ones. */
+export function readGrants(sql: Statements, filter: GrantFilter, report: ReportProblem): readonly StoredGrant[] {
+  const limit = requireLimit(filter.limit);
+  const { requester, states = GRANT_STATES } = filter;
+  const newest = [...new Set(states)]
+    .flatMap((state) =>
+      requester === undefined
+        ? sql('grantsNewest').all({ state, limit })
+        : sql('grantsOf').all({ issuer: requester.issuer, subject: requester.subject, state, limit }),
+    )
+    .toSorted((a, b) => integer(b, 'created_at') - integer(a, 'created_at') || integer(b, 'n') - integer(a, 'n'))
+    .slice(0, limit);
+  return readable(newest, (row) => readOneGrant(sql, requireId(isGrantId, 'grant', row)), report);
+}
+
+export function readRequests(
+  sql: Statements,
+  filter: Parameters<Store['requests']>[0],
+  report: ReportProblem,
+): readonly StoredRequest[] {
+  const limit = requireLimit(filter.limit);
+  const { requester } = filter;
+  const newest =
+    requester === undefined
+      ? sql('requestsNewest').all({ limit })
+      : sql('requestsOf').all({ issuer: requester.issuer, subject: requester.subject, limit });
+  return readable(newest, (row) => readOneRequest(sql, requireId(isRequestId, 'request', row)), report);
+}
+
+export function readReplayed(
+  sql: Statements,
+  requester: Parameters<Store['replayed']>[0],
+  key: string,
+): Awaited<ReturnType<Store['replayed']>> {
+  const row = sql('replayed').get({ issuer: requester.issuer, subject: requester.subject, key });
+  if (row === undefined) return null;
+  return { bodyHash: text(row, 'body_hash'), id: requireId(isRequestId, 'request', row) };
+}
+
+/** All or nothing: a mark that was left out would lift a denial at the cloud. */
+export function readRevoked(sql: Statements, provider: string, now: number): readonly Mark[] {
+  return sql('revoked')
+    .all({ provider, now })
+    .map((row) => understood(`leg of grant ${String(row['grant_id'])}`, () => readMark(row)));
+}
+
+/** All or nothing: a gap in the log is a finding, and never a shorter answer. */
+export function readEntries(sql: Statements, filter: EntryFilter): Awaited<ReturnType<Store['entries']>> {
+  return entryRows(sql, filter).map((row) => ({ sequence: integer(row, 'seq'), line: text(row, 'line') }));
+}
+
+function entryRows(sql: Statements, { grant, request, from, limit }: EntryFilter): readonly Row[] {
+  const page = { from, limit: requireLimit(limit) };
+  if (grant !== undefined && request !== undefined) return sql('entriesOfBoth').all({ grant, request, ...page });
+  if (grant !== undefined) return sql('entriesOfGrant').all({ grant, ...page });
+  if (request !== undefined) return sql('entriesOfRequest').all({ request, ...page });
+  return sql('entries').all(page);
+}
+
+/** Leaves out what cannot be read, after reporting it: one broken row must not hide the others. */
+export function readable<T>(rows: readonly Row[], read: (row: Row) => T | null, report: ReportProblem): readonly T[] {
+  return rows.flatMap((row) => {
+    try {
+      const value = read(row);
+      return value === null ? [] : [value];
+    } catch (thrown) {
+      report(asStoreFailure(thrown));
+      return [];
+    }
+  });
+}
+
+/** Turns a row of an unexpected form, and no other fault, into `ERR_STORE` naming the row. */
+export function understood<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (thrown) {
+    throw thrown instanceof TypeError || thrown instanceof SyntaxError || thrown instanceof RangeError
+      ? unreadable(what, thrown)
+      : thrown;
+  }
+}
+
+function requireId<T extends string>(guard: (value: string) => value is T, what: string, row: Row): T {
+  return understood(`${what} ${String(row['id'])}`, () => guarded(guard, row, 'id'));
+}
+
+function requireLimit(limit: number): number {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= 1_000) return limit;
+  throw new JitError({ code: 'ERR_UNEXPECTED', message: 'a page of the store has 1 to 1,000 rows' });
+}

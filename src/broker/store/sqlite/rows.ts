@@ -1,0 +1,140 @@
+/**
+ * Rows to domain objects. Reading is strict: what is not exactly what the store writes is a `TypeError`, and no guess.
+ * @module
+ */
+import { CLOSE_REASONS, type GrantState, type Leg } from '../../../core/grant.ts';
+import { isGrantId, isRequestId } from '../../../core/ids.ts';
+import type { Mark } from '../../../core/ports.ts';
+import type { Ask, Permission } from '../../../core/request.ts';
+import { TIERS } from '../../../core/tier.ts';
+import type { ClaimedEffect, StoredGrant, StoredRequest } from '../store.ts';
+import { guarded, integer, list, orNull, type Row, text, word } from './cells.ts';
+
+export const GRANT_STATES = ['issuing', 'active', 'revoking', 'stuck', 'closed'] as const;
+const LEG_STATES = ['intended', 'maybe-issued', 'issued', 'gone'] as const;
+const REQUEST_STATES = ['pending', 'approved', 'denied', 'cancelled', 'timed-out'] as const;
+const EFFECTS = ['issue', 'revoke', 'tidy', 'expire', 'claim-by'] as const;
+const REQUESTERS = ['user', 'workload', 'agent'] as const;
+
+export function readRequest(row: Row): StoredRequest {
+  return {
+    request: {
+      id: guarded(isRequestId, row, 'id'),
+      requester: {
+        kind: word(REQUESTERS, row, 'requester_kind'),
+        issuer: text(row, 'issuer'),
+        subject: text(row, 'subject'),
+        name: text(row, 'name'),
+        groups: list(asText, row, 'groups'),
+      },
+      asks: list(asAsk, row, 'asks'),
+      permissions: list(asPermission, row, 'permissions'),
+      seconds: integer(row, 'seconds'),
+      reason: text(row, 'reason'),
+      ticket: orNull(text, row, 'ticket'),
+      createdAt: integer(row, 'created_at'),
+    },
+    hash: text(row, 'hash'),
+    decision: {
+      state: word(REQUEST_STATES, row, 'state'),
+      tier: row['tier'] === null ? null : word(TIERS, row, 'tier'),
+      why: text(row, 'why'),
+      policy: text(row, 'policy'),
+    },
+    grant: row['grant_id'] === null ? null : guarded(isGrantId, row, 'grant_id'),
+  };
+}
+
+export function readGrant(row: Row, legs: readonly Row[]): StoredGrant {
+  return {
+    grant: {
+      id: guarded(isGrantId, row, 'id'),
+      requestId: guarded(isRequestId, row, 'request_id'),
+      seconds: integer(row, 'seconds'),
+      state: readState(row),
+      legs: legs.map(readLeg),
+    },
+    requester: { issuer: text(row, 'issuer'), subject: text(row, 'subject') },
+    version: integer(row, 'version'),
+    createdAt: integer(row, 'created_at'),
+    deliveredAt: orNull(integer, row, 'delivered_at'),
+  };
+}
+
+function readState(row: Row): GrantState {
+  const name = word(GRANT_STATES, row, 'state');
+  switch (name) {
+    case 'issuing':
+      return { name };
+    case 'active':
+      return { name, issuedAt: integer(row, 'state_at'), expiresAt: integer(row, 'expires_at') };
+    case 'revoking':
+    case 'stuck':
+      return { name, reason: word(CLOSE_REASONS, row, 'close_reason'), since: integer(row, 'state_at') };
+    case 'closed':
+      return { name, reason: word(CLOSE_REASONS, row, 'close_reason'), closedAt: integer(row, 'state_at') };
+  }
+}
+
+function readLeg(row: Row): Leg {
+  return {
+    target: text(row, 'target'),
+    provider: text(row, 'provider'),
+    handle: text(row, 'handle'),
+    state: word(LEG_STATES, row, 'state'),
+    endsAt: orNull(integer, row, 'ends_at'),
+    notAfter: integer(row, 'not_after'),
+    attempts: integer(row, 'attempts'),
+    problem: orNull(text, row, 'problem'),
+  };
+}
+
+export function readMark(row: Row): Mark {
+  return {
+    grant: guarded(isGrantId, row, 'grant_id'),
+    target: text(row, 'target'),
+    handle: text(row, 'handle'),
+    endsAt: orNull(integer, row, 'ends_at'),
+    notAfter: integer(row, 'not_after'),
+  };
+}
+
+export function readEffect(row: Row): ClaimedEffect {
+  return {
+    grant: guarded(isGrantId, row, 'grant_id'),
+    kind: word(EFFECTS, row, 'kind'),
+    target: text(row, 'target'),
+    dueAt: integer(row, 'due_at'),
+    attempted: row['claimed_until'] === null ? 'never' : 'maybe',
+  };
+}
+
+const asText = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+
+function asAsk(value: unknown): Ask | null {
+  const operation = asText(member(value, 'operation'));
+  const resources = asTexts(member(value, 'resources'));
+  const target = member(value, 'target');
+  if (operation === null || resources === null) return null;
+  if (target === undefined) return { operation, resources };
+  return typeof target === 'string' ? { operation, resources, target } : null;
+}
+
+function asPermission(value: unknown): Permission | null {
+  const target = asText(member(value, 'target'));
+  const operation = asText(member(value, 'operation'));
+  const actions = asTexts(member(value, 'actions'));
+  const resources = asTexts(member(value, 'resources'));
+  if (target === null || operation === null || actions === null || resources === null) return null;
+  return { target, operation, actions, resources };
+}
+
+function asTexts(value: unknown): readonly string[] | null {
+  if (!Array.isArray(value)) return null;
+  const texts = value.filter((one): one is string => typeof one === 'string');
+  return texts.length === value.length ? texts : null;
+}
+
+function member(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Object.getOwnPropertyDescriptor(value, name)?.value : undefined;
+}

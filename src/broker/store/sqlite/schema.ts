@@ -1,0 +1,129 @@
+/**
+ * The tables, as an ordered list of migrations. A migration that has been released is never changed: add another.
+ * @module
+ */
+
+/** Written into the header of the file, so that no other program's database is taken for a store: `jit1` in ASCII. */
+export const APPLICATION_ID = 0x6a697431;
+
+/** Entry n brings a database from version n to n + 1. */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE migrations (
+    version INTEGER PRIMARY KEY,
+    applied_at INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE requests (
+    n INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE CHECK (id GLOB 'req_*'),
+    requester_kind TEXT NOT NULL CHECK (requester_kind IN ('user', 'workload', 'agent')),
+    issuer TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    name TEXT NOT NULL,
+    groups TEXT NOT NULL CHECK (json_valid(groups)),
+    asks TEXT NOT NULL CHECK (json_valid(asks)),
+    permissions TEXT NOT NULL CHECK (json_valid(permissions)),
+    seconds INTEGER NOT NULL CHECK (seconds > 0),
+    reason TEXT NOT NULL,
+    ticket TEXT,
+    created_at INTEGER NOT NULL CHECK (created_at BETWEEN 0 AND 9007199254740991),
+    hash TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'approved', 'denied', 'cancelled', 'timed-out')),
+    tier TEXT CHECK (tier IN ('auto', 'self-serve', 'manual', 'break-glass')),
+    why TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    grant_id TEXT CHECK (grant_id GLOB 'gr_*'),
+    idempotency_key TEXT,
+    body_hash TEXT,
+    CHECK ((idempotency_key IS NULL) = (body_hash IS NULL))
+  ) STRICT;
+  CREATE UNIQUE INDEX requests_replay ON requests (issuer, subject, idempotency_key) WHERE idempotency_key IS NOT NULL;
+  CREATE INDEX requests_newest ON requests (created_at);
+  CREATE INDEX requests_of ON requests (issuer, subject, created_at);
+
+  CREATE TABLE grants (
+    n INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE CHECK (id GLOB 'gr_*'),
+    -- A request becomes at most one grant, however many brokers decide it at once.
+    request_id TEXT NOT NULL UNIQUE REFERENCES requests (id),
+    issuer TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    seconds INTEGER NOT NULL CHECK (seconds > 0),
+    state TEXT NOT NULL CHECK (state IN ('issuing', 'active', 'revoking', 'stuck', 'closed')),
+    -- When it came to this state: issuedAt, since or closedAt.
+    state_at INTEGER CHECK ((state_at IS NULL) = (state = 'issuing')),
+    expires_at INTEGER CHECK ((expires_at IS NULL) = (state <> 'active')),
+    close_reason TEXT
+      CHECK (close_reason IN ('expired', 'revoked', 'completed', 'idle', 'incident-closed', 'failed'))
+      CHECK ((close_reason IS NULL) = (state IN ('issuing', 'active'))),
+    version INTEGER NOT NULL CHECK (version > 0),
+    created_at INTEGER NOT NULL CHECK (created_at BETWEEN 0 AND 9007199254740991),
+    delivered_at INTEGER
+  ) STRICT;
+  CREATE INDEX grants_newest ON grants (state, created_at);
+  CREATE INDEX grants_of ON grants (issuer, subject, state, created_at);
+
+  CREATE TABLE legs (
+    n INTEGER PRIMARY KEY,
+    grant_id TEXT NOT NULL REFERENCES grants (id),
+    position INTEGER NOT NULL CHECK (position >= 0),
+    target TEXT NOT NULL CHECK (target <> ''),
+    provider TEXT NOT NULL,
+    handle TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('intended', 'maybe-issued', 'issued', 'gone')),
+    ends_at INTEGER,
+    not_after INTEGER NOT NULL,
+    attempts INTEGER NOT NULL CHECK (attempts >= 0),
+    problem TEXT,
+    -- When the grant first began to end. Never moves: a grant does not come back to life.
+    ended_at INTEGER,
+    -- Whether the cloud may still hold something that outlives the grant. A leg that was refused without ever having an
+    -- end is the one kind that surely holds nothing.
+    early INTEGER NOT NULL GENERATED ALWAYS AS (
+      CASE
+        WHEN ended_at IS NULL THEN 0
+        WHEN ends_at IS NULL THEN state <> 'gone' OR problem IS NULL
+        ELSE ended_at < ends_at
+      END
+    ) VIRTUAL,
+    UNIQUE (grant_id, position),
+    UNIQUE (grant_id, target)
+  ) STRICT;
+  CREATE INDEX legs_early ON legs (provider, not_after) WHERE early = 1;
+
+  CREATE TABLE effects (
+    n INTEGER PRIMARY KEY,
+    grant_id TEXT NOT NULL REFERENCES grants (id),
+    kind TEXT NOT NULL CHECK (kind IN ('issue', 'revoke', 'tidy', 'expire', 'claim-by')),
+    target TEXT NOT NULL CHECK ((target = '') = (kind IN ('expire', 'claim-by'))),
+    due_at INTEGER NOT NULL CHECK (due_at BETWEEN 0 AND 9007199254740991),
+    -- Null: nobody has taken it. Otherwise somebody may have carried it out; 0 when that claim was given up.
+    claimed_until INTEGER CHECK (claimed_until BETWEEN 0 AND 9007199254740991),
+    ready_at INTEGER NOT NULL GENERATED ALWAYS AS (max(due_at, coalesce(claimed_until, 0))) VIRTUAL,
+    UNIQUE (grant_id, kind, target)
+  ) STRICT;
+  CREATE INDEX effects_ready ON effects (target, ready_at);
+  CREATE INDEX effects_claimed ON effects (claimed_until) WHERE claimed_until > 0;
+
+  CREATE TABLE entries (
+    seq INTEGER PRIMARY KEY,
+    request_id TEXT,
+    grant_id TEXT,
+    line TEXT NOT NULL,
+    leaf BLOB NOT NULL CHECK (length(leaf) = 32)
+  ) STRICT;
+  CREATE INDEX entries_of_grant ON entries (grant_id, seq) WHERE grant_id IS NOT NULL;
+  CREATE INDEX entries_of_request ON entries (request_id, seq) WHERE request_id IS NOT NULL;
+
+  -- Guards against mistakes and against REPLACE, which removes rows without telling a DELETE trigger. Who can write the
+  -- file can drop them: what proves the log is its Merkle tree.
+  CREATE TRIGGER entries_are_appended BEFORE INSERT ON entries
+    WHEN NEW.seq IS NOT (SELECT coalesce(max(seq) + 1, 0) FROM entries)
+    BEGIN SELECT raise(ABORT, 'audit entries are numbered without a gap'); END;
+  CREATE TRIGGER entries_stay BEFORE DELETE ON entries
+    BEGIN SELECT raise(ABORT, 'audit entries are never removed'); END;
+  CREATE TRIGGER entries_stay_the_same BEFORE UPDATE ON entries
+    BEGIN SELECT raise(ABORT, 'audit entries are never changed'); END;
+  `,
+];

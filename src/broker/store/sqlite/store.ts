@@ -1,0 +1,140 @@
+/**
+ * A store in one SQLite file, for one broker. Why it is made this way: `README.md` beside this file.
+ * @module
+ */
+import type { DatabaseSync } from 'node:sqlite';
+import { JitError } from '../../../core/errors.ts';
+import type { Clock } from '../../../core/ports.ts';
+import type { Store } from '../store.ts';
+import { asFailure, asStoreFailure } from './failure.ts';
+import { prepareFile } from './file.ts';
+import { groupCommit } from './group-commit.ts';
+import { migrate } from './migrate.ts';
+import { claimDue, earliestReady } from './outbox.ts';
+import {
+  type ReportProblem,
+  readEntries,
+  readGrants,
+  readOneGrant,
+  readOneRequest,
+  readReplayed,
+  readRequests,
+  readRevoked,
+} from './read.ts';
+import { MIGRATIONS } from './schema.ts';
+import { statements } from './statements.ts';
+import { writeChange } from './write.ts';
+
+export interface SqliteOptions {
+  /** A path in an existing folder that only the broker's user can enter, or `:memory:`, which forgets at `close`. */
+  readonly file: string;
+  readonly now: Clock;
+  /** Told of each row that a list or a claim had to leave out because it cannot be read. Default: a warning of the process. */
+  readonly onProblem?: ReportProblem;
+}
+
+/** How long a statement waits for another process's transaction. Blocks the event loop, so it is short. */
+const BUSY_MS = 2_000;
+
+/**
+ * Opens the store, makes it when it is missing, and migrates it. Throws `ERR_STORE` with a hint when the file is not the
+ * broker's own, is no store, or was written by a newer program.
+ */
+export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
+  const { file, now, onProblem = warn } = options;
+  // Lazily: commands that need no store do not pay for loading SQLite.
+  const sqlite = await import('node:sqlite');
+  if (file !== ':memory:') await prepareFile(file);
+  return storeOn(
+    opened(() => new sqlite.DatabaseSync(file, { timeout: BUSY_MS, defensive: true }), now),
+    onProblem,
+  );
+}
+
+function opened(open: () => DatabaseSync, now: Clock): DatabaseSync {
+  let db: DatabaseSync | undefined;
+  try {
+    db = open();
+    db.exec(`
+      PRAGMA trusted_schema = OFF;
+      PRAGMA foreign_keys = ON;
+      PRAGMA cell_size_check = ON;
+      PRAGMA temp_store = MEMORY;
+      PRAGMA synchronous = FULL;`);
+    requireLog(db);
+    migrate(db, MIGRATIONS, now);
+    return db;
+  } catch (thrown) {
+    db?.close();
+    throw asStoreFailure(thrown);
+  }
+}
+
+/** A file system without shared memory keeps the old journal; there the promises of `group-commit.ts` would not hold. */
+function requireLog(db: DatabaseSync): void {
+  const mode = db.prepare('PRAGMA journal_mode = WAL').get()?.['journal_mode'];
+  if (mode === 'wal' || mode === 'memory') return;
+  throw new JitError({
+    code: 'ERR_STORE',
+    message: 'the store cannot keep its log on that file system',
+    hint: 'put the store on a local disk',
+  });
+}
+
+function storeOn(db: DatabaseSync, report: ReportProblem): Store {
+  const sql = statements(db);
+  const writer = groupCommit(db);
+  let open = true;
+
+  function requireOpen(): void {
+    if (!open) throw new JitError({ code: 'ERR_STORE', message: 'the store is closed' });
+  }
+  async function write<T>(work: () => T): Promise<T> {
+    requireOpen();
+    return writer.run(work);
+  }
+  async function read<T>(work: () => T): Promise<T> {
+    requireOpen();
+    try {
+      return work();
+    } catch (thrown) {
+      throw asFailure(thrown);
+    }
+  }
+
+  return {
+    commit: (change) => write(() => writeChange(sql, change)),
+    claim: (claim) => write(() => claimDue(sql, claim, report)),
+    releaseClaims: () =>
+      write(() => {
+        sql('releaseClaims').run();
+      }),
+    request: (id) => read(() => readOneRequest(sql, id)),
+    replayed: (requester, key) => read(() => readReplayed(sql, requester, key)),
+    grant: (id) => read(() => readOneGrant(sql, id)),
+    grants: (filter) => read(() => readGrants(sql, filter, report)),
+    requests: (filter) => read(() => readRequests(sql, filter, report)),
+    nextDue: (busy) => read(() => earliestReady(sql, busy)),
+    revoked: (provider, now) => read(() => readRevoked(sql, provider, now)),
+    entries: (filter) => read(() => readEntries(sql, filter)),
+    async close() {
+      if (!open) return;
+      open = false;
+      writer.drain();
+      checkpoint(db);
+      db.close();
+    },
+  };
+}
+
+function checkpoint(db: DatabaseSync): void {
+  try {
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  } catch {
+    // Only tidiness is lost: every commit is durable in the log, and the next start reads it.
+  }
+}
+
+function warn(problem: JitError): void {
+  process.emitWarning(problem.message, { code: problem.code, detail: problem.hint ?? '' });
+}

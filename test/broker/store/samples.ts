@@ -1,0 +1,119 @@
+/**
+ * Domain objects for the tests of stores, as small as the port allows.
+ * @module
+ */
+import type { AuditEvent } from '../../../src/audit/entry.ts';
+import { type Grant, type Leg, openGrant } from '../../../src/core/grant.ts';
+import { type GrantId, grantId, type RequestId, requestId } from '../../../src/core/ids.ts';
+import type { Principal } from '../../../src/core/principal.ts';
+import { type AccessRequest, type Decision, requestHash } from '../../../src/core/request.ts';
+import type { Change, Idempotency, StoredGrant } from '../../../src/broker/store/store.ts';
+
+/** Epoch ms at which the tests begin. */
+export const START = 1_800_000_000_000;
+
+export const ada: Principal = {
+  kind: 'user',
+  issuer: 'https://id.example',
+  subject: 'ada',
+  name: 'Ada Lovelace',
+  groups: ['sre', 'on-call'],
+};
+export const eve: Principal = { ...ada, subject: 'eve', name: 'Eve', groups: [] };
+
+function bytes(number: number): Uint8Array {
+  const sixteen = Buffer.alloc(16);
+  sixteen.writeUIntBE(number, 10, 6);
+  return sixteen;
+}
+
+/** Ids by number, so that a test can say which one it means. */
+export const req = (number: number): RequestId => requestId(bytes(number));
+export const gr = (number: number): GrantId => grantId(bytes(number));
+
+export interface Sample {
+  readonly number: number;
+  readonly requester?: Principal;
+  readonly at?: number;
+  readonly targets?: readonly string[];
+  readonly idempotency?: Idempotency | null;
+  readonly decision?: Partial<Decision>;
+}
+
+export function sampleRequest({ number, requester = ada, at = START }: Sample): AccessRequest {
+  return {
+    id: req(number),
+    requester,
+    asks: [{ operation: 's3:GetObject', resources: ['arn:aws:s3:::reports/*'], target: 'prod' }],
+    permissions: [
+      { target: 'prod', operation: 's3:GetObject', actions: ['s3:GetObject'], resources: ['arn:aws:s3:::reports/*'] },
+    ],
+    seconds: 600,
+    reason: `look at report ${number}\u202e "quoted"\n`,
+    ticket: null,
+    createdAt: at,
+  };
+}
+
+/** The commit that submits a request without a grant. */
+export function submission(sample: Sample): Change {
+  const request = sampleRequest(sample);
+  const decision: Decision = { state: 'pending', tier: null, why: 'waiting', policy: 'p1', ...sample.decision };
+  return {
+    request: { request, hash: requestHash(request), decision, grant: null, idempotency: sample.idempotency ?? null },
+    entries: [event('request.submitted', { request: request.id })],
+  };
+}
+
+/** The commit that submits a request, approves it, and records the intent to issue. */
+export function approval(sample: Sample): Change & { readonly grant: StoredGrant } {
+  const { number, requester = ada, at = START, targets = ['prod'] } = sample;
+  const request = sampleRequest(sample);
+  const decision: Decision = { state: 'approved', tier: 'auto', why: 'by policy', policy: 'p1', ...sample.decision };
+  const id = gr(number);
+  const { grant, effects } = openGrant({
+    id,
+    requestId: request.id,
+    seconds: 600,
+    at,
+    legs: targets.map((target) => ({ target, provider: 'aws', handle: `h:${id}:${target}`, notAfter: at + 900_000 })),
+  });
+  return {
+    request: { request, hash: requestHash(request), decision, grant: id, idempotency: sample.idempotency ?? null },
+    grant: {
+      grant,
+      requester: { issuer: requester.issuer, subject: requester.subject },
+      version: 0,
+      createdAt: at,
+      deliveredAt: null,
+    },
+    effects: effects.map((effect) => ({ ...effect, claimedUntil: null })),
+    entries: [
+      event('request.submitted', { request: request.id }),
+      event('grant.issuing', { request: request.id, grant: id }),
+    ],
+  };
+}
+
+/** The stored form of a grant after another commit of it. */
+export function changed(stored: StoredGrant, change: Partial<Grant>): StoredGrant {
+  return { ...stored, version: Math.max(stored.version, 1), grant: { ...stored.grant, ...change } };
+}
+
+export function withLegs(grant: Grant, change: Partial<Leg>): readonly Leg[] {
+  return grant.legs.map((leg) => ({ ...leg, ...change }));
+}
+
+export function event(
+  type: string,
+  about: { readonly request?: RequestId; readonly grant?: GrantId; readonly data?: AuditEvent['data'] },
+): AuditEvent {
+  return {
+    type,
+    at: START,
+    actor: ada,
+    request: about.request ?? null,
+    grant: about.grant ?? null,
+    data: about.data ?? {},
+  };
+}
