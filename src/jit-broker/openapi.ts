@@ -1,0 +1,29 @@
+/**
+ * The OpenAPI document without a running broker.
+ * @module
+ */
+import { apiRoutes } from '../broker/http/api.ts';
+import { openApi } from '../broker/http/openapi.ts';
+import { JitError } from '../core/errors.ts';
+import { version } from './version.ts';
+
+/** The same document that a broker serves at `/v1/openapi.json`. */
+export function openApiDocument(): object {
+  const refuse = async (): Promise<never> => {
+    throw new JitError({ code: 'ERR_UNEXPECTED', message: 'only described, not served' });
+  };
+  const described = {
+    plan: refuse,
+    submit: refuse,
+    request: refuse,
+    grant: refuse,
+    requests: refuse,
+    liveGrants: refuse,
+    credentials: refuse,
+    revoke: refuse,
+    revokeMine: refuse,
+    use: refuse,
+    entries: refuse,
+  };
+  return openApi(apiRoutes(described, refuse), version);
+}

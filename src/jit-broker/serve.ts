@@ -1,0 +1,95 @@
+/**
+ * Runs a broker: puts its parts together, cleans up after its predecessor, listens, and ends in good order.
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { catalogView } from '../broker/catalog/view.ts';
+import { makeCatalog } from '../broker/catalog/catalog.ts';
+import { apiRoutes } from '../broker/http/api.ts';
+import { makeApp } from '../broker/http/app.ts';
+import { listen } from '../broker/http/listen.ts';
+import { openIssuer } from '../broker/issuer/issuer.ts';
+import { makeBroker } from '../broker/service/broker.ts';
+import { makeChanges } from '../broker/service/changes.ts';
+import { makeIssuer } from '../broker/service/issue.ts';
+import { reconcile } from '../broker/service/reconcile.ts';
+import type { World } from '../broker/service/world.ts';
+import { openSqliteStore } from '../broker/store/sqlite/store.ts';
+import { startWorker } from '../broker/worker/worker.ts';
+import type { Random } from '../core/ports.ts';
+import { holdLock } from '../local/lock.ts';
+import { loadPolicies } from '../policy/load.ts';
+import { steadyClock } from './clock.ts';
+import { untilIdle } from './idle.ts';
+import { makeLog } from './log.ts';
+import { makeMetrics } from './metrics.ts';
+import { type Mode, planBroker } from './plan.ts';
+import { openTargets } from './targets.ts';
+import { version } from './version.ts';
+
+const GRACE_MS = 5_000;
+
+/** @returns the exit status, once the broker has stopped: 0 also when another broker already serves this user. */
+export async function serve(mode: Mode): Promise<number> {
+  const log = makeLog();
+  const plan = await planBroker(mode, process.env);
+  const lock = await holdLock('broker', plan.state);
+  if (lock === null) {
+    log.info('another broker already uses this state folder');
+    return 0;
+  }
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort());
+
+  const now = steadyClock();
+  const random: Random = (bytes) => randomBytes(bytes);
+  const issuer = await openIssuer({ issuer: plan.issuer, file: join(plan.state, 'issuer.json'), now, random });
+  const { targets, providers, sandbox } = await openTargets(plan, issuer, now, log);
+  const policy = await loadPolicies({ sources: plan.policies });
+  const store = await openSqliteStore({ file: join(plan.state, 'broker.db'), now });
+  const catalog = makeCatalog(plan.config, targets);
+  const changes = makeChanges();
+  const world: World = { store, policy, catalog, targets, providers, changes, now, random, log };
+
+  const ended = await reconcile(world);
+  if (ended > 0) log.warn('ended grants that were being issued when the last broker stopped', { grants: ended });
+  const credentials = makeIssuer(world);
+  const worker = startWorker(world, credentials);
+  const metrics = makeMetrics(worker.busy);
+  const broker = makeBroker(world, credentials, worker.wake);
+  let lastCall = now();
+  const app = makeApp({
+    routes: apiRoutes(broker, async (principal) => catalogView(world, principal)),
+    version,
+    identify: async () => plan.user,
+    hosts: plan.hosts,
+    health: () => ({ status: stop.signal.aborted ? 'stopping' : 'ok', version, sandbox: sandbox !== null }),
+    ready: async () =>
+      store.nextDue([]).then(
+        () => true,
+        () => false,
+      ),
+    metrics: metrics.render,
+    discovery: issuer.discovery,
+    jwks: issuer.jwks,
+    log,
+    observe: metrics.observe,
+    touch: () => {
+      lastCall = now();
+    },
+  });
+  const listener = await listen(app, plan.address);
+  log.info('ready', { version, policy: policy.version.slice(0, 12), targets: targets.size, port: listener.port });
+
+  await untilIdle({ world, worker, stop: stop.signal, idleSeconds: plan.idleSeconds, lastCall: () => lastCall });
+  stop.abort();
+  changes.release();
+  await listener.close(GRACE_MS);
+  await worker.stop();
+  await sandbox?.close();
+  await store.close();
+  lock.release();
+  log.info('stopped');
+  return 0;
+}

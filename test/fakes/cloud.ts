@@ -1,0 +1,122 @@
+/**
+ * A cloud for tests of the broker: it issues, enforces ends and denials, and fails on demand. Its semantics are those of
+ * the port, and `works` says what an attacker holding a credential could still do.
+ * @module
+ */
+import { JitError } from '../../src/core/errors.ts';
+import type { Mark, Order, Provider, RevokedMarks, Target } from '../../src/core/ports.ts';
+import { Secret } from '../../src/core/secret.ts';
+
+export type Behaviour = 'well' | 'busy' | 'refuses' | 'breaks before' | 'breaks after' | 'hangs';
+
+export interface FakeCloud {
+  readonly provider: Provider;
+  /** Every call, as `verb target grant`. */
+  readonly calls: readonly string[];
+  /** How the next calls go; the last one stays. */
+  issuing: Behaviour[];
+  revoking: Behaviour[];
+  /** Called when the cloud is reached, before it answers. */
+  onCall: (verb: string, grant: string, target: string) => void | Promise<void>;
+  /** Whether any credential of this grant would be accepted now. */
+  works(grant: string): boolean;
+  /** Grants with a denial in place. */
+  readonly denied: ReadonlySet<string>;
+}
+
+interface Session {
+  readonly target: string;
+  readonly endsAt: number;
+}
+
+export function fakeCloud(now: () => number, kind = 'aws'): FakeCloud {
+  const sessions = new Map<string, Session[]>();
+  let denied = new Set<string>();
+  const calls: string[] = [];
+  const next = (plan: Behaviour[]): Behaviour => (plan.length > 1 ? plan.shift() : plan[0]) ?? 'well';
+
+  async function behave(how: Behaviour, effect: () => void, signal: AbortSignal): Promise<void> {
+    switch (how) {
+      case 'well':
+        return effect();
+      case 'busy':
+        throw new JitError({ code: 'ERR_CLOUD_BUSY', message: 'slow down' });
+      case 'refuses':
+        throw new JitError({ code: 'ERR_CLOUD', message: 'no' });
+      case 'breaks before':
+        throw new JitError({ code: 'ERR_CLOUD_UNKNOWN', message: 'the connection broke' });
+      case 'breaks after':
+        effect();
+        throw new JitError({ code: 'ERR_CLOUD_UNKNOWN', message: 'the connection broke' });
+      case 'hangs':
+        await new Promise((_, reject) => {
+          signal.addEventListener('abort', () =>
+            reject(new JitError({ code: 'ERR_CLOUD_UNKNOWN', message: 'no answer' })),
+          );
+        });
+    }
+  }
+
+  const cloud: FakeCloud = {
+    calls,
+    issuing: ['well'],
+    revoking: ['well'],
+    onCall: () => undefined,
+    works: (grant) => !denied.has(grant) && (sessions.get(grant) ?? []).some(({ endsAt }) => endsAt > now()),
+    get denied() {
+      return denied;
+    },
+    provider: {
+      kind,
+      parseTarget: (name) => target(name, kind),
+      assess: async () => ({ access: 'read', breadth: 'exact' }),
+      plan: async ({ name }, permissions) => ({
+        target: name,
+        permission: JSON.stringify(permissions),
+        words: permissions.map(({ operation }) => operation),
+        assessment: { access: 'read', breadth: 'exact' },
+        floorSeconds: 900,
+        residualSeconds: 0,
+        revocation: { kind: 'immediate' },
+      }),
+      intend: ({ name }, order) => ({ handle: `${name} ${order.grant}`, notAfter: now() + 3_600_000 }),
+      issue: async ({ name }, order: Order, signal) => {
+        calls.push(`issue ${name} ${order.grant}`);
+        await cloud.onCall('issue', order.grant, name);
+        const session = { target: name, endsAt: order.endsAt };
+        const effect = (): void => void sessions.set(order.grant, [...(sessions.get(order.grant) ?? []), session]);
+        await behave(next(cloud.issuing), effect, signal);
+        const keys = {
+          accessKeyId: 'ASIAFAKEFAKEFAKEFAKE',
+          secretAccessKey: 'canary-secret-access-key',
+          sessionToken: 'canary-session-token',
+        };
+        return { credential: { kind: 'aws', keys: new Secret(keys) }, notAfter: now() + 3_600_000 };
+      },
+      revoke: async (mark: Mark, revoked: RevokedMarks, signal) => {
+        calls.push(`revoke ${mark.target} ${mark.grant}`);
+        await cloud.onCall('revoke', mark.grant, mark.target);
+        if (mark.endsAt !== null && now() >= mark.endsAt) return { kind: 'gone', tidyAt: null };
+        const marks = await revoked();
+        const rebuilt = new Set<string>(marks.map(({ grant }) => grant));
+        await behave(next(cloud.revoking), () => void (denied = rebuilt), signal);
+        return { kind: 'gone', tidyAt: mark.notAfter };
+      },
+      tidy: async (mark, revoked) => {
+        calls.push(`tidy ${mark.target} ${mark.grant}`);
+        denied = new Set((await revoked()).map(({ grant }) => grant));
+      },
+    },
+  };
+  return cloud;
+}
+
+export function target(name: string, provider: string): Target {
+  return {
+    name,
+    provider,
+    environment: 'test',
+    sandbox: false,
+    tool: { kind: 'aws', account: '111122223333', region: 'eu-west-1', endpoint: null },
+  };
+}
