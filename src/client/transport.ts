@@ -66,9 +66,9 @@ export function openTransport(
     const deadline = AbortSignal.timeout(limitMs);
     const signal = options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
     for (let attempt = 1; ; attempt += 1) {
-      options.signal?.throwIfAborted();
+      refuseInterrupted(options.signal);
       const result = await exchange(wire, { ...call, userAgent: options.userAgent, limit: LONGEST_REPLY, signal });
-      if (options.signal?.aborted === true) throw interruption(options.signal);
+      refuseInterrupted(options.signal);
       if (result.kind === 'reply') return { status: result.status, body: parse(result, badReply) };
       if (result.kind === 'unusable') throw badReply(result.what);
       if (deadline.aborted) throw unreachable(name, `it did not answer within ${Math.round(limitMs / 1_000)}s`, ref);
@@ -86,9 +86,10 @@ function repeats(call: Call): boolean {
   return call.method === 'GET' || call.key !== undefined || call.safe === 'repeat';
 }
 
-function interruption(signal: AbortSignal): JitError {
+function refuseInterrupted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return;
   const error = asJitError(signal.reason);
-  return error.code === 'ERR_UNEXPECTED' ? new JitError({ code: 'ERR_INTERRUPTED', message: 'interrupted' }) : error;
+  throw error.code === 'ERR_UNEXPECTED' ? new JitError({ code: 'ERR_INTERRUPTED', message: 'interrupted' }) : error;
 }
 
 function unreachable(name: string, what: string, ref: BrokerRef, cause?: unknown): JitError {

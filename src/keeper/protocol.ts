@@ -3,7 +3,7 @@
  * The socket is 0600 in a 0700 folder, so whoever speaks is the same user.
  * @module
  */
-import type { BrokerRef } from '../client/ref.ts';
+import { type BrokerRef, parseBrokerUrl } from '../client/ref.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { GrantId } from '../core/ids.ts';
 
@@ -25,10 +25,11 @@ export type BrokerAddress =
   | { readonly kind: 'embedded'; readonly socket: string }
   | { readonly kind: 'url'; readonly name: string; readonly url: string };
 
-/** The profile that ends with the grant, and the files in which it stands. Absolute paths. */
+/** The profile that ends with the grant, in the files of its tool. Absolute paths. */
 export interface HeldProfile {
+  readonly tool: 'aws';
   readonly name: string;
-  readonly files: readonly string[];
+  readonly files: { readonly config: string; readonly credentials: string };
 }
 
 /** What a person wants to read about a grant; nothing here is secret or decides anything. */
@@ -117,4 +118,9 @@ export interface ErrorReply {
 /** Serialises a BrokerRef for the wire. */
 export function addressOf(ref: BrokerRef): BrokerAddress {
   return ref.kind === 'embedded' ? ref : { kind: 'url', name: ref.name, url: ref.url.href };
+}
+
+/** The inverse. Throws `ERR_USAGE` for an address that would not be taken from a person either. */
+export function refOf(address: BrokerAddress): BrokerRef {
+  return address.kind === 'embedded' ? address : parseBrokerUrl(address.url, address.name);
 }

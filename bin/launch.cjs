@@ -1,0 +1,143 @@
+/**
+ * What both programs do first. In the syntax and with the module names of old Nodes, for whoever starts one with such a Node
+ * is to be told what is needed, not to be shown a parse error.
+ * @module
+ */
+// @ts-check
+'use strict';
+
+const fs = require('fs');
+const path = require('path');
+
+const OLDEST_NODE = 24;
+const ROOT = path.dirname(__dirname);
+const BROKEN_PIPE = 141;
+
+/**
+ * Runs the program with the arguments of this process.
+ * @param {'jit' | 'jit-broker'} program
+ * @returns {void}
+ */
+exports.launch = function launch(program) {
+  if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
+    require('./rerun.cjs').rerun(program, path.join(__dirname, program));
+    return;
+  }
+  const argv = process.argv.slice(2);
+  if (program === 'jit') jit(argv);
+  else void run(program, () => broker(argv));
+};
+
+/** @param {readonly string[]} argv */
+function jit(argv) {
+  if (argv.length === 1 && argv[0] === '--version') return print(`jit ${version()}`);
+  if (argv.length === 1 && argv[0] === 'keeper') return void run('jit', keeper);
+  const slowly = () => void run('jit', () => commands(argv));
+  if (argv[0] !== 'credential') return slowly();
+  const { askKeeper, keeperSocket, quickGrant } = require('./credential.cjs');
+  const grant = quickGrant(argv);
+  const uid = process.geteuid === undefined ? 0 : process.geteuid();
+  const socket = grant === null ? null : keeperSocket(process.env, process.platform, uid);
+  if (grant === null || socket === null) return slowly();
+  askKeeper(grant, socket, (/** @type {string | null} */ output) => {
+    if (output === null) slowly();
+    else print(output);
+  });
+}
+
+/** @param {readonly string[]} argv */
+async function commands(argv) {
+  const { main } = /** @type {typeof import('../src/cli/main.ts')} */ (await load('cli/main'));
+  return main(argv);
+}
+
+/** @param {readonly string[]} argv */
+async function broker(argv) {
+  const { main } = /** @type {typeof import('../src/jit-broker/main.ts')} */ (await load('jit-broker/main'));
+  return main(argv);
+}
+
+async function keeper() {
+  const { keeperMain } = /** @type {typeof import('../src/keeper/main.ts')} */ (await load('keeper/main'));
+  // It has told everybody that it ends; a timer that is still set must not hold it.
+  return process.exit(await keeperMain({ brokerLauncher: path.join(__dirname, 'jit-broker'), version: version() }));
+}
+
+/**
+ * From source in a checkout, else as it was compiled for the package.
+ * @param {string} name
+ * @returns {Promise<unknown>}
+ */
+function load(name) {
+  const source = path.join(ROOT, 'src', `${name}.ts`);
+  const file = fs.existsSync(source) ? source : path.join(ROOT, 'dist', 'src', `${name}.js`);
+  return import(require('url').pathToFileURL(file).href);
+}
+
+/** @returns {string} */
+function version() {
+  /** @type {unknown} */
+  const manifest = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : '';
+}
+
+/**
+ * To stdout without loading its stream.
+ * @param {string} line
+ */
+function print(line) {
+  const bytes = Buffer.from(`${line}\n`);
+  let sent = 0;
+  try {
+    while (sent < bytes.length) sent += fs.writeSync(1, bytes, sent);
+  } catch (thrown) {
+    const code = codeOf(thrown);
+    // A pipe that somebody made non-blocking and that is full: let the stream wait for it.
+    if (code === 'EAGAIN') process.stdout.write(bytes.subarray(sent));
+    else if (code === 'EPIPE') process.exitCode = BROKEN_PIPE;
+    else complain(`jit: cannot write the output (${code})`, 11);
+  }
+}
+
+/**
+ * @param {'jit' | 'jit-broker'} program
+ * @param {() => Promise<number>} main
+ */
+async function run(program, main) {
+  // An unexpected error may quote what it was working on, so only its kind is shown.
+  const fail = (/** @type {unknown} */ thrown) => {
+    if (codeOf(thrown) === 'EPIPE') process.exit(BROKEN_PIPE);
+    const kind = thrown instanceof Error ? thrown.name : typeof thrown;
+    const detail = process.env['JIT_DEBUG'] === '1' && thrown instanceof Error ? thrown.stack : kind;
+    complain(`${program}: something went wrong inside jit: ${detail}\nhint: JIT_DEBUG=1 shows where`, 1);
+    process.exit();
+  };
+  process.on('uncaughtException', fail);
+  process.on('unhandledRejection', fail);
+  try {
+    process.exitCode = await main();
+  } catch (thrown) {
+    fail(thrown);
+  }
+}
+
+/**
+ * @param {string} text
+ * @param {number} status
+ */
+function complain(text, status) {
+  process.exitCode = status;
+  try {
+    fs.writeSync(2, `${text}\n`);
+  } catch {
+    // Nobody reads it.
+  }
+}
+
+/**
+ * @param {unknown} thrown
+ * @returns {string}
+ */
+function codeOf(thrown) {
+  return thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'no code';
+}

@@ -1,0 +1,77 @@
+/**
+ * Reads what arrives on the keeper's socket.
+ * @module
+ */
+import { isAbsolute } from 'node:path';
+import * as z from 'zod';
+import { LONGEST_SECONDS } from '../core/duration.ts';
+import { JitError } from '../core/errors.ts';
+import { grantIdSchema } from '../wire/views.ts';
+import { type Ask, DELIVERIES, FORMATS, PROTOCOL } from './protocol.ts';
+
+const path = z.string().max(4_096).refine(isAbsolute);
+const word = z.string().max(256);
+const line = z.string().max(4_096);
+
+const adoption = {
+  grant: grantIdSchema,
+  broker: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('embedded'), socket: path }),
+    z.strictObject({ kind: z.literal('url'), name: word, url: z.string().max(2_048) }),
+  ]),
+  profile: z
+    .strictObject({ tool: z.literal('aws'), name: word, files: z.strictObject({ config: path, credentials: path }) })
+    .nullable(),
+  delivery: z.enum(DELIVERIES),
+  expiresAt: z.iso.datetime(),
+  about: z.strictObject({
+    operation: line,
+    resources: z.array(line).max(50),
+    targets: z.array(word).max(50),
+    environment: word,
+    sandbox: z.boolean(),
+    reason: line,
+    seconds: z.int().min(1).max(LONGEST_SECONDS),
+  }),
+};
+
+const v = z.literal(PROTOCOL);
+const askSchema = z.discriminatedUnion('op', [
+  z.strictObject({ v, op: z.literal('hello') }),
+  z.strictObject({ v, op: z.literal('adopt'), ...adoption }),
+  z.strictObject({
+    v,
+    op: z.literal('credential'),
+    grant: grantIdSchema,
+    target: word.optional(),
+    format: z.enum(FORMATS),
+  }),
+  z.strictObject({ v, op: z.literal('list') }),
+  z.strictObject({ v, op: z.literal('release'), grant: grantIdSchema }),
+  z.strictObject({ v, op: z.literal('wipe') }),
+  z.strictObject({ v, op: z.literal('stop') }),
+]);
+
+/** Throws `ERR_KEEPER` for another version of the protocol, `ERR_USAGE` for anything else that is not a question. */
+export function parseAsk(text: string): Ask {
+  const value = parseJson(text);
+  const parsed = askSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const version = typeof value === 'object' && value !== null && 'v' in value ? value.v : undefined;
+  if (version !== undefined && version !== PROTOCOL) {
+    throw new JitError({
+      code: 'ERR_KEEPER',
+      message: 'the keeper belongs to another version of jit',
+      hint: 'end the process "jit keeper": live grants go on working with a new one',
+    });
+  }
+  throw new JitError({ code: 'ERR_USAGE', message: 'the keeper does not understand the question' });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}

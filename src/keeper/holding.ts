@@ -1,0 +1,215 @@
+/**
+ * One grant in the keeper's hands, from its adoption to the moment when nothing of it is left on this machine.
+ * @module
+ */
+import type { BrokerClient } from '../client/client.ts';
+import { asJitError, JitError } from '../core/errors.ts';
+import { type Clocks, type Deadline, deadline, judge, pause, waitUntilOver } from '../local/clock.ts';
+import type { GrantView } from '../wire/views.ts';
+import { openCache, type Usable } from './cache.ts';
+import type { Adoption, Delivery, HeldGrant, HeldProfile } from './protocol.ts';
+import { type Channel, countUses } from './uses.ts';
+import { watchGrant } from './watch.ts';
+
+export interface HoldingDeps {
+  /** A client for this grant's broker; calls end when `signal` aborts. */
+  readonly openClient: (signal?: AbortSignal) => BrokerClient;
+  readonly read: () => Clocks;
+  /** 0 to 1. */
+  readonly random: () => number;
+  /** Brings an embedded broker back; nothing to do for others. Never rejects. */
+  readonly reviveBroker: () => Promise<void>;
+  /** Removes the grant's profile. Throws `ERR_LOCAL_FILE` while any of it is left. */
+  readonly wipeProfile: (profile: HeldProfile) => Promise<void>;
+  /** Takes the endpoint away. */
+  readonly closeEndpoint: () => Promise<void>;
+  readonly log: (line: string) => void;
+}
+
+export interface Holding {
+  readonly describe: () => HeldGrant;
+  /** The same grant again: only profile and delivery may be other ones. */
+  update(adoption: Adoption): void;
+  /** Throws `ERR_GRANT_ENDED` from the end on, whatever else is still going on; `ERR_TARGET` if none or several fit. */
+  credential(target: string | undefined, channel: Channel): Promise<Usable>;
+  /** Ends it now if it has not ended. Resolves when nothing is left; rejects with the first attempt's failure. */
+  end(why: string): Promise<void>;
+  /** Resolves when it is over and nothing is left. Never rejects. */
+  readonly gone: Promise<void>;
+}
+
+const FIRST_RETRY_MS = 500;
+const LONGEST_RETRY_MS = 15_000;
+const LAST_REPORT_MS = 3_000;
+
+export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
+  const { read, random, reviveBroker, log } = deps;
+  const { grant, about } = adoption;
+  const stop = new AbortController();
+  const client = deps.openClient();
+  const listener = deps.openClient(stop.signal);
+  const adopted = read();
+  let expiresAt = adoption.expiresAt;
+  let until = limited(expiresAt, about.seconds, adopted);
+  let profile = adoption.profile;
+  let delivery: Delivery = adoption.delivery;
+  let problem: string | null = null;
+  let firstWipe: Promise<void> | null = null;
+  let finish: () => void = () => undefined;
+  const gone = new Promise<void>((resolve) => (finish = resolve));
+  let timer = new AbortController();
+
+  const cache = openCache(
+    () => client.credentials(grant),
+    read,
+    () => until.endsAt,
+  );
+  const uses = countUses(
+    (body) => client.use(grant, body),
+    () => read().wallMs,
+  );
+
+  function runTimer(): void {
+    timer.abort();
+    timer = new AbortController();
+    const mine = AbortSignal.any([timer.signal, stop.signal]);
+    waitUntilOver(until, read, mine).then(
+      (verdict) =>
+        void begin(verdict.state === 'over' && verdict.by === 'boot' ? 'expired by the boot clock' : 'expired'),
+      () => undefined,
+    );
+  }
+
+  function onLive(view: GrantView): void {
+    problem = null;
+    // Only another end moves the deadline: the same end measured again would honour a clock that was set back meanwhile.
+    if (view.expiresAt === null || view.expiresAt === expiresAt) return;
+    expiresAt = view.expiresAt;
+    until = limited(expiresAt, view.seconds, read());
+    runTimer();
+  }
+
+  async function onTrouble(error: JitError): Promise<void> {
+    problem = error.message;
+    if (error.code === 'ERR_BROKER_UNREACHABLE') await reviveBroker();
+  }
+
+  function begin(why: string): Promise<void> {
+    if (firstWipe !== null) return firstWipe;
+    log(`${grant}: over (${why})`);
+    stop.abort();
+    listener.close();
+    cache.clear();
+    uses.stop();
+    firstWipe = wipe();
+    firstWipe.then(finishUp, () => void retry());
+    return firstWipe;
+  }
+
+  async function wipe(): Promise<void> {
+    try {
+      const steps = [deps.closeEndpoint(), ...(profile === null ? [] : [deps.wipeProfile(profile)])];
+      const failed = (await Promise.allSettled(steps)).find((step) => step.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+      problem = null;
+    } catch (thrown) {
+      const error = asJitError(thrown);
+      problem = error.message;
+      log(`${grant}: ${error.code} while wiping: ${error.message}`);
+      throw error;
+    }
+  }
+
+  async function retry(): Promise<void> {
+    for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS)) {
+      await pause(waitMs);
+      const done = await wipe().then(
+        () => true,
+        () => false,
+      );
+      if (done) break;
+    }
+    finishUp();
+  }
+
+  function finishUp(): void {
+    log(`${grant}: nothing of it is left here`);
+    finish();
+    // What was used is told after the wipe, which matters more, and not for long: the grant is over.
+    void Promise.race([uses.flush(), pause(LAST_REPORT_MS)]).finally(() => client.close());
+  }
+
+  runTimer();
+  watchGrant({ client: listener, grant, signal: stop.signal, onLive, onTrouble, random }).then(
+    (why) => void begin(why),
+    () => undefined,
+  );
+
+  return {
+    gone,
+    describe: () => {
+      const now = read();
+      const verdict = judge(until, now);
+      const drift = now.wallMs - adopted.wallMs - (now.bootMs - adopted.bootMs);
+      return {
+        grant,
+        state: firstWipe === null ? 'live' : 'wiping',
+        broker: adoption.broker.kind === 'embedded' ? 'embedded' : adoption.broker.name,
+        profile: profile?.name ?? null,
+        delivery,
+        about,
+        expiresAt,
+        remainingMs: verdict.state === 'live' && firstWipe === null ? verdict.remainingMs : 0,
+        clockDriftSeconds: Math.round(drift / 1_000),
+        uses: uses.total(),
+        problem,
+      };
+    },
+    update: (again) => {
+      profile = again.profile ?? profile;
+      delivery = again.delivery;
+    },
+    credential: async (target, channel) => {
+      refuseEnded(until, firstWipe !== null, read());
+      const usable = choose(await fetched(), target);
+      // Fetching may have outlasted the grant, or the process may have been stopped in between.
+      const remainingMs = refuseEnded(until, firstWipe !== null, read());
+      uses.count(channel, remainingMs);
+      return usable;
+    },
+    end: begin,
+  };
+
+  async function fetched(): Promise<readonly Usable[]> {
+    try {
+      return await cache.get();
+    } catch (thrown) {
+      const error = asJitError(thrown);
+      if (error.code === 'ERR_GRANT_ENDED' || error.code === 'ERR_NOT_FOUND') void begin('ended');
+      throw error;
+    }
+  }
+}
+
+/** A deadline that no clock can put off further than the grant's whole length from now. */
+function limited(expiresAt: string, seconds: number, now: Clocks): Deadline {
+  return deadline(Math.min(Date.parse(expiresAt), now.wallMs + seconds * 1_000), now);
+}
+
+function refuseEnded(until: Deadline, ended: boolean, now: Clocks): number {
+  const verdict = judge(until, now);
+  if (!ended && verdict.state === 'live') return verdict.remainingMs;
+  throw new JitError({ code: 'ERR_GRANT_ENDED', message: 'the grant has ended', hint: 'ask anew with: jit request' });
+}
+
+function choose(usable: readonly Usable[], target: string | undefined): Usable {
+  const fitting = target === undefined ? usable : usable.filter(({ issued }) => issued.target === target);
+  const [only, another] = fitting;
+  if (only !== undefined && another === undefined) return only;
+  const names = usable.map(({ issued }) => issued.target).join(', ');
+  throw new JitError({
+    code: 'ERR_TARGET',
+    message: only === undefined ? 'the grant has no such target' : 'the grant has several targets',
+    hint: `name one with --target: ${names}`,
+  });
+}

@@ -1,0 +1,144 @@
+/**
+ * The keeper: holds live grants, hands out their credentials, and leaves nothing of them behind at their end.
+ * @module
+ */
+import { openClient } from '../client/client.ts';
+import { ensureEmbedded } from '../client/embedded.ts';
+import { asJitError } from '../core/errors.ts';
+import { type Clocks, pause } from '../local/clock.ts';
+import { holdLock } from '../local/lock.ts';
+import type { LocalPaths } from '../local/paths.ts';
+import { parseAsk } from './asks.ts';
+import { type LoopbackEndpoint, openEndpoint, sweepTokens } from './endpoint.ts';
+import { formatContainer, formatCredential } from './format.ts';
+import { hold, type Holding } from './holding.ts';
+import { type Adoption, type Ask, PROTOCOL, refOf } from './protocol.ts';
+import { openShelf, type Shelf } from './shelf.ts';
+import { listenAt } from './socket.ts';
+import { wipeProfile } from './wipe.ts';
+
+export interface KeeperRun {
+  readonly paths: LocalPaths;
+  /** Absolute path of bin/jit-broker, to bring the embedded broker back while one of its grants is live. */
+  readonly brokerLauncher: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly userAgent: string;
+  readonly read: () => Clocks;
+  readonly random: () => number;
+  /** One line, without a secret in it. */
+  readonly log: (line: string) => void;
+  /** How long to stay without a grant; 60 s if left out. */
+  readonly idleMs?: number;
+  /** Ends the keeper; profiles stay. */
+  readonly signal: AbortSignal;
+}
+
+const IDLE_MS = 60_000;
+
+/**
+ * Runs until `signal` aborts, somebody asks it to stop, or no grant has been held for a while.
+ * @returns `busy` at once if another keeper runs, else `done`. Throws `ERR_LOCAL_FILE` when it cannot listen.
+ */
+export async function runKeeper(run: KeeperRun): Promise<'busy' | 'done'> {
+  const { paths, log } = run;
+  const lock = await holdLock('keeper', paths.run);
+  if (lock === null) return 'busy';
+  const stop = new AbortController();
+  run.signal.addEventListener('abort', () => stop.abort());
+  const idle = countdown(run.idleMs ?? IDLE_MS, () => stop.abort());
+  const shelf: Shelf = openShelf(
+    (adoption) => holdGrant(run, adoption, endpoint),
+    (held) => idle.reset(held),
+  );
+  const endpoint = openEndpoint(paths.run, async (grant) => {
+    const { issued, notAfter } = await shelf.credential(grant, undefined, 'endpoint');
+    return formatContainer(issued, notAfter);
+  });
+  try {
+    await sweepTokens(paths.run);
+    const server = await listenAt(paths.keeperSocket, async (text) => answer(parseAsk(text), shelf, endpoint, stop));
+    log('ready');
+    await new Promise<void>((resolve) => {
+      if (stop.signal.aborted) resolve();
+      else stop.signal.addEventListener('abort', () => resolve());
+    });
+    log('stopping');
+    // Connections that have an answer coming get it; the socket's name goes at once.
+    await Promise.race([new Promise((resolve) => server.close(resolve)), pause(500)]);
+    await endpoint.stop();
+    return 'done';
+  } finally {
+    idle.cancel();
+    lock.release();
+  }
+}
+
+async function answer(
+  ask: Ask,
+  shelf: Shelf,
+  endpoint: LoopbackEndpoint,
+  stop: AbortController,
+): Promise<Readonly<Record<string, unknown>>> {
+  switch (ask.op) {
+    case 'hello':
+      return { v: PROTOCOL, pid: process.pid };
+    case 'adopt': {
+      const { op: _, ...adoption } = ask;
+      shelf.adopt(adoption);
+      return { endpoint: ask.delivery === 'endpoint' ? await endpoint.open(ask.grant) : null };
+    }
+    case 'credential': {
+      const { issued, notAfter } = await shelf.credential(ask.grant, ask.target, 'process');
+      return { output: formatCredential(issued, ask.format, notAfter), notAfter };
+    }
+    case 'list':
+      return { grants: shelf.list() };
+    case 'release':
+      await shelf.release(ask.grant);
+      return {};
+    case 'wipe':
+      await shelf.releaseAll();
+      return {};
+    case 'stop':
+      setImmediate(() => stop.abort());
+      return {};
+  }
+}
+
+function holdGrant(run: KeeperRun, adoption: Adoption, endpoint: LoopbackEndpoint): Holding {
+  const { paths, brokerLauncher: launcher, env, userAgent, log } = run;
+  const ref = refOf(adoption.broker);
+  return hold(adoption, {
+    openClient: (signal) => openClient(ref, { userAgent, signal }),
+    read: run.read,
+    random: run.random,
+    reviveBroker: async () => {
+      // Another socket is another user's setting, or a test's: this keeper does not know how to start that one.
+      if (ref.kind !== 'embedded' || ref.socket !== paths.brokerSocket) return;
+      await ensureEmbedded({ paths, launcher, env }).catch((thrown: unknown) => {
+        log(`the embedded broker cannot be started: ${asJitError(thrown).message}`);
+      });
+    },
+    wipeProfile: (profile) =>
+      wipeProfile(profile, adoption.grant, { locks: paths.locks, now: () => run.read().wallMs }),
+    closeEndpoint: () => endpoint.close(adoption.grant),
+    log,
+  });
+}
+
+interface Countdown {
+  readonly reset: (held: number) => void;
+  readonly cancel: () => void;
+}
+
+/** Calls `onZero` once nothing has been held for `ms`, counted from now and from each change to nothing held. */
+function countdown(ms: number, onZero: () => void): Countdown {
+  let timer = setTimeout(onZero, ms);
+  return {
+    reset: (held) => {
+      clearTimeout(timer);
+      if (held === 0) timer = setTimeout(onZero, ms);
+    },
+    cancel: () => clearTimeout(timer),
+  };
+}

@@ -1,0 +1,74 @@
+/**
+ * Every grant that the keeper holds, and what can be asked of them.
+ * @module
+ */
+import { JitError } from '../core/errors.ts';
+import type { GrantId } from '../core/ids.ts';
+import type { Usable } from './cache.ts';
+import type { Holding } from './holding.ts';
+import type { Adoption, HeldGrant } from './protocol.ts';
+import type { Channel } from './uses.ts';
+
+export interface Shelf {
+  adopt(adoption: Adoption): void;
+  /** Throws `ERR_NOT_FOUND` for a grant that is not held, `ERR_GRANT_ENDED` for one that is over. */
+  credential(grant: GrantId, target: string | undefined, channel: Channel): Promise<Usable>;
+  /** Soonest end first. */
+  list(): readonly HeldGrant[];
+  /** Throws `ERR_LOCAL_FILE` when something is left; it is retried. */
+  release(grant: GrantId): Promise<void>;
+  /** Throws the first failure after having tried all. */
+  releaseAll(): Promise<void>;
+}
+
+/** Ended grants that are remembered, so that asking for one again is answered without a broker. */
+const REMEMBERED = 1_000;
+
+/** @param onChange called with the number of grants held, after each change. */
+export function openShelf(holdGrant: (adoption: Adoption) => Holding, onChange: (held: number) => void): Shelf {
+  const held = new Map<GrantId, Holding>();
+  const ended = new Set<GrantId>();
+
+  function forget(grant: GrantId): void {
+    held.delete(grant);
+    ended.add(grant);
+    const [oldest] = ended;
+    if (ended.size > REMEMBERED && oldest !== undefined) ended.delete(oldest);
+    onChange(held.size);
+  }
+
+  return {
+    adopt: (adoption) => {
+      const known = held.get(adoption.grant);
+      if (known?.describe().state === 'wiping' || ended.has(adoption.grant)) throw over();
+      if (known !== undefined) {
+        known.update(adoption);
+        return;
+      }
+      const holding = holdGrant(adoption);
+      held.set(adoption.grant, holding);
+      onChange(held.size);
+      void holding.gone.then(() => forget(adoption.grant));
+    },
+    credential: async (grant, target, channel) => {
+      const holding = held.get(grant);
+      if (holding !== undefined) return holding.credential(target, channel);
+      if (ended.has(grant)) throw over();
+      throw new JitError({ code: 'ERR_NOT_FOUND', message: 'the keeper does not hold that grant' });
+    },
+    list: () =>
+      [...held.values()].map((holding) => holding.describe()).toSorted((a, b) => a.remainingMs - b.remainingMs),
+    release: async (grant) => {
+      await held.get(grant)?.end('released');
+    },
+    releaseAll: async () => {
+      const results = await Promise.allSettled([...held.values()].map((holding) => holding.end('released')));
+      const failed = results.find((result) => result.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+    },
+  };
+}
+
+function over(): JitError {
+  return new JitError({ code: 'ERR_GRANT_ENDED', message: 'the grant has ended', hint: 'ask anew with: jit request' });
+}
