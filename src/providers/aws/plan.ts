@@ -1,0 +1,66 @@
+/**
+ * What would be issued at a target, for people and for policy.
+ * @module
+ */
+import { ACCESS_LEVELS, BREADTHS, highest } from '../../core/access.ts';
+import type { Plan, RevocationClass } from '../../core/access.ts';
+import { display } from '../../core/display.ts';
+import { formatDuration } from '../../core/duration.ts';
+import type { Clause, Narrowed } from './narrow.ts';
+import { sessionPolicy } from './session-policy.ts';
+import { SHORTEST_SESSION } from './target.ts';
+import type { AwsTarget } from './target.ts';
+
+/**
+ * Seconds. AWS promises only that a change of a role's policy "may take a few minutes" (IAM user guide, "Revoke IAM role
+ * temporary security credentials"); measured, it takes seconds. A promise has to hold on a bad day.
+ */
+const REVOKED_WITHIN = 300;
+
+/** Throws `ERR_PERMISSION_SIZE`. @param endsAt epoch ms, as if issued now. */
+export function planOf(target: AwsTarget, narrowed: readonly Narrowed[], endsAt: number): Plan {
+  const clauses = narrowed.flatMap((one) => one.clauses);
+  const permission = sessionPolicy(clauses, endsAt);
+  const revocation: RevocationClass = target.sandbox
+    ? { kind: 'immediate' }
+    : { kind: 'within', seconds: REVOKED_WITHIN };
+  return {
+    target: target.name,
+    permission,
+    words: [
+      ...(target.sandbox ? ['this is a sandbox: nothing outside this machine is touched'] : []),
+      `as ${target.access.role}`,
+      ...clauses.flatMap(clauseWords),
+      'nothing else: every other operation and resource is denied explicitly',
+      ...(clauses.some(({ actions }) => actions.some(({ access }) => access === 'permissions'))
+        ? ['permissions that it hands out stay after the grant has ended']
+        : []),
+      revocation.kind === 'immediate'
+        ? 'revoked at once'
+        : `revoked within ${formatDuration(REVOKED_WITHIN)}, usually in seconds; ends by itself on the second`,
+    ],
+    assessment: {
+      access:
+        highest(
+          ACCESS_LEVELS,
+          narrowed.map(({ assessment }) => assessment.access),
+        ) ?? 'permissions',
+      breadth:
+        highest(
+          BREADTHS,
+          narrowed.map(({ assessment }) => assessment.breadth),
+        ) ?? 'broad',
+    },
+    floorSeconds: SHORTEST_SESSION,
+    residualSeconds: 0,
+    revocation,
+  };
+}
+
+/** Such as: retrieve objects from Amazon S3 in arn:aws:s3:::bucket/* with s3:GetObject (read). */
+function clauseWords({ actions, resources }: Clause): readonly string[] {
+  const where = resources.includes('*')
+    ? 'everywhere in the account'
+    : `in ${resources.map((text) => display(text)).join(', ')}`;
+  return actions.map(({ name, summary, access }) => `${display(summary, 120)}, ${where}, with ${name} (${access})`);
+}

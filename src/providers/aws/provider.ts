@@ -1,0 +1,134 @@
+/**
+ * AWS as a provider: sessions of a role, narrowed to the grant, dead at its end, and deniable before it.
+ * @module
+ */
+import { JitError, asJitError } from '../../core/errors.ts';
+import type { Clock, Mark, Order, Provider, RevokedMarks, Revocation, TokenSigner } from '../../core/ports.ts';
+import { parseRole } from './arn.ts';
+import { assumeWith } from './assume.ts';
+import { awsClients } from './clients.ts';
+import type { KeySource } from './clients.ts';
+import { coalesce, unlessAborted } from './coalesce.ts';
+import { endOf, readHandle, writeHandle } from './handle.ts';
+import type { Handle } from './handle.ts';
+import { narrow } from './narrow.ts';
+import { sourceIdentity } from './names.ts';
+import { planOf } from './plan.ts';
+import { probeWith } from './probe.ts';
+import { GRACE_MS, revoker, settleMs } from './revocation.ts';
+import type { Notice, RoleState } from './revocation.ts';
+import { packagedFacts } from './service-facts.ts';
+import { sessionPolicy } from './session-policy.ts';
+import { SHORTEST_SESSION, parseAwsTarget } from './target.ts';
+import type { AwsTarget } from './target.ts';
+
+export type { AwsTarget } from './target.ts';
+
+export interface AwsDeps {
+  readonly now: Clock;
+  /** The broker's own issuer, or null where it has none: then no target can use web-identity. */
+  readonly signer: TokenSigner | null;
+  /** Told what an operator should know. Nothing in it is secret. */
+  readonly notice?: Notice;
+  /** Stands in for the SDK's default chain of ambient credentials. */
+  readonly ambient?: KeySource;
+}
+
+/** An order is issued within this long of its intent, or not under that intent: the worker's retries end before. */
+const ISSUE_WITHIN_MS = 900_000;
+const CHECK_MIN_MS = 5_000;
+const CHECK_MAX_MS = 300_000;
+
+export function awsProvider(deps: AwsDeps): Provider<AwsTarget> {
+  const { now, signer, notice = () => undefined, ambient = null } = deps;
+  const book = packagedFacts();
+  const clients = awsClients(ambient);
+  const assume = assumeWith({ clients, signer, now });
+  const revocations = revoker({ now, clients, assume, probe: probeWith({ clients, assume }), notice });
+  const handlesEndedEarly = coalesce(
+    async (readers: readonly RevokedMarks[]) => new Set((await readers.at(-1)?.())?.map(({ handle }) => handle)),
+  );
+
+  const policyOf = async (target: AwsTarget, order: Order): Promise<string> => {
+    try {
+      const narrowed = await Promise.all(order.permissions.map(async (one) => await narrow(book, target, one)));
+      return sessionPolicy(
+        narrowed.flatMap(({ clauses }) => clauses),
+        order.endsAt,
+      );
+    } catch (thrown) {
+      // AWS has not been called, and `ERR_CLOUD` is how the port says so.
+      const { message, hint } = asJitError(thrown);
+      throw new JitError({ code: 'ERR_CLOUD', message, hint, cause: thrown });
+    }
+  };
+
+  return {
+    kind: 'aws',
+    parseTarget: (name, config) => parseAwsTarget(name, config, signer),
+    assess: async (target, permission) => (await narrow(book, target, permission)).assessment,
+    plan: async (target, permissions, seconds) => {
+      const narrowed = await Promise.all(permissions.map(async (one) => await narrow(book, target, one)));
+      return planOf(target, narrowed, now() + seconds * 1_000);
+    },
+    intend: (target, order) => ({
+      handle: writeHandle(order.grant, target.access),
+      notAfter: now() + target.sessionSeconds * 1_000 + ISSUE_WITHIN_MS,
+    }),
+    issue: async (target, order, signal) => {
+      const policy = await policyOf(target, order);
+      const left = Math.ceil((order.endsAt - now()) / 1_000);
+      if (left <= 0) throw new JitError({ code: 'ERR_CLOUD', message: 'the grant ended before it could be issued' });
+      if (revocations.cutoffOf(handleOf(target, order)) >= now()) {
+        throw new JitError({ code: 'ERR_CLOUD_BUSY', message: `sessions of ${target.access.role} are being cut off` });
+      }
+      const session = {
+        role: target.access.role,
+        session: order.grant,
+        policy,
+        seconds: Math.min(Math.max(left, SHORTEST_SESSION), target.sessionSeconds),
+        marking: { tag: order.grant, sourceIdentity: sourceIdentity(order.principal) },
+      };
+      const { keys, expiresAt } = await assume(target.access, session, signal);
+      return { credential: { kind: 'aws', keys }, notAfter: expiresAt };
+    },
+    revoke: async (mark, revoked, signal) => {
+      const handle = readHandle(mark);
+      const end = endOf(mark);
+      if (now() >= end) {
+        const early = (await handlesEndedEarly(revoked)).has(mark.handle);
+        return { kind: 'gone', tidyAt: early ? end + GRACE_MS : null };
+      }
+      const update = revocations.update({ handle, mark, revoked });
+      return afterUpdate(await unlessAborted(update, signal, interrupted), { mark, handle, now: now() });
+    },
+    tidy: async (mark, revoked, signal) => {
+      const update = revocations.update({ handle: readHandle(mark), mark: null, revoked });
+      await unlessAborted(update, signal, interrupted);
+    },
+  };
+}
+
+function handleOf(target: AwsTarget, order: Order): Handle {
+  const role = parseRole(target.access.role);
+  if (role === null) throw new JitError({ code: 'ERR_CLOUD', message: `target ${target.name} has no role` });
+  return { grant: order.grant, access: target.access, role };
+}
+
+function afterUpdate(
+  state: RoleState,
+  about: { readonly mark: Mark; readonly handle: Handle; readonly now: number },
+): Revocation {
+  const end = endOf(about.mark);
+  const entry = state.entries.get(about.mark.grant);
+  if (entry !== undefined && entry.writing <= state.verified) return { kind: 'gone', tidyAt: end + GRACE_MS };
+  // Nothing can be learned before the end, which the session policy enforces by itself.
+  if (state.missing || state.verdict === 'blind') return { kind: 'pending', checkAt: end };
+  const age = entry === undefined ? 0 : about.now - entry.at;
+  const pause = Math.max(Math.min(age / 2, CHECK_MAX_MS), CHECK_MIN_MS, settleMs(about.handle) - age);
+  return { kind: 'pending', checkAt: Math.min(Math.ceil(about.now + pause), end) };
+}
+
+function interrupted(): JitError {
+  return new JitError({ code: 'ERR_CLOUD_UNKNOWN', message: 'interrupted while aws was being told to revoke' });
+}

@@ -1,0 +1,140 @@
+/**
+ * A configured AWS role: what jit needs to know to issue on it and to revoke on it.
+ * @module
+ */
+import { z } from 'zod';
+import { JitError } from '../../core/errors.ts';
+import type { Target, TokenSigner } from '../../core/ports.ts';
+import { parseRole } from './arn.ts';
+
+/** How the role is assumed: with a token of the broker's own issuer, or with the credentials that the broker runs under. */
+export type CredentialSource = 'web-identity' | 'ambient';
+
+/** Everything that it takes to reach a role. Part of every handle, so that revocation outlives the configuration. */
+export interface RoleAccess {
+  readonly role: string;
+  readonly region: string;
+  /** Without a final slash; null for AWS itself. */
+  readonly endpoint: string | null;
+  readonly credentials: CredentialSource;
+  /** The role that writes deny entries; null when the ambient credentials may do so themselves. */
+  readonly revoker: string | null;
+  readonly externalId: string | null;
+  readonly sandbox: boolean;
+}
+
+export interface AwsTarget extends Target {
+  readonly provider: 'aws';
+  readonly access: RoleAccess;
+  /** The longest life of one credential; a grant that lasts longer is served by several. */
+  readonly sessionSeconds: number;
+}
+
+/** STS: "DurationSeconds … from 900 seconds (15 minutes) up to the maximum session duration set for the role". */
+export const SHORTEST_SESSION = 900;
+const LONGEST_SESSION = 43_200;
+/** STS: a role assumed with the credentials of another role lasts an hour at most, and asking for more fails. */
+const LONGEST_CHAINED_SESSION = 3_600;
+
+const ROLE = z.string().refine((text) => parseRole(text) !== null, {
+  message: 'write it like arn:aws:iam::123456789012:role/jit-web',
+});
+
+const CONFIG = z.strictObject({
+  provider: z.literal('aws'),
+  role: ROLE,
+  region: z.string().regex(/^[a-z]{2}(?:-[a-z]+)+-\d{1,2}$/, 'write it like eu-west-1'),
+  environment: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'a lower-case word such as prod'),
+  credentials: z.enum(['web-identity', 'ambient'], 'web-identity or ambient'),
+  revoker: ROLE.optional(),
+  // STS API reference, AssumeRole, ExternalId.
+  external_id: z
+    .string()
+    .regex(/^[\w+=,.@:/-]{2,1224}$/, 'letters, digits and _+=,.@:/- only, 2 to 1224 of them')
+    .optional(),
+  session_seconds: z
+    .int()
+    .min(SHORTEST_SESSION, `at least ${SHORTEST_SESSION}`)
+    .max(LONGEST_SESSION, `at most ${LONGEST_SESSION}`)
+    .default(3_600),
+  endpoint: z.string().transform(readEndpoint).optional(),
+  sandbox: z.boolean().default(false),
+});
+
+/** Throws `ERR_CONFIG` naming the target and the field that is wrong. */
+export function parseAwsTarget(name: string, config: unknown, signer: TokenSigner | null): AwsTarget {
+  const parsed = CONFIG.safeParse(config);
+  if (!parsed.success) throw configFault(name, describe(parsed.error));
+  const { role, region, environment, credentials, sandbox } = parsed.data;
+  const { revoker = null, external_id: externalId = null, endpoint = null } = parsed.data;
+  const { session_seconds: sessionSeconds } = parsed.data;
+  const problem = conflict({ ...parsed.data, revoker, endpoint, signer });
+  if (problem !== null) throw configFault(name, problem);
+  return {
+    name,
+    provider: 'aws',
+    environment,
+    sandbox,
+    tool: { kind: 'aws', account: parseRole(role)?.account ?? '', region, endpoint },
+    access: { role, region, endpoint, credentials, revoker, externalId, sandbox },
+    sessionSeconds,
+  };
+}
+
+interface Settings {
+  readonly role: string;
+  readonly revoker: string | null;
+  readonly credentials: CredentialSource;
+  readonly session_seconds: number;
+  readonly endpoint: string | null;
+  readonly sandbox: boolean;
+  readonly signer: TokenSigner | null;
+}
+
+function conflict(settings: Settings): string | null {
+  const { credentials, revoker, endpoint, signer } = settings;
+  if (credentials === 'ambient' && settings.session_seconds > LONGEST_CHAINED_SESSION) {
+    return `session_seconds: at most ${LONGEST_CHAINED_SESSION} with ambient credentials, since AWS refuses more to a role that assumes another`;
+  }
+  if (settings.sandbox && endpoint === null) return 'endpoint: a sandbox has one';
+  if (revoker === settings.role) return 'revoker: a role of its own, or a holder of the first could undo a revocation';
+  if (revoker !== null && parseRole(revoker)?.account !== parseRole(settings.role)?.account) {
+    return 'revoker: a role of the same account, since IAM edits only the roles of its own';
+  }
+  if (credentials === 'ambient') return null;
+  if (revoker === null) return 'revoker: needed with web-identity, which has no other credentials to revoke with';
+  if (signer === null) return 'credentials: web-identity needs the issuer of the broker, which is not configured';
+  if (endpoint === null && !signer.issuer.startsWith('https://')) {
+    return 'credentials: web-identity needs an issuer that AWS can reach by https';
+  }
+  return null;
+}
+
+function describe(error: z.ZodError): string {
+  const [issue] = error.issues;
+  if (issue === undefined) return 'not a target';
+  const path = issue.path.join('.');
+  if (issue.code === 'unrecognized_keys') return `${issue.keys.join(', ')}: unknown`;
+  return path === '' ? issue.message : `${path}: ${issue.message}`;
+}
+
+function configFault(name: string, problem: string): JitError {
+  return new JitError({ code: 'ERR_CONFIG', message: `target ${name}: ${problem}` });
+}
+
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+
+/** Credentials cross this address, so it is https, or does not leave the machine. */
+function readEndpoint(text: string, context: z.RefinementCtx): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const sound =
+    url !== null &&
+    (url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.test(url.hostname))) &&
+    url.username === '' &&
+    url.password === '' &&
+    url.pathname === '/' &&
+    !/[?#]/.test(text);
+  if (url !== null && sound) return url.origin;
+  context.addIssue({ code: 'custom', message: 'an https URL without a path, or http on loopback' });
+  return z.NEVER;
+}
