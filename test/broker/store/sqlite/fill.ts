@@ -1,0 +1,31 @@
+/**
+ * A store as full as a large broker's, written by SQL, because the way there does not matter.
+ * @module
+ */
+import type { DatabaseSync } from 'node:sqlite';
+import { START } from '../samples.ts';
+
+/** Twenty targets, each grant active with one effect due later, and every hundredth grant revoked early. */
+export function fill(db: DatabaseSync, grants: number): void {
+  db.exec(`
+    BEGIN;
+    CREATE TEMP TABLE numbers AS
+      WITH RECURSIVE numbers (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM numbers WHERE i < ${grants} - 1)
+      SELECT i, printf('%026d', i) AS body, 'subject-' || (i % 500) AS subject, 'target-' || (i % 20) AS target FROM numbers;
+    INSERT INTO requests (id, requester_kind, issuer, subject, name, groups, asks, permissions, seconds, reason, created_at,
+        hash, state, why, policy, grant_id)
+      SELECT 'req_' || body, 'user', 'os', subject, subject, '[]', '[]', '[]', 60, 'r', ${START} + i,
+        'h', 'approved', 'w', 'p', 'gr_' || body FROM numbers;
+    INSERT INTO grants (id, request_id, issuer, subject, seconds, state, state_at, expires_at, version, created_at)
+      SELECT 'gr_' || body, 'req_' || body, 'os', subject, 60, 'active', ${START}, ${START} + i, 1, ${START} + i FROM numbers;
+    INSERT INTO legs (grant_id, position, target, provider, handle, state, ends_at, not_after, attempts, ended_at)
+      SELECT 'gr_' || body, 0, target, 'aws', 'h', 'issued', ${START} + 600000, ${START} + 900000, 0,
+        iif(i % 100 = 0, ${START}, NULL) FROM numbers;
+    INSERT INTO effects (grant_id, kind, target, due_at)
+      SELECT 'gr_' || body, 'expire', '', ${START} + 60000 + i FROM numbers UNION ALL
+      SELECT 'gr_' || body, 'revoke', target, ${START} + 60000 + i FROM numbers;
+    INSERT INTO entries (seq, request_id, grant_id, line, leaf)
+      SELECT i, 'req_' || body, 'gr_' || body, '{}', zeroblob(32) FROM numbers WHERE i < 1000;
+    DROP TABLE numbers;
+    COMMIT;`);
+}

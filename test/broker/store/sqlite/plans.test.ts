@@ -1,0 +1,33 @@
+/**
+ * With 100,000 live grants every statement of the store finds its rows through an index: SQLite is asked for its plans.
+ * @module
+ */
+import assert from 'node:assert/strict';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { migrate } from '../../../../src/broker/store/sqlite/migrate.ts';
+import { QUERIES } from '../../../../src/broker/store/sqlite/queries.ts';
+import { MIGRATIONS } from '../../../../src/broker/store/sqlite/schema.ts';
+import { now } from '../places.ts';
+import { fill } from './fill.ts';
+
+/** A whole walk is right only where a LIMIT ends it, over an index that has the order that was asked for. */
+const WALKS: Readonly<Record<string, string>> = { requestsNewest: 'SCAN requests USING INDEX requests_newest' };
+
+test('no statement walks a table or sorts more than it returns', () => {
+  const db = new DatabaseSync(':memory:');
+  migrate(db, MIGRATIONS, now);
+  fill(db, 100_000);
+  for (const [name, sql] of Object.entries(QUERIES)) {
+    const plan = db
+      .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+      .all()
+      .map((row) => String(row['detail']));
+    const walks = plan.filter((step) => /^SCAN (?:requests|grants|legs|effects|entries)\b/.test(step));
+    assert.deepEqual(walks, WALKS[name] === undefined ? [] : [WALKS[name]], `${name}: ${plan.join('; ')}`);
+    // The claim merges its targets' shares, at most a page, and sorts those.
+    const sorts = plan.filter((step) => step.includes('TEMP B-TREE FOR ORDER BY'));
+    assert.equal(sorts.length, name === 'due' ? 1 : 0, `${name}: ${plan.join('; ')}`);
+  }
+  db.close();
+});
