@@ -1,0 +1,54 @@
+/**
+ * Where the program touches the world: environment, exit, clock, and secrets as plain values.
+ * @module
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SRC, findInCode } from './sources.ts';
+
+/** The files that may read the environment, set the exit status read the wall clock or draw lots, and why each must. */
+const EDGES: Readonly<Record<string, string>> = {
+  'src/jit-broker/log.ts': 'a log line carries the wall clock',
+  'src/jit-broker/serve.ts': 'starts the broker process: hands the environment to the plan',
+  'src/keeper/main.ts': 'starts the keeper process: environment, log, chance for the pauses between tries',
+  'src/local/clock.ts': 'the one reader of both clocks',
+};
+
+/** How often each file calls `Secret.expose()`, and where the value goes. A new call needs an answer that a reviewer accepts. */
+const EXPOSED: Readonly<Record<string, readonly [calls: number, goesTo: string]>> = {
+  'src/broker/issuer/issuer.ts': [2, 'the signing key into jose; the public half of a key into the JWKS'],
+  'src/broker/service/views.ts': [1, 'the one reply that hands out credentials'],
+  'src/cli/commands/credential.ts': [1, 'stdout of jit credential, which is for that'],
+  'src/keeper/format.ts': [2, 'the answers to credential_process and to the loopback endpoint'],
+  'src/profiles/aws/write.ts': [1, 'the credentials file, with --write-credentials only'],
+  'src/providers/aws/assume.ts': [1, 'the web identity token into AssumeRoleWithWebIdentity'],
+  'src/providers/aws/clients.ts': [1, 'the signer of the SDK, for the probe'],
+  'src/providers/aws/role-writer.ts': [1, 'the signer of the SDK, for the revoker role'],
+  'src/sandbox/keys.ts': [1, 'the derivation of every key of the sandbox'],
+  'src/sandbox/sigv4/authenticate.ts': [2, 'the comparison of a signature with its key'],
+  'src/sandbox/state.ts': [1, "the sandbox's own 0600 file"],
+  'src/sandbox/sts/answer.ts': [2, 'the answer of AssumeRole, as from AWS'],
+};
+
+const EDGE =
+  /\bprocess\s*\.\s*(?:env|exit|exitCode|abort)\b|\bDate\.now\b|\bnew Date\(\s*\)|\bDate\(\s*\)|\bMath\.random\b/;
+
+test('environment, exit status, wall clock and chance are touched at the edges only', () => {
+  const found = findInCode(SRC, EDGE);
+  assert.deepEqual(
+    found.filter((place) => !Object.hasOwn(EDGES, place.split(':')[0] ?? '')),
+    [],
+    'take them as parameters',
+  );
+  const idle = Object.keys(EDGES).filter((path) => !found.some((place) => place.startsWith(`${path}:`)));
+  assert.deepEqual(idle, [], 'edges that have become pure: take them off the list');
+});
+
+test('a secret becomes a plain value only at the listed places', () => {
+  const counts: Record<string, number> = {};
+  for (const { path, bare } of SRC) {
+    const calls = bare.match(/\.\s*expose\b/g)?.length ?? 0;
+    if (calls > 0) counts[path] = calls;
+  }
+  assert.deepEqual(counts, Object.fromEntries(Object.entries(EXPOSED).map(([path, [calls]]) => [path, calls])));
+});
