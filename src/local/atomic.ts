@@ -137,13 +137,12 @@ const TEMP = /^\.jit-(\d{1,10})-[0-9a-f]{16}\.tmp$/;
 
 /**
  * Removes temporary files that killed jit processes left in `dir`: only regular files of this user with jit's own
- * naming whose process is gone and that are older than `minAgeMs`. Problems are left to the next sweep.
+ * naming whose process is gone. Problems are left to the next sweep.
+ * @param before only files last changed before this moment, in epoch milliseconds; every one if left out, which is for
+ * holders of the lock under which such files are written.
  * @returns how many were removed.
  */
-export async function sweepTemps(
-  dir: string,
-  age: { readonly minAgeMs: number; readonly now: number },
-): Promise<number> {
+export async function sweepTemps(dir: string, before = Number.POSITIVE_INFINITY): Promise<number> {
   let removed = 0;
   for (const name of await readdir(dir).catch(() => [])) {
     const writer = TEMP.exec(name)?.[1];
@@ -151,7 +150,7 @@ export async function sweepTemps(
     const path = join(dir, name);
     const found = await lstat(path).catch(() => null);
     if (found === null || !found.isFile() || found.uid !== (ownUid() ?? found.uid)) continue;
-    if (age.now - found.mtimeMs < age.minAgeMs) continue;
+    if (found.mtimeMs >= before) continue;
     removed += await unlink(path).then(
       () => 1,
       () => 0,

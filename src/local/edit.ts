@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openOwnFile, readAtMost, removeFile, replaceFile, sweepTemps } from './atomic.ts';
 import type { OpenFile } from './atomic.ts';
+import type { JitError } from '../core/errors.ts';
 import { asLocalFault, localFault } from './fault.ts';
 
 /** What an edit wants done, and what it has to tell its caller. */
@@ -13,14 +14,18 @@ export type Edit<T> =
   | { readonly kind: 'keep'; readonly outcome: T }
   | { readonly kind: 'write'; readonly bytes: Buffer; readonly outcome: T }
   /** Only for a file that jit created; one that is reached through a link is emptied instead. */
-  | { readonly kind: 'remove'; readonly outcome: T };
+  | { readonly kind: 'remove'; readonly outcome: T }
+  /** The content makes no sense. Perhaps another program is still writing it: thrown only when it stays so. */
+  | { readonly kind: 'refuse'; readonly error: JitError };
 
 /** The largest file that is edited. */
 export const MAX_EDIT_BYTES = 16 * 1024 * 1024;
 
-const ATTEMPTS = 20;
+const PATIENCE_MS = 5_000;
 // Longer than another program needs between truncating a file and writing it, or between reading and writing it.
 const SETTLE_MS = 20;
+// A file that was found empty or senseless so many times in a row is so, and not in the middle of being written.
+const ODD_READS = 10;
 
 /**
  * Reads, edits and replaces. Call it inside `withLock`: against other jit processes the lock protects; against
@@ -33,22 +38,27 @@ const SETTLE_MS = 20;
  * Its copy then lacks our change, and only a later look at the file shows that.
  * @param edit pure; must return `keep` for a file on which it has nothing left to do. It may run several times.
  */
-export async function editFile<T>(
-  path: string,
-  edit: (before: Buffer | null) => Edit<T>,
-  deps: { readonly now: () => number },
-): Promise<T> {
-  let applied: Edit<T> | null = null;
+export async function editFile<T>(path: string, edit: (before: Buffer | null) => Edit<T>): Promise<T> {
+  let applied: { readonly outcome: T } | null = null;
   let late: LateWrite | null = null;
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+  let swept = false;
+  let refusals = 0;
+  const giveUp = performance.now() + PATIENCE_MS;
+  while (performance.now() < giveUp) {
     const current = await openSettled(path);
     try {
-      if (attempt === 0) await sweepTemps(dirname(current?.real ?? path), { minAgeMs: 0, now: deps.now() });
+      if (!swept) await sweepTemps(dirname(current?.real ?? path));
+      swept = true;
       const before = current?.bytes ?? null;
       // A file that has changed once more has overtaken the late write.
       const base: Buffer | null = late !== null && equal(late.under, before) ? late.bytes : before;
       late = null;
       const wanted = edit(base);
+      if (wanted.kind === 'refuse') {
+        if (++refusals === ODD_READS) throw wanted.error;
+        await sleep(SETTLE_MS);
+        continue;
+      }
       const after: Buffer | null = contentAfter(wanted, base, current);
       if (equal(after, before)) return (applied ?? wanted).outcome;
       if ((await put(path, current, after)) === 'changed') continue;
@@ -73,7 +83,11 @@ function equal(a: Buffer | null, b: Buffer | null): boolean {
   return a === null || b === null ? a === b : a.equals(b);
 }
 
-function contentAfter<T>(wanted: Edit<T>, base: Buffer | null, current: OpenFile | null): Buffer | null {
+function contentAfter<T>(
+  wanted: Exclude<Edit<T>, { kind: 'refuse' }>,
+  base: Buffer | null,
+  current: OpenFile | null,
+): Buffer | null {
   if (wanted.kind === 'write') return wanted.bytes;
   if (wanted.kind === 'keep') return base;
   return current?.linked === true ? Buffer.alloc(0) : null;
@@ -90,18 +104,19 @@ async function put(path: string, current: OpenFile | null, after: Buffer | null)
 
 /** An empty file may be one that another program has just truncated and is about to write. */
 async function openSettled(path: string): Promise<OpenFile | null> {
-  const file = await openOwnFile(path, MAX_EDIT_BYTES);
-  if (file === null || file.bytes.length > 0) return file;
-  await file.handle.close();
-  await sleep(SETTLE_MS);
-  return await openOwnFile(path, MAX_EDIT_BYTES);
+  for (let reads = 1; ; reads++) {
+    const file = await openOwnFile(path, MAX_EDIT_BYTES);
+    if (file === null || file.bytes.length > 0 || reads === ODD_READS) return file;
+    await file.handle.close();
+    await sleep(SETTLE_MS);
+  }
 }
 
 async function writtenLate(path: string, old: OpenFile): Promise<Buffer | null> {
   try {
     let late = await readAtMost(old.handle, path, MAX_EDIT_BYTES);
     if (late.equals(old.bytes)) return null;
-    for (let again = 0; again < ATTEMPTS; again++) {
+    for (let again = 0; again < ODD_READS; again++) {
       await sleep(SETTLE_MS);
       const later = await readAtMost(old.handle, path, MAX_EDIT_BYTES);
       if (later.equals(late) && later.length > 0) return later;

@@ -232,7 +232,7 @@ test(
       assert.equal(fs.readFileSync(path, 'utf8'), content, at);
       assert.equal(temps(top).length, content === OLD ? 1 : 0, at);
       for (const name of temps(top)) assert.equal(fs.statSync(join(top, name)).mode & 0o777, 0o600);
-      await sweepTemps(top, { minAgeMs: 0, now: Date.now() });
+      await sweepTemps(top);
       assert.deepEqual(fs.readdirSync(top), ['file']);
     }
   },
@@ -274,8 +274,8 @@ test('a sweep removes only temps of dead jit processes: nothing younger, of livi
   ];
   for (const name of [stale, ...kept]) fs.writeFileSync(join(top, name), '');
   fs.mkdirSync(join(top, `.jit-${dead}-aaaaaaaaaaaaaaaa.tmp`));
-  assert.equal(await sweepTemps(top, { minAgeMs: 60_000, now: Date.now() }), 0);
-  assert.equal(await sweepTemps(top, { minAgeMs: 60_000, now: Date.now() + 120_000 }), 1);
+  assert.equal(await sweepTemps(top, Date.now() - 60_000), 0);
+  assert.equal(await sweepTemps(top, Date.now() + 60_000), 1);
   assert.deepEqual(fs.readdirSync(top).toSorted(), [`.jit-${dead}-aaaaaaaaaaaaaaaa.tmp`, ...kept].toSorted());
-  assert.equal(await sweepTemps(join(top, 'none'), { minAgeMs: 0, now: 0 }), 0);
+  assert.equal(await sweepTemps(join(top, 'none')), 0);
 });

@@ -7,8 +7,6 @@ import { editFile } from '../../src/local/edit.ts';
 import type { Edit } from '../../src/local/edit.ts';
 import { ground, until } from './ground.ts';
 
-const deps = { now: () => Date.now() };
-
 /** Appends one line unless it is there: the smallest idempotent edit. Its outcome is what it saw. */
 function addLine(before: Buffer | null): Edit<string> {
   const text = before?.toString() ?? '';
@@ -20,7 +18,7 @@ test('an edit with nothing to do touches nothing, not even the time of the file'
   const path = join(ground(t), 'f');
   fs.writeFileSync(path, 'ours\n');
   const before = fs.statSync(path, { bigint: true });
-  assert.equal(await editFile(path, addLine, deps), 'there');
+  assert.equal(await editFile(path, addLine), 'there');
   const after = fs.statSync(path, { bigint: true });
   assert.deepEqual([after.ino, after.mtimeNs], [before.ino, before.mtimeNs]);
 });
@@ -29,14 +27,10 @@ test('a program that writes between our reading and our writing keeps its update
   const path = join(ground(t), 'f');
   fs.writeFileSync(path, 'a\n');
   let times = 0;
-  const outcome = await editFile(
-    path,
-    (before) => {
-      if (times++ === 0) fs.appendFileSync(path, 'b\n');
-      return addLine(before);
-    },
-    deps,
-  );
+  const outcome = await editFile(path, (before) => {
+    if (times++ === 0) fs.appendFileSync(path, 'b\n');
+    return addLine(before);
+  });
   assert.equal(outcome, 'a\nb\n');
   assert.equal(fs.readFileSync(path, 'utf8'), 'a\nb\nours\n');
 });
@@ -49,7 +43,7 @@ test('a program that had opened the old file and writes into it after our change
     fs.closeSync(theirs);
   });
   const old = fs.statSync(path).ino;
-  const editing = editFile(path, addLine, deps);
+  const editing = editFile(path, addLine);
   await until(() => fs.statSync(path).ino !== old);
   fs.ftruncateSync(theirs);
   fs.writeSync(theirs, 'a\nlate\n', 0);
@@ -61,7 +55,7 @@ test('a program that writes its older copy over our change right after it does n
   const path = join(ground(t), 'f');
   fs.writeFileSync(path, 'a\n');
   const old = fs.statSync(path).ino;
-  const editing = editFile(path, addLine, deps);
+  const editing = editFile(path, addLine);
   await until(() => fs.statSync(path).ino !== old);
   fs.writeFileSync(path, 'a\nstale copy\n');
   await editing;
@@ -74,7 +68,7 @@ test('a file that another program has just truncated is not taken for an empty o
   setTimeout(() => {
     fs.writeFileSync(path, 'a\n');
   }, 2);
-  await editFile(path, addLine, deps);
+  await editFile(path, addLine);
   assert.equal(fs.readFileSync(path, 'utf8'), 'a\nours\n');
 });
 
@@ -87,7 +81,7 @@ test('a file that never stands still is given up with exit 11', async (t) => {
     return addLine(before);
   };
   await assert.rejects(
-    editFile(path, restless, deps),
+    editFile(path, restless),
     (thrown) => thrown instanceof JitError && /keeps changing/.test(thrown.message),
   );
 });
@@ -99,8 +93,8 @@ test('removing removes the file, but empties one that is reached through a link'
   fs.writeFileSync(join(top, 'f'), 'x');
   fs.writeFileSync(join(top, 'g'), 'x');
   fs.symlinkSync('g', join(top, 'link'));
-  await editFile(join(top, 'f'), empty, deps);
-  await editFile(join(top, 'link'), empty, deps);
+  await editFile(join(top, 'f'), empty);
+  await editFile(join(top, 'link'), empty);
   assert.deepEqual(fs.readdirSync(top).toSorted(), ['g', 'link']);
   assert.equal(fs.readFileSync(join(top, 'g'), 'utf8'), '');
 });
@@ -108,6 +102,6 @@ test('removing removes the file, but empties one that is reached through a link'
 test('temps that killed jit processes left beside the file are swept', async (t) => {
   const top = ground(t);
   fs.writeFileSync(join(top, '.jit-999999999-0123456789abcdef.tmp'), 'x');
-  await editFile(join(top, 'f'), addLine, deps);
+  await editFile(join(top, 'f'), addLine);
   assert.deepEqual(fs.readdirSync(top), ['f']);
 });

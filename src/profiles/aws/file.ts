@@ -11,18 +11,22 @@ import { withLock } from '../../local/lock.ts';
 import { firstBadLine, parseSections } from './ini.ts';
 import type { Line } from './ini.ts';
 
-/** What editing the files of the aws tools takes. */
-export interface ProfileDeps {
+/** What every edit of the files of the aws tools takes. */
+export interface LockDeps {
   /** The private folder for locks. */
   readonly locks: string;
-  /** Epoch milliseconds. */
-  readonly now: () => number;
   /** How long to wait for other jit processes; 10 s if left out. */
   readonly waitMs?: number;
 }
 
+/** What writing takes beside it. */
+export interface ProfileDeps extends LockDeps {
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
 /** One lock for both files: a profile is one thing in two places. */
-export async function withAwsLock<T>(deps: ProfileDeps, work: () => Promise<T>): Promise<T> {
+export async function withAwsLock<T>(deps: LockDeps, work: () => Promise<T>): Promise<T> {
   return await withLock('aws-files', deps.locks, { waitMs: deps.waitMs ?? 10_000 }, work);
 }
 
@@ -36,27 +40,24 @@ export interface TextEdit<T> {
  * `editFile` on text, one character a byte. A file that the aws program could not read is never rewritten:
  * somebody may be in the middle of editing it. Throws `ERR_LOCAL_FILE` with the line.
  */
-export async function editText<T>(
-  path: string,
-  deps: ProfileDeps,
-  edit: (before: string | null) => TextEdit<T>,
-): Promise<T> {
-  return await editFile(path, (bytes) => editBytes(path, bytes, edit), deps);
+export async function editText<T>(path: string, edit: (before: string | null) => TextEdit<T>): Promise<T> {
+  return await editFile(path, (bytes) => editBytes(path, bytes, edit));
 }
 
 function editBytes<T>(path: string, bytes: Buffer | null, edit: (before: string | null) => TextEdit<T>): Edit<T> {
   const before = bytes?.toString('latin1') ?? null;
   const { text, outcome } = edit(before);
   if (text === undefined || text === before) return { kind: 'keep', outcome };
-  if (before !== null) refuseUnreadable(path, before);
+  const error = before === null ? null : unreadable(path, before);
+  if (error !== null) return { kind: 'refuse', error };
   if (text === null) return { kind: 'remove', outcome };
   return { kind: 'write', bytes: Buffer.from(text, 'latin1'), outcome };
 }
 
-function refuseUnreadable(path: string, text: string): void {
+function unreadable(path: string, text: string): JitError | null {
   const line = firstBadLine(parseSections(text));
-  if (line === null) return;
-  throw localFault(
+  if (line === null) return null;
+  return localFault(
     path,
     `line ${line} is not what an aws config file can hold, so jit leaves the file alone`,
     `repair line ${line} in an editor, then try again`,

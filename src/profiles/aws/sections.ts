@@ -63,7 +63,8 @@ function renewed(old: OwnSection, fresh: string): string {
 function append(before: string | null, wanted: Wanted): string {
   const text = before ?? '';
   const body = text.slice(leadingMark(text).length);
-  const eol = /^[^\r\n]*\r\n/.test(body) ? '\r\n' : '\n';
+  // As the last line ends, so that neighbours of ours always agree and can take each other's place.
+  const eol = /\r\n[^\r\n]*$/.test(body) ? '\r\n' : '\n';
   const gap = gapAfter(body);
   const created = before === null || isAllOurs(text);
   const facts = { grant: wanted.grant, expiresAt: wanted.expiresAt, created, gap };

@@ -9,7 +9,7 @@ import { readOwnFile } from '../../local/atomic.ts';
 import { MAX_EDIT_BYTES } from '../../local/edit.ts';
 import type { OwnSection } from './block.ts';
 import { editText, withAwsLock } from './file.ts';
-import type { ProfileDeps } from './file.ts';
+import type { LockDeps } from './file.ts';
 import type { AwsFiles } from './names.ts';
 import { ownSections, removeSections, stateOf } from './sections.ts';
 
@@ -60,7 +60,7 @@ export async function listProfiles(files: AwsFiles): Promise<ManagedProfile[]> {
 export async function wipeProfiles(
   files: AwsFiles,
   select: (profile: ManagedProfile) => boolean,
-  deps: ProfileDeps,
+  deps: LockDeps,
 ): Promise<WipeResult> {
   const wiped: ManagedProfile[] = [];
   const conflicts: WipeConflict[] = [];
@@ -69,7 +69,7 @@ export async function wipeProfiles(
     try {
       // Every jit command looks for something to wipe: the usual case must not wait for the lock.
       if (!(await listFile(path)).some(select)) continue;
-      const removed = await withAwsLock(deps, async () => await wipeFile(path, select, deps));
+      const removed = await withAwsLock(deps, async () => await wipeFile(path, select));
       for (const own of removed) {
         const profile = describe(own, path);
         wiped.push(profile);
@@ -82,12 +82,8 @@ export async function wipeProfiles(
   return { wiped, conflicts, failed };
 }
 
-async function wipeFile(
-  path: string,
-  select: (profile: ManagedProfile) => boolean,
-  deps: ProfileDeps,
-): Promise<readonly OwnSection[]> {
-  return await editText<readonly OwnSection[]>(path, deps, (text) => {
+async function wipeFile(path: string, select: (profile: ManagedProfile) => boolean): Promise<readonly OwnSection[]> {
+  return await editText<readonly OwnSection[]>(path, (text) => {
     if (text === null) return { outcome: [] };
     const removal = removeSections(text, (own) => select(describe(own, path)));
     return { text: removal.empty ? null : removal.text, outcome: removal.removed };

@@ -65,7 +65,7 @@ export async function writeProfile(files: AwsFiles, entry: ProfileEntry, deps: P
   const other: Place = { path: files.credentials, isTaken: (line) => isCredentialsHeader(line, name) };
   await makeFolder(files.config);
   await withAwsLock(deps, async () => {
-    await writeAlone(name, wanted, main, other, deps);
+    await writeAlone(name, wanted, main, other);
   });
 }
 
@@ -84,7 +84,7 @@ export async function writeStaticCredentials(files: AwsFiles, entry: StaticEntry
   await makeFolder(files.credentials);
   await withAwsLock(deps, async () => {
     await refuseReadableByOthers(files.credentials);
-    await writeAlone(name, wanted, main, other, deps);
+    await writeAlone(name, wanted, main, other);
   });
 }
 
@@ -94,14 +94,14 @@ interface Place {
 }
 
 /** Checks both files before it changes either. */
-async function writeAlone(name: string, wanted: Wanted, main: Place, other: Place, deps: ProfileDeps): Promise<void> {
+async function writeAlone(name: string, wanted: Wanted, main: Place, other: Place): Promise<void> {
   const put = (text: string | null): string => {
     const result = putSection(text, wanted, main.isTaken);
     if (result.kind === 'taken') throw nameTaken(name, main.path);
     return result.text;
   };
   put(await textOf(main.path));
-  await editText(other.path, deps, (text) => {
+  await editText(other.path, (text) => {
     if (text === null) return { outcome: null };
     const { text: rest, empty } = removeSections(text, ({ section, named, marker }) => {
       return named && section.header !== null && other.isTaken(section.header) && marker.grant !== wanted.grant;
@@ -109,7 +109,7 @@ async function writeAlone(name: string, wanted: Wanted, main: Place, other: Plac
     if (isNameTaken(rest, other.isTaken)) throw nameTaken(name, other.path);
     return { text: empty ? null : rest, outcome: null };
   });
-  await editText(main.path, deps, (text) => ({ text: put(text), outcome: null }));
+  await editText(main.path, (text) => ({ text: put(text), outcome: null }));
 }
 
 async function textOf(path: string): Promise<string | null> {
