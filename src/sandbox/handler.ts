@@ -42,6 +42,11 @@ function errorFields(problem: Fault): string {
   return field('Code', problem.fault) + field('Message', `${problem.message} ${SANDBOX_MARK}`);
 }
 
+/** Clients correct their own clocks by this header, so it must show the clock that signatures are judged by. */
+function dated(cloud: Cloud, response: WireResponse): WireResponse {
+  return { ...response, headers: { ...response.headers, date: new Date(cloud.now()).toUTCString() } };
+}
+
 function queryResponse(service: Service, action: string, answer: Answer): WireResponse {
   const requestId = randomUUID();
   const headers = { ...SANDBOX_HEADERS, 'content-type': 'text/xml', 'x-amzn-requestid': requestId };
@@ -114,6 +119,11 @@ function handledS3(cloud: Cloud, wire: WireRequest, request: CloudRequest): Hand
 
 /** Answers one request. Never throws for what a client sends. */
 export async function handle(cloud: Cloud, wire: WireRequest): Promise<Handled> {
+  const { response, event } = await dispatch(cloud, wire);
+  return { response: dated(cloud, response), event };
+}
+
+async function dispatch(cloud: Cloud, wire: WireRequest): Promise<Handled> {
   const request = readRequest(wire);
   if (isFault(request)) return refused(wire, request);
   if (request.method === 'OPTIONS') return refused(wire, notImplemented('CORS'));

@@ -27,7 +27,8 @@ const FILE = z.strictObject({
   schema: z.literal(SCHEMA),
   key: z.base64().refine((value) => Buffer.from(value, 'base64').length === KEY_BYTES),
   revision: z.int().nonnegative(),
-  roles: z.record(z.string(), z.record(z.string(), z.string())),
+  // Lists of pairs, because a policy may be called `__proto__`.
+  roles: z.array(z.tuple([z.string(), z.array(z.tuple([z.string(), z.string()]))])),
 });
 
 /** State that ends with the process. */
@@ -89,12 +90,12 @@ function parseState(path: string, content: string): Pick<StateStore, 'key' | 're
   // The cause is left out: it could quote the key.
   if (!outcome.success) throw refuse(path, 'is damaged or of another version');
   const { key, revision, roles } = outcome.data;
-  const inline = new Map(Object.entries(roles).map(([role, named]) => [role, new Map(Object.entries(named))]));
+  const inline = new Map(roles.map(([role, named]) => [role, new Map(named)]));
   return { key: new Secret(Buffer.from(key, 'base64')), revision, inline };
 }
 
 function writeState(path: string, key: Secret<Buffer>, revision: number, inline: InlinePolicies): void {
-  const roles = Object.fromEntries([...inline].map(([role, named]) => [role, Object.fromEntries(named)]));
+  const roles = [...inline].map(([role, named]) => [role, [...named]]);
   const content = { schema: SCHEMA, key: key.expose().toString('base64'), revision, roles };
   const draft = `${path}.${process.pid}.tmp`;
   try {

@@ -59,7 +59,9 @@ function claimsOf(token: string): JWTPayload | null {
 function readTags(claim: unknown): readonly SessionTag[] | Fault {
   if (claim === undefined) return [];
   const outcome = TAGS.safeParse(claim);
-  if (!outcome.success) return invalidToken(`The ${TAGS_CLAIM} claim does not have the documented form.`);
+  // A record drops this name without a word, and a tag must not vanish.
+  const vanishing = JSON.stringify(claim).includes('"__proto__"');
+  if (!outcome.success || vanishing) return invalidToken(`The ${TAGS_CLAIM} claim does not have the documented form.`);
   const { principal_tags: tags, transitive_tag_keys: keys } = outcome.data;
   const transitive = new Set(keys.map((key) => key.toLowerCase()));
   const list = Object.entries(tags).map(([key, value]) => ({
