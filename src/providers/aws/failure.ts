@@ -93,7 +93,7 @@ export function cloudFault(failure: Failure, attempt: Attempt): JitError {
       return new JitError({
         code: 'ERR_CLOUD',
         message: `aws refused to ${attempt.doing}${why}`,
-        hint: HINTS[failure.name] ?? attempt.needs,
+        hint: HINTS.get(failure.name) ?? attempt.needs,
       });
     case 'busy':
       return new JitError({
@@ -123,28 +123,34 @@ function reason({ name, status, message }: Failure): string {
 const CLOCK = 'check the clock of the broker, and the expiry of the credentials that it runs under';
 const AMBIENT = 'the broker has no AWS credentials that work: check its environment, its ~/.aws or its instance role';
 
-const HINTS: Readonly<Record<string, string | undefined>> = {
-  __proto__: undefined,
-  CredentialsProviderError: AMBIENT,
-  ExpiredToken: CLOCK,
-  ExpiredTokenException: CLOCK,
-  IDPRejectedClaim: 'the token does not meet the trust policy of the role: compare its audience and subject',
-  IDPRejectedClaimException: 'the token does not meet the trust policy of the role: compare its audience and subject',
-  InvalidClientTokenId: AMBIENT,
-  InvalidIdentityToken:
+const HINTS: ReadonlyMap<string, string> = new Map([
+  ['CredentialsProviderError', AMBIENT],
+  ['ExpiredToken', CLOCK],
+  ['ExpiredTokenException', CLOCK],
+  ['IDPRejectedClaim', 'the token does not meet the trust policy of the role: compare its audience and subject'],
+  [
+    'IDPRejectedClaimException',
+    'the token does not meet the trust policy of the role: compare its audience and subject',
+  ],
+  ['InvalidClientTokenId', AMBIENT],
+  [
+    'InvalidIdentityToken',
     'the account needs an OpenID provider for the issuer of the broker, with audience sts.amazonaws.com, and AWS must reach it',
-  InvalidIdentityTokenException:
+  ],
+  [
+    'InvalidIdentityTokenException',
     'the account needs an OpenID provider for the issuer of the broker, with audience sts.amazonaws.com, and AWS must reach it',
-  MalformedPolicyDocument: 'aws does not take the session policy: see it with --plan',
-  MalformedPolicyDocumentException: 'aws does not take the session policy: see it with --plan',
-  PackedPolicyTooLarge: 'ask for fewer resources or operations at once',
-  PackedPolicyTooLargeException: 'ask for fewer resources or operations at once',
-  RegionDisabledException: 'activate STS for the region of the target in the account settings of IAM',
-  RequestExpired: CLOCK,
-  SignatureDoesNotMatch: CLOCK,
-  UnrecognizedClientException: AMBIENT,
-  ValidationError: 'session_seconds of the target must not exceed the maximum session duration of the role',
-};
+  ],
+  ['MalformedPolicyDocument', 'aws does not take the session policy: see it with --plan'],
+  ['MalformedPolicyDocumentException', 'aws does not take the session policy: see it with --plan'],
+  ['PackedPolicyTooLarge', 'ask for fewer resources or operations at once'],
+  ['PackedPolicyTooLargeException', 'ask for fewer resources or operations at once'],
+  ['RegionDisabledException', 'activate STS for the region of the target in the account settings of IAM'],
+  ['RequestExpired', CLOCK],
+  ['SignatureDoesNotMatch', CLOCK],
+  ['UnrecognizedClientException', AMBIENT],
+  ['ValidationError', 'session_seconds of the target must not exceed the maximum session duration of the role'],
+]);
 
 function statusOf(error: Error): number | null {
   const metadata: unknown = '$metadata' in error ? error.$metadata : null;
