@@ -1,0 +1,149 @@
+/**
+ * From a live grant to a profile that the ordinary tools can use; or, where that fails, back to nothing.
+ * @module
+ */
+import { asJitError, JitError } from '../../core/errors.ts';
+import { adoptionOf, type Keeper } from '../../keeper/connect.ts';
+import { readOwnFile } from '../../local/atomic.ts';
+import { MAX_EDIT_BYTES } from '../../local/edit.ts';
+import { isConfigHeader, isCredentialsHeader, nameTaken, type ProfileDeps } from '../../profiles/aws/file.ts';
+import { type AwsFiles, awsFiles, checkProfileName } from '../../profiles/aws/names.ts';
+import { isNameTaken } from '../../profiles/aws/sections.ts';
+import { writeProfile, writeStaticCredentials } from '../../profiles/aws/write.ts';
+import type { LegView } from '../../wire/views.ts';
+import type { Broker, Context } from '../context.ts';
+import { profileNameFor } from './words.ts';
+import type { Granted } from './submit.ts';
+
+/** What the profile holds: a way to ask jit, or the keys themselves for tools that need them in a file. */
+export type Holds = 'process' | 'keys';
+
+/** How the user wants it. */
+export interface Wish {
+  /** Null: one is made up. */
+  readonly profile: string | null;
+  readonly holds: Holds;
+}
+
+/** A profile that is there. */
+export interface Installed {
+  readonly name: string;
+  readonly tool: 'aws';
+  readonly path: string;
+  readonly target: string;
+  readonly holds: Holds;
+}
+
+/** Throws `ERR_PROFILE_NAME` or `ERR_PROFILE_EXISTS` before anything is asked for or written. */
+export async function checkWish(context: Context, { profile }: Wish): Promise<void> {
+  if (profile === null) return;
+  const name = checkProfileName(profile);
+  const files = awsFiles(context.env, context.platform);
+  const places = [
+    { path: files.config, isTaken: isConfigHeader },
+    { path: files.credentials, isTaken: isCredentialsHeader },
+  ];
+  for (const { path, isTaken } of places) {
+    const text = (await readOwnFile(path, MAX_EDIT_BYTES))?.toString('latin1') ?? '';
+    if (isNameTaken(text, (line) => isTaken(line, name))) throw nameTaken(name, path);
+  }
+}
+
+/**
+ * Hands the grant to the keeper, then writes the profile: in this order, so that somebody is there to wipe what is
+ * written. If any step fails the grant is revoked at once, and the error says so.
+ */
+export async function install(context: Context, granted: Granted, wish: Wish): Promise<Installed> {
+  const broker = await context.broker();
+  let keeper: Keeper | null = null;
+  try {
+    const leg = onlyLeg(granted);
+    const name = checkProfileName(wish.profile ?? profileNameFor(granted));
+    const files = awsFiles(context.env, context.platform);
+    keeper = await context.keeper();
+    const profile = { tool: 'aws', name, files } as const;
+    await keeper.adopt(adoptionOf(granted, { broker: broker.ref, profile, delivery: 'process' }));
+    await write(context, { granted, leg, name, files, holds: wish.holds, broker });
+    return {
+      name,
+      tool: 'aws',
+      path: wish.holds === 'keys' ? files.credentials : files.config,
+      target: leg.target,
+      holds: wish.holds,
+    };
+  } catch (thrown) {
+    throw await undo(asJitError(thrown), granted, { broker, keeper });
+  }
+}
+
+interface Writing {
+  readonly granted: Granted;
+  readonly leg: LegView;
+  readonly name: string;
+  readonly files: AwsFiles;
+  readonly holds: Holds;
+  readonly broker: Broker;
+}
+
+async function write(context: Context, { granted, leg, name, files, holds, broker }: Writing): Promise<void> {
+  const { grant } = granted;
+  const deps = profileDeps(context);
+  const { tool } = leg;
+  if (grant.expiresAt === null || tool === null) throw unusable(leg);
+  await writeProfile(
+    files,
+    {
+      name,
+      grant: grant.id,
+      expiresAt: Date.parse(grant.expiresAt),
+      command: { runtime: process.execPath, script: context.installation.jit },
+      region: tool.region,
+      ...(tool.endpoint === null ? {} : { endpointUrl: tool.endpoint }),
+    },
+    deps,
+  );
+  if (holds === 'process') return;
+  const issued = (await broker.client.credentials(grant.id)).credentials.find(({ target }) => target === leg.target);
+  if (issued === undefined) throw unusable(leg);
+  const expiresAt = Date.parse(issued.expiration);
+  await writeStaticCredentials(files, { name, grant: grant.id, expiresAt, credential: issued.credential.keys }, deps);
+}
+
+export function profileDeps(context: Context): ProfileDeps {
+  return { locks: context.paths().locks, now: context.now };
+}
+
+function onlyLeg({ grant }: Granted): LegView {
+  const [leg, ...more] = grant.legs;
+  if (leg === undefined) throw new JitError({ code: 'ERR_BROKER_REPLY', message: 'the grant names no target' });
+  if (more.length > 0) {
+    throw new JitError({
+      code: 'ERR_TARGET',
+      message: `one profile cannot serve ${grant.legs.length} targets`,
+      hint: 'ask for one target at a time with: --target NAME',
+    });
+  }
+  return leg;
+}
+
+function unusable({ target }: LegView): JitError {
+  return new JitError({ code: 'ERR_BROKER_REPLY', message: `the broker does not say how to use the target ${target}` });
+}
+
+/** Revokes what nobody could use anyway, and says whether that worked. */
+async function undo(
+  failure: JitError,
+  { grant }: Granted,
+  { broker, keeper }: { readonly broker: Broker; readonly keeper: Keeper | null },
+): Promise<JitError> {
+  const results = await Promise.allSettled([keeper?.release(grant.id), broker.client.revoke(grant.id, 'revoked')]);
+  const revoked = results[1].status === 'fulfilled';
+  const remedy = failure.code === 'ERR_LOCAL_FILE' ? 'jit exec needs no file: jit exec … -- COMMAND' : undefined;
+  return new JitError({
+    code: failure.code,
+    message: `${failure.message}; ${revoked ? 'the grant was revoked at once' : `the grant ${grant.id} could not be revoked`}`,
+    hint: revoked ? (remedy ?? failure.hint) : `revoke it with: jit revoke ${grant.id}`,
+    subject: grant.id,
+    cause: failure,
+  });
+}

@@ -1,0 +1,49 @@
+/**
+ * What `request` and `wait` say about a grant that can be used now.
+ * @module
+ */
+import type { GrantView } from '../../wire/views.ts';
+import type { Context } from '../context.ts';
+import type { Format } from '../output.ts';
+import { type Fact, fact, record } from '../table.ts';
+import { recordedTime } from '../time.ts';
+import { accessWords, endOf, targetWords, useLine } from './words.ts';
+import type { Holds, Installed } from './install.ts';
+import type { Granted } from './submit.ts';
+
+/** `jit.grant/v1`, or the same for people with the lines to paste. */
+export async function reportGranted(
+  context: Context,
+  granted: Granted,
+  profile: Installed,
+  format: Format,
+): Promise<void> {
+  const { out, now } = context;
+  const { request, grant } = granted;
+  const use = useLine(granted, `aws --profile ${profile.name}`);
+  if (format === 'json') {
+    out.document('grant', { request, grant, profile, use });
+    return;
+  }
+  await out.print([
+    ...record(
+      [
+        fact('grant', grant.id, 'strong'),
+        fact('access', accessWords(request)),
+        fact('target', targetWords(grant.legs), grant.legs.some(({ sandbox }) => sandbox) ? 'warn' : 'plain'),
+        fact('profile', `${profile.name} in ${profile.path}${KEPT[profile.holds]}`, 'strong'),
+        ...endFacts(grant, now()),
+      ],
+      out.width,
+    ),
+    '',
+    ...record([fact('use it', use, 'good'), fact('end it', `jit revoke ${grant.id}`)], Number.POSITIVE_INFINITY),
+  ]);
+}
+
+const KEPT: Readonly<Record<Holds, string>> = { process: '', keys: ' (with the keys in the file until then)' };
+
+function endFacts(grant: GrantView, now: number): Fact[] {
+  const end = endOf(grant);
+  return end === null ? [] : [fact('ends', recordedTime(end, now))];
+}

@@ -1,0 +1,183 @@
+/**
+ * From a complete request to a live grant, or to an error that says how things stand.
+ * @module
+ */
+import { asJitError, JitError } from '../../core/errors.ts';
+import type { Random } from '../../core/ports.ts';
+import type { RequestBody } from '../../wire/bodies.ts';
+import type { GrantView, Outcome } from '../../wire/views.ts';
+import type { Context } from '../context.ts';
+import { unlessStopped, withProgress } from '../progress.ts';
+import type { CompleteAccess } from './complete.ts';
+import type { Patience } from './flags.ts';
+
+/** An outcome whose grant is there. */
+export interface Granted extends Outcome {
+  readonly grant: GrantView;
+}
+
+export function bodyOf({ ask, seconds, reason, ticket }: CompleteAccess): RequestBody {
+  const { operation, resources, target } = ask;
+  return {
+    authorization_details: [
+      { type: 'jit_access', operation, resources: [...resources], ...(target === undefined ? {} : { target }) },
+    ],
+    seconds,
+    reason,
+    ...(ticket === null ? {} : { ticket }),
+  };
+}
+
+/** An Idempotency-Key: however often the network loses the answer, there is one request. */
+export function newKey(random: Random): string {
+  return Buffer.from(random(16)).toString('base64url');
+}
+
+/** After Ctrl-C the answer to a request that is already on its way is still waited for, to be able to name it. */
+const LINGER_MS = 2_000;
+
+/**
+ * Sends the request. Interrupted before it is sent, nothing exists; interrupted later, the error names what lives on.
+ * @param key Idempotency-Key.
+ */
+export async function submit(context: Context, body: RequestBody, key: string): Promise<Outcome> {
+  const { signal } = context;
+  signal.throwIfAborted();
+  const lingering = new AbortController();
+  const linger = (): void => void setTimeout(() => lingering.abort(signal.reason), LINGER_MS).unref();
+  signal.addEventListener('abort', linger, { once: true });
+  const { client } = await context.broker(lingering.signal);
+  try {
+    const outcome = await withProgress(context, { what: 'asking the broker', until: null }, () =>
+      client.request(body, key),
+    );
+    if (signal.aborted) throw livesOn(asJitError(signal.reason), outcome);
+    return outcome;
+  } catch (thrown) {
+    if (!lingering.signal.aborted) throw thrown;
+    const { code } = asJitError(signal.reason);
+    throw new JitError({
+      code,
+      message: 'interrupted; the request may have reached the broker',
+      hint: 'see: jit list',
+    });
+  } finally {
+    signal.removeEventListener('abort', linger);
+    client.close();
+  }
+}
+
+/**
+ * Waits until the grant is live. Throws `ERR_DENIED` and `ERR_CLOUD` with the broker's own words, `ERR_PENDING` when
+ * patience ends first, `ERR_GRANT_ENDED` when the grant is over already; each names what lives on.
+ */
+export async function awaitGrant(context: Context, first: Outcome, patience: Patience): Promise<Granted> {
+  const { now, signal } = context;
+  const until = patience.kind === 'none' ? now() : now() + patience.seconds * 1_000;
+  let outcome = first;
+  for (;;) {
+    const granted = settled(outcome);
+    if (granted !== null) return granted;
+    const left = until - now();
+    if (left <= 0) throw pending(outcome);
+    const { id, state } = outcome.request;
+    const what = state === 'pending' ? `waiting for a decision on ${id}` : 'waiting for the cloud';
+    outcome = await withProgress(context, { what, until }, async () => {
+      const { client } = await context.broker();
+      return await unlessStopped(
+        signal,
+        poll(context, () => client.getRequest(id, { waitSeconds: pollSeconds(left) }), until),
+      );
+    }).catch((thrown: unknown) => {
+      throw signal.aborted ? livesOn(asJitError(signal.reason), outcome) : thrown;
+    });
+  }
+}
+
+const LONGEST_POLL_SECONDS = 30;
+
+export function pollSeconds(leftMs: number): number {
+  return Math.max(1, Math.min(LONGEST_POLL_SECONDS, Math.ceil(leftMs / 1_000)));
+}
+
+const PAUSE_MS = 1_000;
+
+/** Asks again while the broker is out of reach: a broker that restarts must not lose those who wait for it. */
+export async function poll<T>(
+  context: Pick<Context, 'now' | 'signal'>,
+  ask: () => Promise<T>,
+  until: number,
+): Promise<T> {
+  const { pause } = await import('../../local/clock.ts');
+  for (;;) {
+    try {
+      return await ask();
+    } catch (thrown) {
+      const error = asJitError(thrown);
+      if (!error.facts.retryable || context.signal.aborted || context.now() + PAUSE_MS >= until) throw thrown;
+    }
+    await pause(PAUSE_MS, context.signal);
+  }
+}
+
+/** The live grant; null while it is not decided or not issued yet. Throws when there will be none. */
+export function settled(outcome: Outcome): Granted | null {
+  const { request, grant } = outcome;
+  switch (request.state) {
+    case 'pending':
+      return null;
+    case 'denied':
+      throw new JitError({ code: 'ERR_DENIED', message: `denied: ${request.why}`, subject: request.id });
+    case 'cancelled':
+    case 'timed-out':
+      throw new JitError({
+        code: 'ERR_DENIED',
+        message: `the request was ${request.state}: ${request.why}`,
+        subject: request.id,
+      });
+    case 'approved':
+      break;
+  }
+  if (grant === null || grant.state === 'issuing') return null;
+  if (grant.state === 'active') return { request, grant };
+  const problem = grant.legs.find((leg) => leg.problem !== null)?.problem ?? null;
+  if (grant.reason === 'failed') {
+    throw new JitError({
+      code: 'ERR_CLOUD',
+      message: `the cloud issued nothing${problem === null ? '' : `: ${problem}`}`,
+      hint: `the whole story: jit show ${grant.id}`,
+      subject: grant.id,
+    });
+  }
+  throw ended(grant);
+}
+
+export function ended(grant: Pick<GrantView, 'id' | 'reason'>): JitError {
+  return new JitError({
+    code: 'ERR_GRANT_ENDED',
+    message: `the grant has ended${grant.reason === null ? '' : ` (${grant.reason})`}`,
+    hint: `the whole story: jit show ${grant.id}`,
+    subject: grant.id,
+  });
+}
+
+function pending({ request, grant }: Outcome): JitError {
+  return new JitError({
+    code: 'ERR_PENDING',
+    message:
+      request.state === 'pending' ? 'not decided yet; the request lives on' : 'not issued yet; the grant lives on',
+    hint: `go on waiting with: jit wait ${grant?.id ?? request.id}`,
+    subject: grant?.id ?? request.id,
+  });
+}
+
+function livesOn({ code }: JitError, { request, grant }: Outcome): JitError {
+  const id = grant?.id ?? request.id;
+  const end = grant === null ? '' : `, end it with: jit revoke ${grant.id}`;
+  return new JitError({
+    code,
+    message: `interrupted; ${id} lives on`,
+    hint: `take it up again with: jit wait ${id}${end}`,
+    subject: id,
+  });
+}

@@ -1,0 +1,72 @@
+/**
+ * Grants in words: what, where, until when, and the line that uses it.
+ * @module
+ */
+import type { GrantView, LegView, Outcome, RequestView } from '../../wire/views.ts';
+
+export const SANDBOX_NOTE = 'sandbox: not AWS';
+
+/** `s3:GetObject on arn:aws:s3:::bucket/*`. */
+export function accessWords(request: Pick<RequestView, 'asks'>): string {
+  return request.asks
+    .map(({ operation, resources }) => (resources.length === 0 ? operation : `${operation} on ${resources.join(', ')}`))
+    .join('; ');
+}
+
+/** `sandbox (sandbox: not AWS), prod-reports`. */
+export function targetWords(legs: readonly Pick<LegView, 'target' | 'sandbox'>[]): string {
+  return legs.map(({ target, sandbox }) => (sandbox ? `${target} (${SANDBOX_NOTE})` : target)).join(', ');
+}
+
+/** Epoch ms of the end, or null before the grant is issued. */
+export function endOf(grant: Pick<GrantView, 'expiresAt'>): number | null {
+  return grant.expiresAt === null ? null : Date.parse(grant.expiresAt);
+}
+
+/** A short, typable name that no other grant has: `jit-s3-getobject-7k2m9q`. */
+export function profileNameFor({
+  request,
+  grant,
+}: {
+  readonly request: Pick<RequestView, 'asks'>;
+  readonly grant: Pick<GrantView, 'id'>;
+}): string {
+  const operation = request.asks[0]?.operation ?? 'access';
+  const slug = operation
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 32)
+    .replace(/-+$/, '');
+  return `jit-${slug === '' ? 'access' : slug}-${grant.id.slice(-6)}`;
+}
+
+const OBJECT = /^arn:aws[a-z-]*:s3:::([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\/(.+)$/;
+const BUCKET = /^arn:aws[a-z-]*:s3:::([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])$/;
+/** Every sandbox has this object, so that the first line that a newcomer pastes works. */
+const SANDBOX_HELLO = { bucket: 'sandbox-reports', key: 'hello.txt' };
+
+/** A command line that uses the grant. `aws` is the program with its profile, such as `aws --profile NAME`. */
+export function useLine(outcome: Outcome, aws: string): string {
+  const permission = outcome.request.permissions[0];
+  const resource = permission?.resources[0] ?? '';
+  const actions = new Set(permission?.actions.map((action) => action.toLowerCase()));
+  const object = OBJECT.exec(resource);
+  const bucket = OBJECT.exec(resource)?.[1] ?? BUCKET.exec(resource)?.[1];
+  if (actions.has('s3:getobject') && object?.[1] !== undefined && object[2] !== undefined) {
+    const sandbox = outcome.grant?.legs.some((leg) => leg.sandbox) === true;
+    return `${aws} s3 cp ${quoted(`s3://${object[1]}/${keyFor(object[1], object[2], sandbox)}`)} -`;
+  }
+  if (actions.has('s3:listbucket') && bucket !== undefined) return `${aws} s3 ls s3://${bucket}`;
+  return `${aws} sts get-caller-identity`;
+}
+
+function keyFor(bucket: string, pattern: string, sandbox: boolean): string {
+  if (!/[*?]/.test(pattern)) return pattern;
+  if (sandbox && bucket === SANDBOX_HELLO.bucket && pattern === '*') return SANDBOX_HELLO.key;
+  return pattern.replace(/[*?].*$/, 'KEY');
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,36 @@
+/**
+ * Every command, in the order of `jit --help`.
+ * @module
+ */
+import type { Command } from '../command.ts';
+import { catalog } from './catalog.ts';
+import { completionCommand } from './completion.ts';
+import { config } from './config.ts';
+import { credential } from './credential.ts';
+import { env } from './env.ts';
+import { exec } from './exec.ts';
+import { list } from './list.ts';
+import { profiles } from './profiles.ts';
+import { request } from './request.ts';
+import { revoke } from './revoke.ts';
+import { show } from './show.ts';
+import { status } from './status.ts';
+import { wait } from './wait.ts';
+import { wipe } from './wipe.ts';
+
+export const COMMANDS: readonly Command[] = [
+  request,
+  exec,
+  status,
+  list,
+  wait,
+  revoke,
+  show,
+  catalog,
+  profiles,
+  env,
+  credential,
+  wipe,
+  config,
+  completionCommand(() => COMMANDS),
+];

@@ -1,0 +1,50 @@
+/**
+ * `jit completion`: scripts for shells, and the live grants that they ask for.
+ * @module
+ */
+import { display } from '../../core/display.ts';
+import { command, type Command, usage } from '../command.ts';
+import { COMPLETION_SHELLS, type CompletionShell, completionScript } from '../completion.ts';
+import type { Format } from '../output.ts';
+
+export interface CompletionOptions {
+  readonly what: CompletionShell | 'grants';
+  readonly format: Format;
+}
+
+/** @param all every command, this one included: it cannot import the list that it is part of. */
+export function completionCommand(all: () => readonly Command[]): Command {
+  return command<CompletionOptions>({
+    name: 'completion',
+    group: 'other',
+    summary: 'print a completion script for bash, zsh or fish',
+    positionals: [{ name: 'shell', about: 'bash, zsh or fish', takes: 'one', offers: COMPLETION_SHELLS }],
+    flags: [],
+    examples: [
+      { about: 'for this session', line: 'source <(jit completion bash)' },
+      { about: 'for good, in fish', line: 'jit completion fish > ~/.config/fish/completions/jit.fish' },
+    ],
+    parse: ({ words, format }) => {
+      const what = [...COMPLETION_SHELLS, 'grants' as const].find((known) => known === words[0]);
+      if (what === undefined)
+        throw usage(
+          `jit has no completion for ${display(words[0] ?? '', 40)}`,
+          `one of: ${COMPLETION_SHELLS.join(', ')}`,
+        );
+      return { what, format };
+    },
+    run: async (context, { what, format }) => {
+      const { out } = context;
+      if (what === 'grants') {
+        const keeper = await context.peekKeeper();
+        const ids = keeper === null ? [] : (await keeper.list()).map(({ grant }) => grant);
+        out.raw(ids.map((id) => `${id}\n`).join(''));
+      } else {
+        const script = completionScript(what, all());
+        if (format === 'json') out.document('completion', { shell: what, script });
+        else out.raw(script);
+      }
+      return 0;
+    },
+  });
+}

@@ -1,0 +1,58 @@
+/**
+ * `jit credential`: what the aws tools run. The launcher answers most calls itself; this is for a keeper that is not there.
+ * @module
+ */
+import { display } from '../../core/display.ts';
+import type { GrantId } from '../../core/ids.ts';
+import { type Format as CredentialFormat, FORMATS } from '../../keeper/protocol.ts';
+import { command, single, usage } from '../command.ts';
+import { GRANT_ID, readGrantId } from '../ids.ts';
+import { profileOf } from '../sweep.ts';
+
+export interface CredentialOptions {
+  readonly id: GrantId;
+  readonly as: CredentialFormat;
+  readonly target: string | null;
+}
+
+export const credential = command<CredentialOptions>({
+  name: 'credential',
+  group: 'local',
+  summary: 'print a credential of a live grant, for tools (a secret on stdout)',
+  positionals: [GRANT_ID],
+  flags: [
+    { name: 'format', value: 'name', about: 'aws (for credential_process) or json', offers: FORMATS },
+    { name: 'target', value: 'name', about: 'for a grant at several targets' },
+  ],
+  examples: [
+    { about: 'what a profile of jit runs', line: 'jit credential gr_01hv3k9x7m2q5w8e4r6t0yabcd --format aws' },
+  ],
+  notes: ['Exit status: 7 when the grant has ended: an expired credential is never printed.'],
+  parse: (input) => {
+    const named = single(input, 'format');
+    const format = FORMATS.find((known) => known === (named ?? (input.format === 'json' ? 'json' : 'aws')));
+    if (format === undefined)
+      throw usage(`there is no format ${display(named ?? '', 40)}`, `one of: ${FORMATS.join(', ')}`);
+    return { id: readGrantId(input), as: format, target: single(input, 'target') };
+  },
+  run: async (context, { id, as: format, target }) => {
+    const { credentialThroughKeeper } = await import('../../keeper/credential.ts');
+    const handedOut = await credentialThroughKeeper({
+      paths: context.paths(),
+      launcher: context.installation.jit,
+      env: context.env,
+      signal: context.signal,
+      grant: id,
+      format,
+      ...(target === null ? {} : { target }),
+      userAgent: `jit/${context.installation.version}`,
+      broker: async () => (await context.broker()).ref,
+      profile: () => profileOf(context, id),
+    });
+    // The one place where a secret leaves through stdout: that is what this command is for.
+    const { output, notAfter } = handedOut.expose();
+    if (context.now() >= notAfter) throw usage('the credential ran out on its way here', 'try again');
+    context.out.raw(`${output}\n`);
+    return 0;
+  },
+});

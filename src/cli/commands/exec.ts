@@ -1,0 +1,58 @@
+/**
+ * `jit exec`: one command with access, and none left behind.
+ * @module
+ */
+import { completeAccess } from '../access/complete.ts';
+import {
+  ACCESS_FLAGS,
+  ACCESS_POSITIONALS,
+  type AccessOptions,
+  parseAccess,
+  parsePatience,
+  type Patience,
+  TIMEOUT_FLAG,
+} from '../access/flags.ts';
+import { awaitGrant, bodyOf, newKey, submit } from '../access/submit.ts';
+import { command, usage } from '../command.ts';
+
+export interface ExecOptions extends AccessOptions {
+  readonly patience: Patience;
+  readonly argv: readonly string[];
+}
+
+export const exec = command<ExecOptions>({
+  name: 'exec',
+  group: 'everyday',
+  summary: 'run one command with access, and revoke it when the command ends',
+  positionals: ACCESS_POSITIONALS,
+  flags: [...ACCESS_FLAGS, TIMEOUT_FLAG],
+  tail: '<command...>',
+  examples: [
+    {
+      about: 'one command, no profile, nothing left behind',
+      line: "jit exec s3:ListBucket arn:aws:s3:::sandbox-reports --for 5m \\\n      --reason 'nightly report' -- aws s3 ls s3://sandbox-reports",
+    },
+    { about: 'a script with arguments', line: "jit exec deploy-web --for 30m --reason 'OPS-12' -- ./deploy.sh --fast" },
+  ],
+  notes: [
+    "Exit status: the command's own, 128 and more after a signal. Where jit fails\n" +
+      'before the command runs: 100 and the number that jit request would give, such\n' +
+      'as 105 denied or 108 broker unreachable. 126 and 127 as in a shell. 107 when\n' +
+      'the grant ended under the running command.',
+    '--json: stdout belongs to the command; an error of jit before it runs is one\ndocument there.',
+  ],
+  parse: (input) => {
+    if (input.tail === null || input.tail.length === 0) {
+      throw usage('which command?', 'write it behind --, such as: jit exec … -- aws s3 ls');
+    }
+    return { ...parseAccess(input), patience: parsePatience(input), argv: input.tail };
+  },
+  run: async (context, options) => {
+    const access = await completeAccess(context, options);
+    const { runWithGrant } = await import('../exec/grant.ts');
+    await Promise.all([context.broker(), context.keeper()]);
+    const outcome = await submit(context, bodyOf(access), newKey(context.random));
+    const granted = await awaitGrant(context, outcome, options.patience);
+    return await runWithGrant(context, granted, options.argv);
+  },
+});

@@ -1,0 +1,102 @@
+/**
+ * `jit list`: one's own requests and grants, newest first.
+ * @module
+ */
+import type { Outcome } from '../../wire/views.ts';
+import { accessWords, endOf, targetWords } from '../access/words.ts';
+import { command } from '../command.ts';
+import type { Context } from '../context.ts';
+import { standing } from '../ids.ts';
+import type { Format } from '../output.ts';
+import { type Cell, type Column, table } from '../table.ts';
+import { type Tone, toned } from '../text.ts';
+import { bothTimes, relative } from '../time.ts';
+
+export interface ListOptions {
+  readonly scope: 'live' | 'all';
+  readonly format: Format;
+}
+
+export const list = command<ListOptions>({
+  name: 'list',
+  group: 'everyday',
+  summary: 'list your live grants at the broker, newest first',
+  positionals: [],
+  flags: [{ name: 'all', about: 'also what is over, denied or pending' }],
+  examples: [
+    { about: 'what is live, on any machine', line: 'jit list' },
+    {
+      about: 'ids of everything that was denied',
+      line: 'jit list --all --json | jq -r \'.items[].request | select(.state=="denied").id\'',
+    },
+  ],
+  parse: ({ switches, format }) => ({ scope: switches.has('all') ? 'all' : 'live', format }),
+  run: async (context, { scope, format }) => {
+    if (scope === 'live') return await listLive(context, format);
+    const { client } = await context.broker();
+    return await print(context, (await client.requests({ limit: MOST })).items, format);
+  },
+});
+
+const MOST = 100;
+
+export async function listLive(context: Context, format: Format): Promise<number> {
+  const { client } = await context.broker();
+  return await print(context, (await client.grants({ live: true, limit: MOST })).items, format);
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: 'ID', cut: 'never' },
+  { title: 'STATE', cut: 'never' },
+  { title: 'WHEN', cut: 'never' },
+  { title: 'ACCESS', cut: 'may' },
+  { title: 'TARGET', cut: 'may' },
+  { title: 'REASON', cut: 'may' },
+];
+
+async function print({ out, now }: Context, items: readonly Outcome[], format: Format): Promise<number> {
+  if (format === 'json') out.document('list', { items });
+  else if (items.length === 0) await out.note('nothing to list');
+  else
+    await out.print(
+      table(
+        COLUMNS,
+        items.map((item) => row(item, now())),
+        out.width,
+      ),
+    );
+  return 0;
+}
+
+function row(outcome: Outcome, now: number): readonly Cell[] {
+  const { request, grant } = outcome;
+  const state = standing(outcome);
+  return [
+    toned('strong', grant?.id ?? request.id),
+    toned(TONES.get(state) ?? 'plain', state),
+    toned('plain', when(outcome, now)),
+    toned('plain', accessWords(request)),
+    toned('plain', grant === null ? '-' : targetWords(grant.legs)),
+    toned('dim', request.reason),
+  ];
+}
+
+const TONES: ReadonlyMap<string, Tone> = new Map([
+  ['active', 'good'],
+  ['issuing', 'warn'],
+  ['pending', 'warn'],
+  ['revoking', 'warn'],
+  ['stuck', 'bad'],
+  ['denied', 'bad'],
+  ['failed', 'bad'],
+]);
+
+/** When it ends if it is live, else when it ended or was asked for. */
+function when({ request, grant }: Outcome, now: number): string {
+  if (grant?.state === 'active') {
+    const end = endOf(grant);
+    if (end !== null) return bothTimes(end, now);
+  }
+  const over = grant?.closedAt ?? grant?.endedAt ?? null;
+  return relative(Date.parse(over ?? request.createdAt), now);
+}

@@ -1,0 +1,126 @@
+/**
+ * `jit revoke`: end access now.
+ * @module
+ */
+import { asJitError, JitError } from '../../core/errors.ts';
+import type { GrantId } from '../../core/ids.ts';
+import type { GrantView, Outcome } from '../../wire/views.ts';
+import { pollSeconds } from '../access/submit.ts';
+import { accessWords, targetWords } from '../access/words.ts';
+import { command, usage } from '../command.ts';
+import type { Broker, Context } from '../context.ts';
+import { GRANT_ID, isLive, readGrantId } from '../ids.ts';
+import type { Format } from '../output.ts';
+import { unlessStopped, withProgress } from '../progress.ts';
+import { wipeHere } from '../sweep.ts';
+import { type Line, toned } from '../text.ts';
+import { bothTimes, clockTime } from '../time.ts';
+
+export interface RevokeOptions {
+  readonly scope: { readonly kind: 'one'; readonly id: GrantId } | { readonly kind: 'all' };
+  readonly format: Format;
+}
+
+const WAIT_MS = 30_000;
+
+export const revoke = command<RevokeOptions>({
+  name: 'revoke',
+  group: 'everyday',
+  summary: 'end a grant now: wiped here at once, then revoked at the cloud',
+  positionals: [{ ...GRANT_ID, takes: 'at most one' }],
+  flags: [{ name: 'all', about: 'every live grant of yours' }],
+  examples: [
+    { about: 'end one grant', line: 'jit revoke gr_01hv3k9x7m2q5w8e4r6t0yabcd' },
+    { about: 'end everything', line: 'jit revoke --all' },
+  ],
+  notes: [
+    'Exit status: 0 when the grant is over; 10 when the cloud has not confirmed the\nend within 30s (jit keeps trying, and says until when access could last).',
+  ],
+  parse: (input) => ({ scope: parseScope(input), format: input.format }),
+  run: async (context, { scope, format }) => {
+    await wipeFirst(context, scope);
+    const broker = await context.broker();
+    const begun =
+      scope.kind === 'one'
+        ? [await broker.client.revoke(scope.id, 'revoked')]
+        : (await broker.client.revokeMine()).items;
+    const until = context.now() + WAIT_MS;
+    const what =
+      begun.length === 1 ? 'waiting for the cloud to confirm' : `waiting for the cloud to confirm ${begun.length} ends`;
+    const outcomes = await withProgress(context, { what, until }, () =>
+      unlessStopped(context.signal, Promise.all(begun.map((each) => untilClosed(context, broker, each, until)))),
+    );
+    return await report(context, outcomes, format);
+  },
+});
+
+function parseScope(input: Parameters<typeof readGrantId>[0]): RevokeOptions['scope'] {
+  const all = input.switches.has('all');
+  if (all && input.words.length > 0) throw usage('an id and --all exclude each other');
+  return all ? { kind: 'all' } : { kind: 'one', id: readGrantId(input) };
+}
+
+/** Locally first: that works although the broker is out of reach. */
+async function wipeFirst(context: Context, scope: RevokeOptions['scope']): Promise<void> {
+  const { failed } = await wipeHere(context, scope.kind === 'one' ? ({ grant }) => grant === scope.id : () => true);
+  for (const error of failed) await context.out.note(error.message);
+}
+
+async function untilClosed(context: Context, { client }: Broker, begun: Outcome, until: number): Promise<Outcome> {
+  let outcome = begun;
+  while (outcome.grant !== null && isLive(outcome.grant)) {
+    const left = until - context.now();
+    if (left <= 0) break;
+    const { id, version } = outcome.grant;
+    try {
+      outcome = await client.getGrant(id, { waitSeconds: pollSeconds(left), after: version });
+    } catch (thrown) {
+      if (asJitError(thrown).facts.retryable) break;
+      throw thrown;
+    }
+  }
+  return outcome;
+}
+
+async function report({ out, now }: Context, outcomes: readonly Outcome[], format: Format): Promise<number> {
+  const open = outcomes.filter(({ grant }) => grant !== null && isLive(grant));
+  const exit = open.length === 0 ? 0 : new JitError({ code: 'ERR_CLOUD_BUSY', message: '' }).facts.exit;
+  if (format === 'json') {
+    out.document('revocation', {
+      items: outcomes.map(({ request, grant }) => ({ request, grant, ...(grant === null ? {} : endOfAccess(grant)) })),
+      exit,
+    });
+    return exit;
+  }
+  if (outcomes.length === 0) await out.note('no live grants');
+  await out.print(outcomes.map((outcome) => sentence(outcome, now())));
+  for (const { grant } of open)
+    if (grant !== null) await out.hint(`jit goes on trying; look again with: jit show ${grant.id}`);
+  return exit;
+}
+
+/** `goneAt`: when the cloud confirmed. `residualUntil`: how long access could last otherwise. */
+function endOfAccess(grant: GrantView): { readonly goneAt: string | null; readonly residualUntil: string | null } {
+  if (!isLive(grant)) return { goneAt: grant.closedAt, residualUntil: null };
+  const latest = grant.legs
+    .filter(({ state }) => state !== 'gone')
+    .map(({ notAfter }) => notAfter)
+    .toSorted()
+    .at(-1);
+  return { goneAt: null, residualUntil: latest ?? null };
+}
+
+function sentence({ request, grant }: Outcome, now: number): Line {
+  if (grant === null) return `${request.id}: nothing was granted`;
+  const { goneAt, residualUntil } = endOfAccess(grant);
+  const what = `${accessWords(request)} at ${targetWords(grant.legs)}`;
+  if (goneAt !== null)
+    return [
+      toned('strong', grant.id),
+      '  ',
+      toned('good', `gone at ${clockTime(Date.parse(goneAt), now)}`),
+      `  ${what}`,
+    ];
+  const latest = residualUntil === null ? '' : `; access could last until ${bothTimes(Date.parse(residualUntil), now)}`;
+  return [toned('strong', grant.id), '  ', toned('warn', `not confirmed yet${latest}`), `  ${what}`];
+}

@@ -1,0 +1,126 @@
+/**
+ * `jit show`: one request and its grant, with everything that has happened to them.
+ * @module
+ */
+import type { BrokerClient } from '../../client/client.ts';
+import { formatDuration } from '../../core/duration.ts';
+import type { GrantId, RequestId } from '../../core/ids.ts';
+import type { EntriesView, GrantView, Outcome } from '../../wire/views.ts';
+import { accessWords, SANDBOX_NOTE } from '../access/words.ts';
+import { command } from '../command.ts';
+import type { Context } from '../context.ts';
+import { ANY_ID, lookUp, readId, standing } from '../ids.ts';
+import type { Format } from '../output.ts';
+import { type Fact, fact, record } from '../table.ts';
+import type { Line } from '../text.ts';
+import { recordedTime } from '../time.ts';
+import { readTimeline, type Step } from '../timeline.ts';
+
+export interface ShowOptions {
+  readonly id: GrantId | RequestId;
+  readonly format: Format;
+}
+
+export const show = command<ShowOptions>({
+  name: 'show',
+  group: 'inspect',
+  summary: 'show a request: decision, permission, state at each target, and what happened',
+  positionals: [ANY_ID],
+  flags: [],
+  examples: [
+    { about: 'the whole story of a grant', line: 'jit show gr_01hv3k9x7m2q5w8e4r6t0yabcd' },
+    { about: 'the exact permission', line: 'jit show gr_… --json | jq .request.permissions' },
+  ],
+  parse: (input) => ({ id: readId(input), format: input.format }),
+  run: (context, { id, format }) => showOutcome(context, id, format),
+});
+
+/** Prints `jit.show/v1`, or the same for people. Throws `ERR_NOT_FOUND`. */
+export async function showOutcome(context: Context, id: GrantId | RequestId, format: Format): Promise<number> {
+  const broker = await context.broker();
+  const outcome = await lookUp(broker, id);
+  const timeline = readTimeline(await entriesOf(broker.client, outcome));
+  const { out, now } = context;
+  if (format === 'json') out.document('show', { ...outcome, timeline });
+  else await out.print(storyOf(outcome, timeline, now(), out.width));
+  return 0;
+}
+
+const PAGE = 100;
+const MOST_PAGES = 20;
+
+async function entriesOf(
+  client: Pick<BrokerClient, 'entries'>,
+  { request, grant }: Outcome,
+): Promise<EntriesView['entries']> {
+  const all = new Map<number, EntriesView['entries'][number]>();
+  for (const of of [{ request: request.id }, ...(grant === null ? [] : [{ grant: grant.id }])]) {
+    let from = 0;
+    for (let page = 0; page < MOST_PAGES; page += 1) {
+      const { entries } = await client.entries({ ...of, from, limit: PAGE });
+      for (const entry of entries) all.set(entry.sequence, entry);
+      from = (entries.at(-1)?.sequence ?? from) + 1;
+      if (entries.length < PAGE) break;
+    }
+  }
+  return [...all.values()].toSorted((a, b) => a.sequence - b.sequence);
+}
+
+function storyOf(outcome: Outcome, timeline: readonly Step[], now: number, width: number): Line[] {
+  const { request, grant } = outcome;
+  const time = (text: string): string => recordedTime(Date.parse(text), now);
+  const facts: Fact[] = [
+    fact('request', request.id, 'strong'),
+    ...(grant === null ? [] : [fact('grant', grant.id, 'strong')]),
+    fact('state', standing(outcome), 'strong'),
+    fact('access', accessWords(request)),
+    fact('for', formatDuration(request.seconds)),
+    fact('reason', request.reason),
+    ...(request.ticket === null ? [] : [fact('ticket', request.ticket)]),
+    fact(
+      'by',
+      `${request.requester.name} (${request.requester.kind} ${request.requester.subject} of ${request.requester.issuer})`,
+    ),
+    fact('asked', time(request.createdAt)),
+    fact('decision', `${request.state}${request.tier === null ? '' : `, ${request.tier}`}: ${request.why}`),
+    ...(grant === null ? [] : grantTimes(grant, time)),
+  ];
+  return [
+    ...record(facts, width),
+    ...request.permissions.flatMap(({ target, actions, resources }) => [
+      '',
+      ...record([fact('permission', actions.join(', ')), fact('on', resources.join(', ')), fact('at', target)], width),
+    ]),
+    ...(grant?.legs ?? []).flatMap((leg) => [
+      '',
+      ...record(
+        [
+          fact('target', leg.sandbox ? `${leg.target} (${SANDBOX_NOTE})` : leg.target),
+          fact('state', leg.state),
+          fact('dead by', time(leg.notAfter)),
+          ...(leg.problem === null ? [] : [fact('problem', leg.problem, 'bad')]),
+        ],
+        width,
+      ),
+    ]),
+    ...(timeline.length === 0
+      ? []
+      : [
+          '',
+          ...record(
+            timeline.map((step) => fact(step.at, [step.type, ...step.details].join('  '))),
+            width,
+          ),
+        ]),
+  ];
+}
+
+function grantTimes(grant: GrantView, time: (text: string) => string): Fact[] {
+  const times = [
+    ['issued', grant.issuedAt],
+    ['ends', grant.expiresAt],
+    ['ended', grant.endedAt],
+    ['closed', grant.closedAt],
+  ] as const;
+  return times.flatMap(([name, at]) => (at === null ? [] : [fact(name, time(at))]));
+}

@@ -1,0 +1,60 @@
+/**
+ * `jit wait`: take up a request where an earlier command left it.
+ * @module
+ */
+import { checkProfileName } from '../../profiles/aws/names.ts';
+import type { GrantId, RequestId } from '../../core/ids.ts';
+import { parsePatience, type Patience, TIMEOUT_FLAG } from '../access/flags.ts';
+import type { Wish } from '../access/install.ts';
+import { awaitGrant } from '../access/submit.ts';
+import { command, single } from '../command.ts';
+import { ANY_ID, lookUp, readId } from '../ids.ts';
+import type { Format } from '../output.ts';
+import { profileOf } from '../sweep.ts';
+
+export interface WaitOptions {
+  readonly id: GrantId | RequestId;
+  readonly patience: Patience;
+  readonly wish: Wish;
+  readonly format: Format;
+}
+
+export const wait = command<WaitOptions>({
+  name: 'wait',
+  group: 'everyday',
+  summary: 'wait for a request, then install its profile as jit request would',
+  positionals: [ANY_ID],
+  flags: [
+    TIMEOUT_FLAG,
+    { name: 'profile', value: 'name', about: 'name of the aws profile; made up if left out' },
+    { name: 'write-credentials', about: 'also write the keys to ~/.aws/credentials' },
+  ],
+  examples: [
+    { about: 'go on after --no-wait or Ctrl-C', line: 'jit wait req_01hv3k9x7m2q5w8e4r6t0yabcd' },
+    { about: 'one look, no waiting worth the name', line: 'jit wait req_… --timeout 1s' },
+  ],
+  notes: ['Exit status: as jit request; 6 when it is still pending at the timeout.'],
+  parse: (input) => {
+    const profile = single(input, 'profile');
+    return {
+      id: readId(input),
+      patience: parsePatience(input),
+      wish: {
+        profile: profile === null ? null : checkProfileName(profile),
+        holds: input.switches.has('write-credentials') ? 'keys' : 'process',
+      },
+      format: input.format,
+    };
+  },
+  run: async (context, { id, patience, wish, format }) => {
+    const { checkWish, install } = await import('../access/install.ts');
+    await checkWish(context, wish);
+    const granted = await awaitGrant(context, await lookUp(await context.broker(), id), patience);
+    // Waiting twice must not make two profiles.
+    const earlier = await profileOf(context, granted.grant.id);
+    const profile = await install(context, granted, { ...wish, profile: wish.profile ?? earlier?.name ?? null });
+    const { reportGranted } = await import('../access/report.ts');
+    await reportGranted(context, granted, profile, format);
+    return 0;
+  },
+});

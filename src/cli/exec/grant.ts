@@ -1,0 +1,146 @@
+/**
+ * A grant around one command: credentials before it, an end with it, and a cut when the grant ends first.
+ * @module
+ */
+import { asJitError, JitError } from '../../core/errors.ts';
+import { adoptionOf } from '../../keeper/connect.ts';
+import type { Endpoint } from '../../keeper/protocol.ts';
+import { deadline, pause, readClocks, waitUntilOver } from '../../local/clock.ts';
+import type { LegView } from '../../wire/views.ts';
+import { accessWords, endOf, targetWords } from '../access/words.ts';
+import { type Granted, poll } from '../access/submit.ts';
+import type { Context } from '../context.ts';
+import { profileOf } from '../sweep.ts';
+import { bothTimes, clockTime } from '../time.ts';
+import { type Ending, runChild } from './child.ts';
+import { accessEnvironment, applyChange, losses } from './environment.ts';
+
+const CUT_OFF_STATUS = 107;
+const REVOKE_MS = 30_000;
+
+/**
+ * Runs the command and revokes the grant after it. Throws only while the command has not run; what was granted by then
+ * is revoked first.
+ * @returns the status for the shell.
+ */
+export async function runWithGrant(context: Context, granted: Granted, argv: readonly string[]): Promise<number> {
+  const leg = granted.grant.legs[0];
+  let env: Record<string, string>;
+  try {
+    env = await prepare(context, granted, leg);
+    context.signal.throwIfAborted();
+  } catch (thrown) {
+    await giveBack(context, granted);
+    throw thrown;
+  }
+  const done = new AbortController();
+  const over = grantOver(context, granted, done.signal);
+  const ending = await runChild({
+    argv,
+    env,
+    onTerminal: context.terminal.interactive,
+    signals: context.signals,
+    over,
+  });
+  done.abort();
+  await giveBack(context, granted);
+  return await report(context, granted, ending);
+}
+
+const NEVER = new Promise<void>(() => undefined);
+
+async function prepare(context: Context, granted: Granted, leg: LegView | undefined): Promise<Record<string, string>> {
+  if (leg?.tool === undefined || leg.tool === null || granted.grant.legs.length !== 1) {
+    throw new JitError({
+      code: 'ERR_TARGET',
+      message: 'one command takes a grant at exactly one target that this broker still knows',
+      hint: 'name it with: --target NAME',
+    });
+  }
+  const endpoint = await adopt(context, granted);
+  const access = { grant: granted.grant.id, tool: leg.tool, endpoint };
+  const change = await accessEnvironment(context.env, context.platform, access);
+  const lost = losses(context.env, change);
+  const { out, now } = context;
+  const end = endOf(granted.grant);
+  await out.note(
+    `${accessWords(granted.request)} at ${targetWords([leg])}${end === null ? '' : `, ends ${bothTimes(end, now())}`}`,
+  );
+  if (lost.length > 0)
+    await out.note(`not passed on to the command, since it would be used instead: ${lost.join(', ')}`);
+  return applyChange(context.env, change);
+}
+
+/** Where the grant's credentials are served. Throws `ERR_KEEPER` when the keeper serves none. */
+export async function adopt(context: Context, granted: Granted): Promise<Endpoint> {
+  const [{ ref }, keeper] = await Promise.all([context.broker(), context.keeper()]);
+  const endpoint = await keeper.adopt(
+    adoptionOf(granted, { broker: ref, profile: await profileOf(context, granted.grant.id), delivery: 'endpoint' }),
+  );
+  if (endpoint !== null) return endpoint;
+  throw new JitError({ code: 'ERR_KEEPER', message: 'the keeper serves no endpoint for this grant' });
+}
+
+/** Resolves when the time is up on either clock, or when the broker says that the grant has ended. */
+async function grantOver(context: Context, { grant }: Granted, stop: AbortSignal): Promise<void> {
+  const end = endOf(grant) ?? 0;
+  const timeUp = waitUntilOver(deadline(end, readClocks()), readClocks, stop);
+  await Promise.race([timeUp, endedAtBroker(context, grant, stop)]).catch(() => NEVER);
+}
+
+async function endedAtBroker(context: Context, grant: Granted['grant'], stop: AbortSignal): Promise<void> {
+  const { client } = await context.broker(stop);
+  let { version } = grant;
+  try {
+    for (;;) {
+      const outcome = await poll(
+        { now: context.now, signal: stop },
+        () => client.getGrant(grant.id, { waitSeconds: 30, after: version }),
+        Number.POSITIVE_INFINITY,
+      ).catch((thrown: unknown) => {
+        // Whatever else the broker answers, the clock still ends the grant in time.
+        if (stop.aborted) throw thrown;
+        return null;
+      });
+      if (outcome === null) await pause(5_000, stop);
+      else if (outcome.grant !== null && outcome.grant.state !== 'active') return;
+      else version = outcome.grant?.version ?? version;
+    }
+  } finally {
+    client.close();
+  }
+}
+
+/** Wipes here first, then revokes, and waits until the broker has taken it; a second Ctrl-C stops the waiting. */
+async function giveBack(context: Context, { grant }: Granted): Promise<void> {
+  const { out, now } = context;
+  const stop = new AbortController();
+  const restore = context.signals.divert(() =>
+    stop.abort(new JitError({ code: 'ERR_INTERRUPTED', message: 'interrupted' })),
+  );
+  try {
+    await (await context.keeper()).release(grant.id).catch((thrown: unknown) => out.note(asJitError(thrown).message));
+    const { client } = await context.broker(stop.signal);
+    await poll({ now, signal: stop.signal }, () => client.revoke(grant.id, 'completed'), now() + REVOKE_MS);
+    client.close();
+  } catch (thrown) {
+    const end = endOf(grant);
+    await out.note(
+      `${asJitError(thrown).message}; the grant ends by itself${end === null ? '' : ` at ${clockTime(end, now())}`}`,
+    );
+    await out.hint(`revoke it with: jit revoke ${grant.id}`);
+  } finally {
+    restore();
+  }
+}
+
+async function report(context: Context, { grant }: Granted, ending: Ending): Promise<number> {
+  const { out } = context;
+  if (ending.cutOff === 'yes') {
+    await out.note('the grant ended while the command was running, so the command was ended');
+    await out.hint(`the whole story: jit show ${grant.id}`);
+    return CUT_OFF_STATUS;
+  }
+  if (ending.problem !== null) await out.note(ending.problem.message);
+  return ending.status;
+}
