@@ -1,0 +1,157 @@
+/**
+ * The broker's configuration file.
+ * @module
+ */
+import { isIPv4 } from 'node:net';
+import * as z from 'zod';
+import { JitError } from '../../core/errors.ts';
+import { didYouMean } from '../../core/suggest.ts';
+import { RISKS } from '../../policy/question.ts';
+import { parseYaml, type Yaml } from './yaml.ts';
+
+const NAME = /^[a-z][a-z0-9-]{0,62}$/;
+const PERMISSION = /^[A-Za-z0-9][A-Za-z0-9:/._-]{0,199}$/;
+const LINE = /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]{1,200}$/u;
+
+const name = z.string().regex(NAME, 'a name is lower-case letters, digits and -, at most 63, starting with a letter');
+const line = z.string().regex(LINE, 'one line of at most 200 characters');
+const named = <T extends z.ZodType>(value: T) => z.record(name, value).default({});
+
+const parameter = z
+  .strictObject({
+    description: line,
+    values: z.array(z.string()).min(1).max(200).optional(),
+    pattern: z.string().max(200).optional(),
+  })
+  .refine(({ values, pattern }) => (values === undefined) !== (pattern === undefined), 'give either values or pattern');
+
+const operation = z
+  .strictObject({
+    description: line,
+    actions: z
+      .array(
+        z
+          .string()
+          .regex(PERMISSION, "one of the provider's own permissions, without wildcards")
+          .refine(isRawPermission, "one of the provider's own permissions, such as s3:GetObject"),
+      )
+      .min(1)
+      .max(100),
+    resources: z.array(z.string().min(1).max(2_048)).min(1).max(50),
+    parameters: named(parameter),
+    target: name.optional(),
+    targets: z.array(name).min(1).max(20).optional(),
+    risk: z.enum(RISKS).default('medium'),
+  })
+  .refine(({ target, targets }) => target === undefined || targets === undefined, 'give either target or targets');
+
+const config = z.strictObject({
+  targets: named(z.looseObject({ provider: name, environment: line })),
+  operations: named(operation),
+  policies: z
+    .string()
+    .regex(/^[^\0]{1,1024}$/, 'the path of a folder')
+    .nullable()
+    .default(null),
+  listen: z
+    .strictObject({
+      host: z
+        .string()
+        .refine(isLoopback, 'only a loopback address: without TLS nothing else is safe, put a TLS proxy in front'),
+      port: z.int().min(1).max(65_535),
+    })
+    .nullable()
+    .default(null),
+  issuer: z
+    .string()
+    .refine(isIssuer, 'an https URL without user, query, fragment or final slash')
+    .nullable()
+    .default(null),
+});
+
+export type ParameterConfig = Readonly<z.infer<typeof parameter>>;
+export type OperationConfig = Readonly<z.infer<typeof operation>>;
+
+export interface TargetConfig {
+  readonly provider: string;
+  readonly environment: string;
+  /** Everything that was written about the target, for its provider to judge. */
+  readonly config: unknown;
+}
+
+export interface BrokerConfig {
+  readonly targets: ReadonlyMap<string, TargetConfig>;
+  readonly operations: ReadonlyMap<string, OperationConfig>;
+  /** A folder of `.cedar` files, relative to the configuration file, or null. */
+  readonly policies: string | null;
+  readonly listen: { readonly host: string; readonly port: number } | null;
+  /** Exact `iss` of the broker's own tokens. */
+  readonly issuer: string | null;
+}
+
+/** Whether an operation is a provider's own permission rather than a name from the catalogue: no name holds these. */
+export function isRawPermission(text: string): boolean {
+  return /[:/.]/.test(text);
+}
+
+/**
+ * An empty text is a configuration with nothing in it.
+ * @param file how messages call it. Throws `ERR_CONFIG`, listing for every problem line and field.
+ */
+export function parseBrokerConfig(text: string, file: string): BrokerConfig {
+  const yaml = parseYaml(text, file);
+  const parsed = config.safeParse(yaml.value ?? {}, { reportInput: false });
+  if (!parsed.success) {
+    const problems = parsed.error.issues.flatMap((issue) => describe(issue, yaml, file));
+    throw new JitError({ code: 'ERR_CONFIG', message: problems.join('\n  ') });
+  }
+  const { targets, operations, ...rest } = parsed.data;
+  return {
+    ...rest,
+    targets: new Map(
+      Object.entries(targets).map(([key, target]) => [
+        key,
+        { provider: target.provider, environment: target.environment, config: target },
+      ]),
+    ),
+    operations: new Map(Object.entries(operations)),
+  };
+}
+
+const FIELDS = [
+  'targets',
+  'operations',
+  'policies',
+  'listen',
+  'issuer',
+  'target',
+  'resources',
+  'actions',
+  'risk',
+  'values',
+];
+
+function describe(issue: z.core.$ZodIssue, yaml: Yaml, file: string): string[] {
+  const field = (path: readonly PropertyKey[]): string => (path.length === 0 ? '' : ` ${path.map(String).join('.')}:`);
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => {
+      const hint = didYouMean(key, FIELDS);
+      const unknown = `unknown field ${JSON.stringify(key)}${hint === undefined ? '' : `, ${hint}`}`;
+      return `${file}:${yaml.lineOf(issue.path, key)}:${field(issue.path)} ${unknown}`;
+    });
+  }
+  const message = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
+  const text = message.slice(0, 1).toLowerCase() + message.slice(1);
+  return [`${file}:${yaml.lineOf(issue.path)}:${field(issue.path)} ${text}`];
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+function isIssuer(text: string): boolean {
+  if (!/^https:\/\/[\x21-\x7e]{1,500}$/.test(text) || /[?#@|\\]|\/$/.test(text) || !URL.canParse(text)) return false;
+  const { href, pathname } = new URL(text);
+  // Compared byte for byte by the clouds, so only the form that every parser leaves alone will do.
+  return href === (pathname === '/' ? `${text}/` : text);
+}
