@@ -69,6 +69,11 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
     () => read().wallMs,
   );
 
+  function driftSeconds(): number {
+    const now = read();
+    return Math.round((now.wallMs - adopted.wallMs - (now.bootMs - adopted.bootMs)) / 1_000);
+  }
+
   function runTimer(): void {
     timer.abort();
     timer = new AbortController();
@@ -96,7 +101,8 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
 
   function begin(why: string): Promise<void> {
     if (firstWipe !== null) return firstWipe;
-    log(`${grant}: over (${why})`);
+    const drift = driftSeconds();
+    log(`${grant}: over (${why}${Math.abs(drift) < 5 ? '' : `; the wall clock was set by ${drift}s meanwhile`})`);
     stop.abort();
     listener.close();
     cache.clear();
@@ -148,9 +154,7 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
   return {
     gone,
     describe: () => {
-      const now = read();
-      const verdict = judge(until, now);
-      const drift = now.wallMs - adopted.wallMs - (now.bootMs - adopted.bootMs);
+      const verdict = judge(until, read());
       return {
         grant,
         state: firstWipe === null ? 'live' : 'wiping',
@@ -160,7 +164,7 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
         about,
         expiresAt,
         remainingMs: verdict.state === 'live' && firstWipe === null ? verdict.remainingMs : 0,
-        clockDriftSeconds: Math.round(drift / 1_000),
+        clockDriftSeconds: driftSeconds(),
         uses: uses.total(),
         problem,
       };

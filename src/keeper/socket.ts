@@ -2,7 +2,7 @@
  * The keeper's own socket: one line in, one line out.
  * @module
  */
-import { lstat, unlink } from 'node:fs/promises';
+import { chmod, lstat, unlink } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { asJitError } from '../core/errors.ts';
 import { asLocalFault, errnoOf, localFault, shellWord } from '../local/fault.ts';
@@ -25,6 +25,7 @@ export async function listenAt(
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(asLocalFault(error, path))).listen(path, resolve);
   });
+  if (process.platform !== 'win32') await chmod(path, 0o600);
   return server;
 }
 
