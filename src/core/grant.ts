@@ -136,6 +136,8 @@ function whileIssuing(grant: Grant, event: GrantEvent): Transition {
       };
     }
     case 'issue-refused':
+      // A second attempt may be refused although the first one issued.
+      if (!hasLegIn(grant, event.target, 'intended')) return unchanged(grant);
       return beginEnd(
         withLeg(grant, event.target, (leg) => goneLeg(leg, event.problem)),
         'failed',
@@ -210,11 +212,13 @@ function whileEnding(grant: Grant, state: Ending, event: GrantEvent): Transition
       return { ...settled, effects: [{ kind: 'tidy', target: event.target, dueAt: event.tidyAt }] };
     }
     case 'revoke-accepted': {
+      if (hasLegIn(grant, event.target, 'gone')) return unchanged(grant);
       const next = withLeg(grant, event.target, (leg) => ({ ...leg, attempts: 0, problem: null }));
       const settled = settle(next, state, event.at);
       return { ...settled, effects: [{ kind: 'revoke', target: event.target, dueAt: event.until }] };
     }
     case 'revoke-failed': {
+      if (hasLegIn(grant, event.target, 'gone')) return unchanged(grant);
       const next = withLeg(grant, event.target, (leg) => ({
         ...leg,
         attempts: leg.attempts + 1,
@@ -262,6 +266,8 @@ const unchanged = (grant: Grant): Transition => ({ grant, effects: [] });
 
 const legOf = (grant: Grant, target: string): Leg | undefined => grant.legs.find((leg) => leg.target === target);
 
+const hasLegIn = (grant: Grant, target: string, state: Leg['state']): boolean => legOf(grant, target)?.state === state;
+
 function withLeg(grant: Grant, target: string, change: (leg: Leg) => Leg): Grant {
   return { ...grant, legs: grant.legs.map((leg) => (leg.target === target ? change(leg) : leg)) };
 }
@@ -270,7 +276,8 @@ const issuedLeg = (leg: Leg, issue: { readonly endsAt: number; readonly notAfter
   ...leg,
   state: 'issued',
   endsAt: Math.max(leg.endsAt ?? 0, issue.endsAt),
-  notAfter: leg.state === 'issued' ? Math.max(leg.notAfter, issue.notAfter) : issue.notAfter,
+  // Only the first answer replaces the guess of the intent: after it, another credential may be out that lives longer.
+  notAfter: leg.state === 'intended' ? issue.notAfter : Math.max(leg.notAfter, issue.notAfter),
   problem: null,
 });
 
