@@ -60,7 +60,7 @@ async function openSandbox(state: string, issuer: Issuer, now: Clock, log: Log):
   const file = join(state, 'sandbox-port');
   const text = await readFile(file, 'utf8').catch(() => '');
   const last = /^\d{4,5}$/.test(text) ? Number(text) : 0;
-  const trust = { issuer: issuer.signer.issuer, audience: AUDIENCE, jwks: issuer.jwks() };
+  const trust = { issuer: issuer.signer.issuer, audience: AUDIENCE, jwks: { keys: [...issuer.jwks().keys] } };
   const start = async (port: number): Promise<Sandbox> =>
     startSandbox({ port, state: join(state, 'sandbox.json'), issuers: [trust], now });
   const sandbox = await start(last).catch(async (thrown: unknown) => {

@@ -48,12 +48,8 @@ try {
 }
 
 async function cycle(): Promise<void> {
-  const detail = {
-    type: 'jit_access',
-    operation: 's3:GetObject',
-    resources: ['arn:aws:s3:::sandbox-reports/*'],
-    target: 'sandbox',
-  } as const;
+  const resources = ['arn:aws:s3:::sandbox-reports/*'];
+  const detail = { type: 'jit_access' as const, operation: 's3:GetObject', resources, target: 'sandbox' };
   const { grant } = await client.request(
     { authorization_details: [detail], seconds: 60, reason: 'bench' },
     randomUUID(),
