@@ -1,5 +1,5 @@
 /**
- * What both programs do first. In the syntax and with the module names of old Nodes, for whoever starts one with such a Node
+ * How both programs start. In the syntax and with the module names of old Nodes, for whoever starts one with such a Node
  * is to be told what is needed, not to be shown a parse error.
  * @module
  */
@@ -24,26 +24,10 @@ exports.launch = function launch(program) {
     return;
   }
   const argv = process.argv.slice(2);
-  if (program === 'jit') jit(argv);
-  else void run(program, () => broker(argv));
+  if (program === 'jit-broker') void run(program, () => broker(argv));
+  else if (argv.length === 1 && argv[0] === 'keeper') void run(program, keeper);
+  else void run(program, () => commands(argv));
 };
-
-/** @param {readonly string[]} argv */
-function jit(argv) {
-  if (argv.length === 1 && argv[0] === '--version') return print(`jit ${version()}`);
-  if (argv.length === 1 && argv[0] === 'keeper') return void run('jit', keeper);
-  const slowly = () => void run('jit', () => commands(argv));
-  if (argv[0] !== 'credential') return slowly();
-  const { askKeeper, keeperSocket, quickGrant } = require('./credential.cjs');
-  const grant = quickGrant(argv);
-  const uid = process.geteuid === undefined ? 0 : process.geteuid();
-  const socket = grant === null ? null : keeperSocket(process.env, process.platform, uid);
-  if (grant === null || socket === null) return slowly();
-  askKeeper(grant, socket, (/** @type {string | null} */ output) => {
-    if (output === null) slowly();
-    else print(output);
-  });
-}
 
 /** @param {readonly string[]} argv */
 async function commands(argv) {
@@ -59,8 +43,9 @@ async function broker(argv) {
 
 async function keeper() {
   const { keeperMain } = /** @type {typeof import('../src/keeper/main.ts')} */ (await load('keeper/main'));
+  const version = require('./quick.cjs').version();
   // It has told everybody that it ends; a timer that is still set must not hold it.
-  return process.exit(await keeperMain({ brokerLauncher: path.join(__dirname, 'jit-broker'), version: version() }));
+  return process.exit(await keeperMain({ brokerLauncher: path.join(__dirname, 'jit-broker'), version }));
 }
 
 /**
@@ -72,31 +57,6 @@ function load(name) {
   const source = path.join(ROOT, 'src', `${name}.ts`);
   const file = fs.existsSync(source) ? source : path.join(ROOT, 'dist', 'src', `${name}.js`);
   return import(require('url').pathToFileURL(file).href);
-}
-
-/** @returns {string} */
-function version() {
-  /** @type {unknown} */
-  const manifest = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : '';
-}
-
-/**
- * To stdout without loading its stream.
- * @param {string} line
- */
-function print(line) {
-  const bytes = Buffer.from(`${line}\n`);
-  let sent = 0;
-  try {
-    while (sent < bytes.length) sent += fs.writeSync(1, bytes, sent);
-  } catch (thrown) {
-    const code = codeOf(thrown);
-    // A pipe that somebody made non-blocking and that is full: let the stream wait for it.
-    if (code === 'EAGAIN') process.stdout.write(bytes.subarray(sent));
-    else if (code === 'EPIPE') process.exitCode = BROKEN_PIPE;
-    else complain(`jit: cannot write the output (${code})`, 11);
-  }
 }
 
 /**

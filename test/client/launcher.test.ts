@@ -32,7 +32,7 @@ interface Quick {
   keeperSocket(env: Record<string, string | undefined>, platform: NodeJS.Platform, uid: number): string | null;
 }
 // Safe: the file is this project's own, and the shape is the one that its JSDoc declares.
-const quick = createRequire(import.meta.url)('../../bin/credential.cjs') as Quick;
+const quick = createRequire(import.meta.url)('../../bin/quick.cjs') as Quick;
 
 test("the launcher's copy of the path rule is the rule of src/local, over many environments", () => {
   const folder = fc.oneof(
@@ -145,7 +145,7 @@ test('a closed pipe ends quietly with 141, a full disk with a message', async ()
 /** A folder with bin/ and a "Node" that reports an old version and then runs the launcher as that Node would. */
 function oldNode(folder: string): { readonly jit: string; readonly preload: string } {
   mkdirSync(join(folder, 'bin'));
-  for (const name of ['jit', 'launch.cjs', 'rerun.cjs', 'package.json']) {
+  for (const name of ['jit', 'launch.cjs', 'quick.cjs', 'rerun.cjs', 'package.json']) {
     copyFileSync(resolve('bin', name), join(folder, 'bin', name));
   }
   const preload = join(folder, 'old.cjs');

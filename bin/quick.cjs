@@ -1,17 +1,48 @@
 /**
- * `jit credential` the quick way: asks the running keeper over its socket and loads nothing for it but `node:net`.
- * The aws tools run this for every command, and nothing caches what it prints.
+ * What must be quick: `jit credential` asks the running keeper over its socket and loads nothing for it but `node:net`.
+ * The aws tools run this for every command, and nothing caches what it prints. And `jit --version`.
  * @module
  */
 // @ts-check
 'use strict';
 
+const fs = require('node:fs');
 const path = require('node:path');
 
 const PROTOCOL = 1;
 const LONGEST_ANSWER = 65_536;
 const PATIENCE_MS = 15_000;
 const LONGEST_SOCKET = 100;
+const BROKEN_PIPE = 141;
+
+/**
+ * @param {readonly string[]} argv
+ * @param {() => void} slowly called when this is not for the quick way, or was not enough for it
+ * @returns {void}
+ */
+exports.quick = function quick(argv, slowly) {
+  if (argv.length === 1 && argv[0] === '--version') {
+    print(`jit ${exports.version()}`);
+    return;
+  }
+  const grant = exports.quickGrant(argv);
+  const socket = grant === null ? null : exports.keeperSocket(process.env, process.platform, process.geteuid?.() ?? 0);
+  if (grant === null || socket === null) return slowly();
+  askKeeper(grant, socket, (output) => {
+    if (output === null) slowly();
+    else print(output);
+  });
+};
+
+/**
+ * The version of the package.
+ * @returns {string}
+ */
+exports.version = function version() {
+  /** @type {unknown} */
+  const manifest = JSON.parse(fs.readFileSync(path.join(__dirname, '..', 'package.json'), 'utf8'));
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : '';
+};
 
 /**
  * The grant, if these arguments are the ones that the quick way knows; else null.
@@ -59,9 +90,8 @@ exports.keeperSocket = function keeperSocket(env, platform, uid) {
  * @param {string} socketPath
  * @param {(output: string | null) => void} done
  */
-exports.askKeeper = function askKeeper(grant, socketPath, done) {
-  const socket = require('node:net').connect(socketPath);
-  let received = '';
+function askKeeper(grant, socketPath, done) {
+  let received = Buffer.alloc(0);
   let settled = false;
   /** @param {string | null} output */
   const settle = (output) => {
@@ -72,16 +102,16 @@ exports.askKeeper = function askKeeper(grant, socketPath, done) {
     done(output);
   };
   const timer = setTimeout(() => settle(null), PATIENCE_MS);
-  socket.setEncoding('utf8');
+  const socket = require('node:net').connect(socketPath);
   socket.on('error', () => settle(null));
   socket.on('close', () => settle(null));
   socket.on('data', (chunk) => {
-    received += chunk;
-    if (received.endsWith('\n')) settle(usable(received, Date.now()));
+    received = Buffer.concat([received, chunk]);
+    if (received.at(-1) === 0x0a) settle(usable(received.toString(), Date.now()));
     else if (received.length > LONGEST_ANSWER) settle(null);
   });
   socket.write(`{"v":${PROTOCOL},"op":"credential","grant":"${grant}","format":"aws"}\n`);
-};
+}
 
 /**
  * @param {string} text
@@ -99,5 +129,33 @@ function usable(text, now) {
     return good ? output : null;
   } catch {
     return null;
+  }
+}
+
+/**
+ * To stdout without loading its stream.
+ * @param {string} line
+ */
+function print(line) {
+  const bytes = Buffer.from(`${line}\n`);
+  let sent = 0;
+  try {
+    while (sent < bytes.length) sent += fs.writeSync(1, bytes, sent);
+  } catch (thrown) {
+    const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'no code';
+    // A pipe that somebody made non-blocking and that is full: let the stream wait for it.
+    if (code === 'EAGAIN') process.stdout.write(bytes.subarray(sent));
+    else if (code === 'EPIPE') process.exitCode = BROKEN_PIPE;
+    else complain(`cannot write the output (${code})`);
+  }
+}
+
+/** @param {string} message */
+function complain(message) {
+  process.exitCode = 11;
+  try {
+    fs.writeSync(2, `jit: ${message}\n`);
+  } catch {
+    // Nobody reads it.
   }
 }
