@@ -31,6 +31,7 @@ export type CloudParts = Omit<Cloud, 'readPolicy' | 'readSession'>;
 
 const REMEMBERED = 1_024;
 
+/** Adds the memories to the parts. Nothing is started or written. */
 export function createCloud(parts: CloudParts): Cloud {
   const readPolicy = remember(REMEMBERED, (source) => parsePolicy(source, PERMISSIONS));
   const open = remember(REMEMBERED, (joined) => {

@@ -30,6 +30,7 @@ export interface SessionPrincipal {
   readonly policy: Policy | null;
 }
 
+/** A caller whose signature has been believed. */
 export type Principal = UserPrincipal | SessionPrincipal;
 
 /** The one user of the account. */

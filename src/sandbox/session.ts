@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { Secret } from '../core/secret.ts';
 import type { Keyring } from './keys.ts';
 
+/** A tag of a session: `aws:PrincipalTag/key` in conditions. */
 export interface SessionTag {
   readonly key: string;
   readonly value: string;
@@ -45,6 +46,8 @@ const CONTENT = z.tuple([
 
 // A token is authentic when it is opened, so this only bounds what a bug of ours could do.
 const MAX_CONTENT_BYTES = 64 * 1024;
+// Deflating costs more than everything else about a session; it is worth it only where tokens would grow long.
+const SHORT_BYTES = 1_024;
 const PLAIN = 0;
 const DEFLATED = 1;
 
@@ -52,7 +55,7 @@ function encode(session: Session): Buffer {
   const { role, name, issuedAt, expiresAt, policy, tags, sourceIdentity } = session;
   const list = tags.map(({ key, value, transitive }) => [key, value, transitive]);
   const plain = Buffer.from(JSON.stringify([role, name, issuedAt, expiresAt, policy, list, sourceIdentity]), 'utf8');
-  if (plain.length < 200) return Buffer.concat([Buffer.of(PLAIN), plain]);
+  if (plain.length <= SHORT_BYTES) return Buffer.concat([Buffer.of(PLAIN), plain]);
   return Buffer.concat([Buffer.of(DEFLATED), deflateRawSync(plain)]);
 }
 

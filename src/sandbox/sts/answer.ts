@@ -13,6 +13,9 @@ import type { Role } from '../world.ts';
 import { element, field } from '../xml.ts';
 import { packedSize } from './validate.ts';
 
+// What fits into a packed policy keeps a token below this; AWS names the same number as the largest minimum size.
+const MAX_TOKEN_BYTES = 4_096;
+
 /** A session that has been allowed. `seconds` is its length. */
 export interface AllowedSession {
   readonly role: Role;
@@ -39,16 +42,20 @@ export function sessionAnswer(cloud: Cloud, allowed: AllowedSession): string | F
     tags,
     sourceIdentity,
   });
+  const sessionToken = credentials.sessionToken.expose();
+  const tokenSize = sessionToken.length;
   return [
     element(
       'Credentials',
       field('AccessKeyId', credentials.accessKeyId),
       field('SecretAccessKey', credentials.secretAccessKey.expose()),
-      field('SessionToken', credentials.sessionToken.expose()),
+      field('SessionToken', sessionToken),
       field('Expiration', isoSeconds(expiresAt)),
     ),
     element('AssumedRoleUser', field('AssumedRoleId', `${role.id}:${name}`), field('Arn', sessionArn(role, name))),
     field('PackedPolicySize', packed),
+    field('SessionTokenUtilization', Math.ceil((100 * tokenSize) / MAX_TOKEN_BYTES)),
+    field('SessionTokenSize', tokenSize),
     field('SourceIdentity', sourceIdentity),
   ].join('');
 }

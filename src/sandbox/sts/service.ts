@@ -25,6 +25,7 @@ function decodeAuthorizationMessage({ cloud, parameters, principal }: SignedCall
   return refusal(cloud, principal, wish) ?? fault('InvalidAuthorizationMessageException', 400, 'Message is not valid');
 }
 
+/** The service as the Query protocol serves it. */
 export const STS: Service = {
   name: 'sts',
   version: '2011-06-15',

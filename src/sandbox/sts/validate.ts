@@ -60,6 +60,7 @@ export function readRoleArn(parameters: Parameters): string | Fault {
   return arn;
 }
 
+/** `RoleSessionName`: 2 to 64 letters, digits and `_+=,.@-`. */
 export function readSessionName(parameters: Parameters): string | Fault {
   const name = parameters.get('RoleSessionName');
   return textFault(name, { at: 'roleSessionName', min: 2, max: 64, pattern: NAME }) ?? name ?? '';
@@ -141,8 +142,9 @@ export function checkTags(tags: readonly SessionTag[]): Fault | null {
 export function packedSize(policy: string | null, tags: readonly SessionTag[]): number | null | Fault {
   if (policy === null && tags.length === 0) return null;
   const plain = JSON.stringify([policy, tags.map(({ key, value }) => [key, value])]);
-  // Deflate never makes it bigger than a few bytes more, so that short ones need not be tried.
-  const size = plain.length < 256 ? plain.length : deflateRawSync(plain).length;
+  // The smallest window and memory: the number need not be good, only the same each time, and it is in everybody's way.
+  const size =
+    plain.length < 256 ? plain.length : deflateRawSync(plain, { windowBits: 11, memLevel: 3, level: 1 }).length;
   const percent = Math.ceil((100 * size) / PACKED_LIMIT);
   return percent <= 100
     ? percent
