@@ -20,8 +20,8 @@ export interface FakeCloud {
   onCall: (verb: string, grant: string, target: string) => void | Promise<void>;
   /** Whether any credential of this grant would be accepted now. */
   works(grant: string): boolean;
-  /** Grants with a denial in place. */
-  readonly denied: ReadonlySet<string>;
+  /** Whether a denial of this grant is in place. */
+  isDenied(grant: string): boolean;
 }
 
 interface Session {
@@ -31,7 +31,9 @@ interface Session {
 
 export function fakeCloud(now: () => number, kind = 'aws'): FakeCloud {
   const sessions = new Map<string, Session[]>();
-  let denied = new Set<string>();
+  // By target, as a role's policy would be: rebuilding one leaves the others alone.
+  const denials = new Map<string, ReadonlySet<string>>();
+  const isDenied = (grant: string): boolean => [...denials.values()].some((grants) => grants.has(grant));
   const calls: string[] = [];
   const next = (plan: Behaviour[]): Behaviour => (plan.length > 1 ? plan.shift() : plan[0]) ?? 'well';
 
@@ -62,10 +64,8 @@ export function fakeCloud(now: () => number, kind = 'aws'): FakeCloud {
     issuing: ['well'],
     revoking: ['well'],
     onCall: () => undefined,
-    works: (grant) => !denied.has(grant) && (sessions.get(grant) ?? []).some(({ endsAt }) => endsAt > now()),
-    get denied() {
-      return denied;
-    },
+    works: (grant) => !isDenied(grant) && (sessions.get(grant) ?? []).some(({ endsAt }) => endsAt > now()),
+    isDenied,
     provider: {
       kind,
       parseTarget: (name) => target(name, kind),
@@ -97,18 +97,21 @@ export function fakeCloud(now: () => number, kind = 'aws'): FakeCloud {
         calls.push(`revoke ${mark.target} ${mark.grant}`);
         await cloud.onCall('revoke', mark.grant, mark.target);
         if (mark.endsAt !== null && now() >= mark.endsAt) return { kind: 'gone', tidyAt: null };
-        const marks = await revoked();
-        const rebuilt = new Set<string>(marks.map(({ grant }) => grant));
-        await behave(next(cloud.revoking), () => void (denied = rebuilt), signal);
+        const rebuilt = grantsAt(mark.target, await revoked());
+        await behave(next(cloud.revoking), () => void denials.set(mark.target, rebuilt), signal);
         return { kind: 'gone', tidyAt: mark.notAfter };
       },
       tidy: async (mark, revoked) => {
         calls.push(`tidy ${mark.target} ${mark.grant}`);
-        denied = new Set((await revoked()).map(({ grant }) => grant));
+        denials.set(mark.target, grantsAt(mark.target, await revoked()));
       },
     },
   };
   return cloud;
+}
+
+function grantsAt(place: string, marks: readonly Mark[]): ReadonlySet<string> {
+  return new Set(marks.filter((mark) => mark.target === place).map(({ grant }) => grant));
 }
 
 export function target(name: string, provider: string): Target {

@@ -24,7 +24,7 @@ export function apiRoutes(
       method: 'POST',
       path: '/v1/requests',
       summary: 'Ask for access; with plan=true only show what would happen',
-      query: [{ name: 'plan', description: 'true: decide and show, store nothing' }],
+      query: [{ name: 'plan', description: 'true: decide and show, store nothing', status: 200 }],
       idempotent: 'by key',
       body: bodies.requestBodySchema,
       reply: views.outcomeSchema.or(views.planViewSchema),

@@ -79,16 +79,19 @@ function mount(app: Hono, spec: Route, parts: AppParts): void {
       const hint = 'people and workloads cannot sign in to this broker over the network';
       throw new JitError({ code: 'ERR_NOT_SIGNED_IN', message: 'this broker does not know who is calling', hint });
     }
+    const query = queryOf(new URL(request.url), spec);
     const reply = await spec.run({
       principal,
       id: context.req.param('id') ?? '',
-      query: queryOf(new URL(request.url), spec),
+      query,
       body: body.value,
       bodyHash: body.hash,
       idempotencyKey: spec.idempotent === undefined ? null : keyOf(request),
       signal: request.signal,
     });
-    return spec.reply === null ? context.body(null, 204) : Response.json(reply, { status: spec.status });
+    if (spec.reply === null) return context.body(null, 204);
+    const other = spec.query?.find(({ name, status }) => status !== undefined && query.get(name) === 'true');
+    return Response.json(reply, { status: other?.status ?? spec.status });
   });
 }
 

@@ -32,7 +32,12 @@ export function openApi(routes: readonly Route[], version: string): Json {
 function operation(spec: Route): Json {
   const parameters = [
     ...(spec.path.includes('{id}') ? [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }] : []),
-    ...(spec.query ?? []).map((each) => ({ ...each, in: 'query', schema: { type: 'string' } })),
+    ...(spec.query ?? []).map(({ name, description }) => ({
+      name,
+      description,
+      in: 'query',
+      schema: { type: 'string' },
+    })),
     ...(spec.idempotent === undefined ? [] : [idempotencyKey]),
   ];
   return {
@@ -43,16 +48,22 @@ function operation(spec: Route): Json {
       ? {}
       : { requestBody: { required: true, content: json(schemaOf(spec.body, 'input')) } }),
     responses: {
-      [spec.status]: {
-        description: spec.summary,
-        ...(spec.reply === null ? {} : { content: json(schemaOf(spec.reply, 'output')) }),
-      },
+      ...Object.fromEntries(statuses(spec).map((status) => [status, success(spec)])),
       default: {
         description: 'a problem',
         content: { [PROBLEM_TYPE]: { schema: { $ref: '#/components/schemas/Problem' } } },
       },
     },
   };
+}
+
+function statuses(spec: Route): readonly number[] {
+  return [spec.status, ...(spec.query ?? []).flatMap(({ status }) => (status === undefined ? [] : [status]))];
+}
+
+function success(spec: Route): Json {
+  const description = spec.summary;
+  return spec.reply === null ? { description } : { description, content: json(schemaOf(spec.reply, 'output')) };
 }
 
 const idempotencyKey = {

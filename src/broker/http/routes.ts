@@ -26,6 +26,8 @@ export interface Call<B> {
 export interface Parameter {
   readonly name: string;
   readonly description: string;
+  /** The status of the reply where this parameter is `true`, if it is another than the route's own. */
+  readonly status?: 200;
 }
 
 export interface Route {
