@@ -27,7 +27,7 @@ export interface PublicJwk {
 export interface Issuer {
   readonly signer: TokenSigner;
   /** To be served at the `jwks_uri` of the discovery document. */
-  readonly jwks: () => { readonly keys: readonly PublicJwk[] };
+  readonly jwks: () => { keys: PublicJwk[] };
   /** To be served at `<issuer>/.well-known/openid-configuration` (OpenID Connect Discovery 1.0, section 3). */
   readonly discovery: () => Readonly<Record<string, string | readonly string[]>>;
 }
@@ -50,7 +50,7 @@ export async function openIssuer(parts: {
   const published = keys.map(publicJwk);
   return {
     signer: await signerWith(keys, { issuer, now, random }),
-    jwks: () => ({ keys: published }),
+    jwks: () => ({ keys: [...published] }),
     discovery: () => ({
       issuer,
       jwks_uri: `${issuer}${JWKS_PATH}`,

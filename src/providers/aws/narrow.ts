@@ -9,7 +9,7 @@ import type { Permission } from '../../core/request.ts';
 import { findAction } from './actions.ts';
 import type { KnownAction } from './actions.ts';
 import { parseRole } from './arn.ts';
-import { breadthOf, fault, reaches, readResource, typesOf } from './resources.ts';
+import { breadthOf, fault, globMatches, reaches, readResource, typesOf } from './resources.ts';
 import type { Home, Resource } from './resources.ts';
 import type { ActionFacts, FactBook, ResourceType } from './service-facts.ts';
 import type { AwsTarget } from './target.ts';
@@ -48,6 +48,7 @@ export async function narrow(book: FactBook, target: AwsTarget, permission: Perm
   for (const resource of resources) {
     if (!fitting.some(({ covers }) => covers.includes(resource.text))) throw wrongType(resource, actions, home);
   }
+  guardOwnRoles(target, fitting);
   const breadths = fitting.map(({ breadth }) => breadth);
   return {
     clauses: group(fitting.map(({ action, covers }) => ({ action: action.facts, resources: covers }))),
@@ -60,6 +61,25 @@ export async function narrow(book: FactBook, target: AwsTarget, permission: Perm
       breadth: highest(BREADTHS, breadths) ?? 'broad',
     },
   };
+}
+
+/**
+ * Nobody is given a change of the roles that jit itself works with: whoever can edit the deny entries of a role can undo
+ * the revocations of everybody on it.
+ */
+function guardOwnRoles({ name, access }: AwsTarget, fitting: readonly Fitting[]): void {
+  const own = [access.role, ...(access.revoker === null ? [] : [access.revoker])];
+  for (const { action, covers } of fitting) {
+    const { facts, service } = action;
+    if (service.prefix !== 'iam' || facts.access === 'list' || facts.access === 'read') continue;
+    const guarded = covers.find((text) => text !== '*' && own.some((role) => globMatches(text, role)));
+    if (guarded === undefined) continue;
+    throw fault(
+      guarded,
+      `${facts.name} could undo revocations of target ${name}`,
+      'change the roles of jit without jit',
+    );
+  }
 }
 
 interface Offer {

@@ -182,6 +182,29 @@ function overlap(glob: string, pieces: readonly Piece[]): boolean {
   return walk(0, 0, false);
 }
 
+/** Whether IAM would take `pattern`, with its `*` and `?`, to mean `text`. Linear in practice: it goes back to the last `*` only. */
+export function globMatches(pattern: string, text: string): boolean {
+  let at = 0;
+  let from = 0;
+  let star = -1;
+  let resume = 0;
+  while (from < text.length) {
+    if (pattern[at] === '*') {
+      star = at;
+      resume = from;
+      at += 1;
+    } else if (at < pattern.length && (pattern[at] === '?' || pattern[at] === text[from])) {
+      at += 1;
+      from += 1;
+    } else if (star >= 0) {
+      resume += 1;
+      at = star + 1;
+      from = resume;
+    } else return false;
+  }
+  return /^\**$/.test(pattern.slice(at));
+}
+
 /** `ERR_RESOURCE` about one resource. */
 export function fault(text: string, what: string, hint: string): JitError {
   return new JitError({ code: 'ERR_RESOURCE', message: `${display(text, 200)}: ${what}`, hint });

@@ -177,6 +177,17 @@ test('policy variables, spaces, controls and fragments are no resources', async 
   }
 });
 
+test('nobody is given a change of the roles that jit itself works with', async () => {
+  for (const resource of ['team/jit-web', 'team/*', '*', 'team/jit-w?b', 'team/j*b']) {
+    const error = await refused('ERR_RESOURCE', 'iam:DeleteRolePolicy', `arn:aws:iam::${ACCOUNT}:role/${resource}`);
+    assert.match(error.message, /undo revocations/, resource);
+  }
+  for (const resource of ['team/jit-web2', 'team/jit-we', 'jit-web', 'team/j*c']) {
+    await assess('iam:DeleteRolePolicy', `arn:aws:iam::${ACCOUNT}:role/${resource}`);
+  }
+  await assess('iam:GetRole', `arn:aws:iam::${ACCOUNT}:role/team/jit-web`);
+});
+
 test('hostile resources of full length are judged quickly', async () => {
   const slow = [
     `arn:aws:s3:::${'*a'.repeat(1_000)}`,

@@ -4,12 +4,13 @@
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { accessSync, constants } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { openIssuer } from '../../../src/broker/issuer/issuer.ts';
 import type { Issuer } from '../../../src/broker/issuer/issuer.ts';
 import { JitError } from '../../../src/core/errors.ts';
@@ -110,4 +111,16 @@ export async function fieldsOf(request: IncomingMessage): Promise<URLSearchParam
   const parts: Buffer[] = [];
   for await (const part of request) parts.push(Buffer.from(part));
   return new URLSearchParams(Buffer.concat(parts).toString('utf8'));
+}
+
+/** Whether a program can be started by its name. */
+export function onPath(program: string): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some((dir) => {
+    try {
+      accessSync(join(dir, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
 }

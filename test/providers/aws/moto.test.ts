@@ -1,0 +1,127 @@
+/**
+ * The provider against moto, an STS and IAM written by others, with the real aws program as the user.
+ * @module
+ */
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { after, before, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { CreateRoleCommand, GetRolePolicyCommand, IAMClient } from '@aws-sdk/client-iam';
+import type { Order, Provider } from '../../../src/core/ports.ts';
+import { awsProvider } from '../../../src/providers/aws/provider.ts';
+import type { AwsTarget } from '../../../src/providers/aws/provider.ts';
+import { config, makeIssuer, markOf, never, onPath, orderOf, tempFolder } from './support.ts';
+
+const KEYS = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'test' };
+const REVOKER = 'arn:aws:iam::123456789012:role/jit-revoker';
+const missing = ['moto_server', 'aws'].filter((program) => !onPath(program));
+const skip = missing.length > 0 ? `not on the PATH: ${missing.join(', ')} (pip install 'moto[server]' awscli)` : false;
+
+let url = '';
+let moto: ChildProcess | null = null;
+let folder: Awaited<ReturnType<typeof tempFolder>>;
+let provider: Provider<AwsTarget>;
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  // `listen` on a TCP port gives an address object.
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function ready(at: string): Promise<void> {
+  for (const giveUp = Date.now() + 60_000; ; await setTimeout(100)) {
+    const response = await fetch(`${at}/moto-api/`).catch(() => null);
+    if (response !== null) return;
+    assert(Date.now() < giveUp, 'moto did not start');
+  }
+}
+
+const iam = (): IAMClient => new IAMClient({ endpoint: url, region: 'us-east-1', credentials: KEYS });
+
+before(async () => {
+  folder = await tempFolder();
+  if (skip !== false) return;
+  const port = await freePort();
+  url = `http://127.0.0.1:${port}`;
+  const env = { PATH: process.env['PATH'], HOME: folder.path };
+  moto = spawn('moto_server', ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore', env });
+  await ready(url);
+  const trust = JSON.stringify({ Version: '2012-10-17', Statement: [] });
+  for (const RoleName of ['jit-web', 'jit-revoker']) {
+    await iam().send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: trust }));
+  }
+  const { signer } = await makeIssuer(folder.path, Date.now);
+  provider = awsProvider({ now: Date.now, signer, ambient: async () => await Promise.resolve(KEYS) });
+});
+after(async () => {
+  if (moto !== null) {
+    const gone = once(moto, 'exit');
+    moto.kill('SIGKILL');
+    await gone;
+  }
+  await folder.remove();
+});
+
+async function whoAmI(order: Order, target: AwsTarget): Promise<string> {
+  const { credential } = await provider.issue(target, order, never());
+  const keys = credential.keys.expose();
+  const env = {
+    PATH: process.env['PATH'],
+    HOME: folder.path,
+    AWS_ACCESS_KEY_ID: keys.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
+    AWS_SESSION_TOKEN: keys.sessionToken,
+    AWS_DEFAULT_REGION: 'eu-west-1',
+    AWS_EC2_METADATA_DISABLED: 'true',
+  };
+  const args = ['--endpoint-url', url, 'sts', 'get-caller-identity', '--query', 'Arn', '--output', 'text'];
+  return await new Promise((resolve, reject) => {
+    execFile('aws', args, { env, timeout: 60_000 }, (error, stdout) => {
+      if (error === null) resolve(stdout.trim());
+      else reject(error);
+    });
+  });
+}
+
+for (const credentials of ['ambient', 'web-identity'] as const) {
+  test(`${credentials}: the real aws program is the grant, by its session name`, { skip }, async () => {
+    const role = 'arn:aws:iam::123456789012:role/jit-web';
+    const target = provider.parseTarget('web', config({ role, credentials, revoker: REVOKER, endpoint: url }));
+    const order = orderOf({ endsAt: Date.now() + 600_000 });
+    assert.equal(await whoAmI(order, target), `arn:aws:sts::123456789012:assumed-role/jit-web/${order.grant}`);
+  });
+}
+
+test('a revocation puts the deny entry on the role, and claims nothing that moto cannot show', { skip }, async () => {
+  const role = 'arn:aws:iam::123456789012:role/jit-web';
+  const target = provider.parseTarget('web', config({ role, endpoint: url, revoker: REVOKER }));
+  const order = orderOf({ endsAt: Date.now() + 600_000 });
+  const { notAfter } = await provider.issue(target, order, never());
+  const mark = markOf(provider, target, order, notAfter);
+  assert.equal((await provider.revoke(mark, async () => await Promise.resolve([mark]), never())).kind, 'pending');
+  const name = { RoleName: 'jit-web', PolicyName: 'JitRevoked' };
+  const { PolicyDocument = '' } = await iam().send(new GetRolePolicyCommand(name));
+  assert.deepEqual(JSON.parse(decodeURIComponent(PolicyDocument)), {
+    Version: '2012-10-17',
+    Statement: [
+      {
+        Sid: 'JitRevokedGrants',
+        Effect: 'Deny',
+        Action: '*',
+        Resource: '*',
+        Condition: { StringEquals: { 'aws:PrincipalTag/jit-grant': [order.grant] } },
+      },
+    ],
+  });
+  await provider.tidy(mark, async () => await Promise.resolve([]), never());
+  await assert.rejects(iam().send(new GetRolePolicyCommand(name)), /NoSuchEntity|not found/);
+});
