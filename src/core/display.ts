@@ -17,8 +17,8 @@ function escapeOne(character: string): string {
  * @param limit characters kept; a longer text ends with how many were left out.
  */
 export function display(text: string, limit = 1_000): string {
-  const characters = Array.from(text.slice(0, limit * 2));
+  const characters = Array.from(text);
   const kept = characters.slice(0, limit).join('').replace(UNSAFE, escapeOne);
-  const rest = text.length > limit * 2 ? text.length - limit : characters.length - limit;
+  const rest = characters.length - limit;
   return rest > 0 ? `${kept}… (${rest} more)` : kept;
 }
