@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { truncate, writeFile } from 'node:fs/promises';
+import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
@@ -122,6 +122,24 @@ test('a commit whose fsync failed does not come to life when the process is kill
       await (await openSqliteStore({ file, now })).close();
       requireExactlyAcknowledged(requireWhole(file, acknowledged), acknowledged);
     }
+  });
+});
+
+test('commits that arrive together share their fsyncs', async (t) => {
+  const missing = tracerMissing();
+  if (missing !== null) return t.skip(missing);
+  await inFolder(async (folder) => {
+    const syncs = async (atOnce: number): Promise<number> => {
+      const trace = join(folder, `trace-${atOnce}`);
+      const under = `strace -f -qq -o ${trace} -e trace=fdatasync,fsync`.split(' ');
+      const file = join(folder, `broker-${atOnce}.db`);
+      const { acknowledged } = await runLoop({ file, first: 0, atOnce, lives: 5, under }, () => undefined);
+      assert.equal(acknowledged.size, atOnce * 5);
+      return (await readFile(trace, 'utf8')).split('\n').filter((line) => line.includes('sync(')).length;
+    };
+    const [alone, together] = [await syncs(1), await syncs(32)];
+    assert.ok(alone >= 20, 'each lone commit has its own');
+    assert.ok(together <= alone + 20, `640 commits took ${together} fsyncs, and 20 took ${alone}`);
   });
 });
 
