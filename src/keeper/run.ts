@@ -8,7 +8,9 @@ import { asJitError } from '../core/errors.ts';
 import { type Clocks, pause } from '../local/clock.ts';
 import { holdLock } from '../local/lock.ts';
 import type { LocalPaths } from '../local/paths.ts';
+import { awsFiles } from '../profiles/aws/names.ts';
 import { parseAsk } from './asks.ts';
+import { adoptOrphans, type Orphans } from './orphans.ts';
 import { type LoopbackEndpoint, openEndpoint, sweepTokens } from './endpoint.ts';
 import { formatContainer, formatCredential } from './format.ts';
 import { hold, type Holding } from './holding.ts';
@@ -45,7 +47,11 @@ export async function runKeeper(run: KeeperRun): Promise<'busy' | 'done'> {
   if (lock === null) return 'busy';
   const stop = new AbortController();
   run.signal.addEventListener('abort', () => stop.abort());
-  const idle = countdown(run.idleMs ?? IDLE_MS, () => stop.abort());
+  let orphans: Orphans | null = null;
+  const idle = countdown(run.idleMs ?? IDLE_MS, async () => {
+    if ((await orphans?.pending()) === true) idle.reset(shelf.list().length);
+    else stop.abort();
+  });
   const shelf: Shelf = openShelf(
     (adoption) => holdGrant(run, adoption, endpoint),
     (held) => idle.reset(held),
@@ -58,6 +64,13 @@ export async function runKeeper(run: KeeperRun): Promise<'busy' | 'done'> {
     await sweepTokens(paths.run);
     const server = await listenAt(paths.keeperSocket, async (text) => answer(parseAsk(text), shelf, endpoint, stop));
     log('ready');
+    // Where the tools look without special variables; a grant that is handed over names its own files.
+    orphans = await adoptOrphans(awsFiles({ HOME: run.env['HOME'], USERPROFILE: run.env['USERPROFILE'] }), {
+      locks: paths.locks,
+      read: run.read,
+      log,
+      signal: stop.signal,
+    });
     await new Promise<void>((resolve) => {
       if (stop.signal.aborted) resolve();
       else stop.signal.addEventListener('abort', () => resolve());
@@ -119,8 +132,7 @@ function holdGrant(run: KeeperRun, adoption: Adoption, endpoint: LoopbackEndpoin
         log(`the embedded broker cannot be started: ${asJitError(thrown).message}`);
       });
     },
-    wipeProfile: (profile) =>
-      wipeProfile(profile, adoption.grant, { locks: paths.locks, now: () => run.read().wallMs }),
+    wipeProfile: (profile) => wipeProfile(profile, adoption.grant, { locks: paths.locks }),
     closeEndpoint: () => endpoint.close(adoption.grant),
     log,
   });
@@ -132,12 +144,13 @@ interface Countdown {
 }
 
 /** Calls `onZero` once nothing has been held for `ms`, counted from now and from each change to nothing held. */
-function countdown(ms: number, onZero: () => void): Countdown {
-  let timer = setTimeout(onZero, ms);
+function countdown(ms: number, onZero: () => Promise<void>): Countdown {
+  const start = (): NodeJS.Timeout => setTimeout(() => void onZero(), ms);
+  let timer = start();
   return {
     reset: (held) => {
       clearTimeout(timer);
-      if (held === 0) timer = setTimeout(onZero, ms);
+      if (held === 0) timer = start();
     },
     cancel: () => clearTimeout(timer),
   };

@@ -7,6 +7,8 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { openKeeper, peekKeeper } from '../../src/keeper/connect.ts';
 import { credentialThroughKeeper } from '../../src/keeper/credential.ts';
+import { runKeeper } from '../../src/keeper/run.ts';
+import { readClocks } from '../../src/local/clock.ts';
 import { eventually } from '../support/eventually.ts';
 import { processesOf } from '../support/home.ts';
 import { CANARY } from '../fakes/broker.ts';
@@ -31,11 +33,11 @@ test('20 jit processes at once with a cold keeper make one call to the broker', 
 
 test('at the end the profile is gone, the keeper forgets, and nobody gets a credential', async (t) => {
   const w = await world(t);
-  const { grant, profile } = await w.adopt({ seconds: 3 });
+  const { grant, profile } = await w.adopt({ seconds: 5 });
   assert.equal((await w.credential(grant)).status, 0);
   const config = profile?.files.config ?? '';
   assert.match(readFileSync(config, 'utf8'), /credential_process/);
-  await eventually(() => !existsSync(config), { deadlineMs: 8_000 });
+  await eventually(() => !existsSync(config), { deadlineMs: 15_000 });
   const keeper = await w.keeper();
   await assert.rejects(keeper.credential(grant, { format: 'aws' }), { code: 'ERR_GRANT_ENDED' });
   await eventually(async () => (await keeper.list()).length === 0);
@@ -57,18 +59,18 @@ test('a revocation at the broker wipes the profile at once, long before the end'
 
 test('an unreachable broker does not stop a live grant from being served, and the end still comes', async (t) => {
   const w = await world(t);
-  const { grant, profile } = await w.adopt({ seconds: 4 });
+  const { grant, profile } = await w.adopt({ seconds: 6 });
   await w.credential(grant);
   await w.broker.stop();
   const keeper = await w.keeper();
   await eventually(async () => (await keeper.list())[0]?.problem?.includes('cannot reach'));
   assert.equal((await w.credential(grant)).status, 0);
-  await eventually(() => !existsSync(profile?.files.config ?? ''), { deadlineMs: 8_000 });
+  await eventually(() => !existsSync(profile?.files.config ?? ''), { deadlineMs: 15_000 });
 });
 
 test('a killed keeper is started again by the next use, with the same grant and the wipe at its end', async (t) => {
   const w = await world(t);
-  const { grant, profile } = await w.adopt({ seconds: 6 });
+  const { grant, profile } = await w.adopt({ seconds: 8 });
   await w.credential(grant);
   process.kill(await w.pid(), 'SIGKILL');
   await eventually(async () => (await peekKeeper(w.paths)) === null);
@@ -84,7 +86,7 @@ test('a killed keeper is started again by the next use, with the same grant and 
   });
   assert.match(again.expose().output, /"Version":1/);
   assert.equal((await w.credential(grant)).status, 0);
-  await eventually(() => !existsSync(profile?.files.config ?? ''), { deadlineMs: 10_000 });
+  await eventually(() => !existsSync(profile?.files.config ?? ''), { deadlineMs: 15_000 });
 });
 
 test('clients that start a keeper at the same moment end with one', async (t) => {
@@ -178,4 +180,35 @@ test('SIGTERM ends the keeper and leaves profiles that still tell the truth', as
   await eventually(() => !existsSync(w.paths.keeperSocket));
   await eventually(() => processesOf(w.home.path).length === 0);
   assert.match(readFileSync(profile?.files.config ?? '', 'utf8'), new RegExp(grant));
+});
+
+test('a new keeper wipes at their end the profiles of a killed one, without being told of them', async (t) => {
+  const w = await world(t);
+  const { profile } = await w.adopt({ seconds: 6 });
+  process.kill(await w.pid(), 'SIGKILL');
+  await eventually(async () => (await peekKeeper(w.paths)) === null);
+  assert.ok(existsSync(profile?.files.config ?? ''));
+  assert.deepEqual(await (await w.keeper()).list(), []);
+  await eventually(() => !existsSync(profile?.files.config ?? ''), { deadlineMs: 15_000 });
+});
+
+test('a keeper without grants ends by itself, and the next client starts another', async (t) => {
+  const w = await world(t);
+  const running = runKeeper({
+    paths: w.paths,
+    brokerLauncher: JIT,
+    env: w.home.env,
+    userAgent: 'test',
+    read: readClocks,
+    random: Math.random,
+    log: () => undefined,
+    idleMs: 300,
+    signal: new AbortController().signal,
+  });
+  const early = await eventually(() => peekKeeper(w.paths));
+  assert.equal(await running, 'done');
+  assert.equal(existsSync(w.paths.keeperSocket), false);
+  assert.equal(await peekKeeper(w.paths), null);
+  await assert.rejects(early.list(), { code: 'ERR_KEEPER' });
+  assert.deepEqual(await (await w.keeper()).list(), []);
 });

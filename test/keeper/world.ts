@@ -58,6 +58,8 @@ export async function world(t: TestContext): Promise<World> {
     ref,
     keeper,
     adopt: async (options, delivery = 'process') => {
+      // First the process, then the grant, whose seconds are counted from its making.
+      const holder = await keeper();
       const outcome = broker.grant(options);
       const { grant } = outcome;
       if (grant === null || grant.expiresAt === null) throw new Error('no grant');
@@ -70,7 +72,7 @@ export async function world(t: TestContext): Promise<World> {
       }
       const held = delivery === 'process' ? profile : null;
       const adoption = adoptionOf(outcome, { broker: ref, profile: held, delivery });
-      return { grant: grant.id, outcome, profile: held, endpoint: await (await keeper()).adopt(adoption) };
+      return { grant: grant.id, outcome, profile: held, endpoint: await holder.adopt(adoption) };
     },
     pid: () => pidOf(home),
     credential: (grant) => run(process.execPath, [JIT, 'credential', grant, '--format', 'aws'], { env: home.env }),

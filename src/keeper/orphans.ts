@@ -1,0 +1,58 @@
+/**
+ * Profiles of grants that this keeper was never told of: those of a keeper that was killed. They end with their grants too.
+ * @module
+ */
+import type { GrantId } from '../core/ids.ts';
+import { type Clocks, deadline, pause, waitUntilOver } from '../local/clock.ts';
+import type { LockDeps } from '../profiles/aws/file.ts';
+import type { AwsFiles } from '../profiles/aws/names.ts';
+import { listProfiles, type ManagedProfile, wipeProfiles } from '../profiles/aws/wipe.ts';
+
+export interface Orphans {
+  /** Whether any of them is still there to be wiped. */
+  readonly pending: () => Promise<boolean>;
+}
+
+export interface OrphanDeps extends LockDeps {
+  readonly read: () => Clocks;
+  readonly log: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+const RETRY_MS = 15_000;
+
+/**
+ * Looks once, then wipes each profile found at the end that its marker names; what has passed, at once. A grant that is
+ * handed over later is wiped by both, which does no harm. Never rejects.
+ */
+export async function adoptOrphans(files: AwsFiles, deps: OrphanDeps): Promise<Orphans> {
+  const found = await listProfiles(files).catch((): ManagedProfile[] => []);
+  const ends = new Map<GrantId, number>();
+  for (const { grant, expiresAt } of found) ends.set(grant, Math.max(expiresAt, ends.get(grant) ?? 0));
+  for (const [grant, endsAt] of ends) {
+    void wipeAtEnd(files, grant, endsAt, deps).then(
+      () => ends.delete(grant),
+      // Only the keeper's own end gets here.
+      () => undefined,
+    );
+  }
+  return {
+    pending: async () => {
+      if (ends.size === 0) return false;
+      const left = await listProfiles(files).catch((): ManagedProfile[] => []);
+      return left.some(({ grant }) => ends.has(grant));
+    },
+  };
+}
+
+async function wipeAtEnd(files: AwsFiles, grant: GrantId, endsAt: number, deps: OrphanDeps): Promise<void> {
+  await waitUntilOver(deadline(endsAt, deps.read()), deps.read, deps.signal);
+  for (;;) {
+    const { wiped, failed } = await wipeProfiles(files, (profile) => profile.grant === grant, deps);
+    if (wiped.length > 0) deps.log(`${grant}: wiped what a killed keeper had left`);
+    const [first] = failed;
+    if (first === undefined) return;
+    deps.log(`${grant}: ${first.code} while wiping: ${first.message}`);
+    await pause(RETRY_MS, deps.signal);
+  }
+}
