@@ -81,7 +81,6 @@ export function parseResource(source: string): ResourcePattern | null {
 /** Wildcards never cross from one part of an ARN into the next. Source: IAM user guide, "Amazon Resource Names". */
 export function resourceMatches(pattern: ResourcePattern, resource: string): boolean {
   if (pattern === 'any') return true;
-  if (resource === '*') return false;
   const parts = arnParts(resource);
   return pattern.parts.every((part, index) => globMatches(part, parts[index] ?? ''));
 }
