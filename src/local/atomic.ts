@@ -19,6 +19,8 @@ export interface OpenFile {
   readonly bytes: Buffer;
   readonly mode: number;
   readonly ino: bigint;
+  /** When it was last written, in epoch milliseconds. */
+  readonly mtimeMs: number;
   readonly handle: FileHandle;
 }
 
@@ -57,6 +59,7 @@ export async function openOwnFile(path: string, maxBytes: number): Promise<OpenF
         bytes,
         mode: Number(found.mode) & 0o777,
         ino: found.ino,
+        mtimeMs: Number(found.mtimeMs),
         handle,
       };
     } catch (thrown) {

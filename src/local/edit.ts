@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openOwnFile, readAtMost, removeFile, replaceFile, sweepTemps } from './atomic.ts';
 import type { OpenFile } from './atomic.ts';
 import type { JitError } from '../core/errors.ts';
+import { readClocks } from './clock.ts';
 import { asLocalFault, localFault } from './fault.ts';
 
 /** What an edit wants done, and what it has to tell its caller. */
@@ -21,11 +22,12 @@ export type Edit<T> =
 /** The largest file that is edited. */
 export const MAX_EDIT_BYTES = 16 * 1024 * 1024;
 
-const PATIENCE_MS = 5_000;
+const PATIENCE = { patienceMs: 5_000 };
 // Longer than another program needs between truncating a file and writing it, or between reading and writing it.
 const SETTLE_MS = 20;
-// A file that was found empty or senseless so many times in a row is so, and not in the middle of being written.
-const ODD_READS = 10;
+// A file that is empty or senseless and was written longer ago than this is so, and not in the middle of being written.
+// A loaded machine can hold a program for that long between truncating and writing.
+const FRESH_MS = 2_000;
 
 /**
  * Reads, edits and replaces. Call it inside `withLock`: against other jit processes the lock protects; against
@@ -36,14 +38,20 @@ const ODD_READS = 10;
  * - looks whether our own change is still there, and makes it again if a program wrote an older copy over it.
  * What cannot be seen: a program that read the file before our change and writes its copy more than 20 ms after it.
  * Its copy then lacks our change, and only a later look at the file shows that.
+ * Any change takes 20 ms; an empty file that was written less than 2 s ago is waited for.
  * @param edit pure; must return `keep` for a file on which it has nothing left to do. It may run several times.
+ * @param limit.patienceMs how long to go on against a program that never stops, before `ERR_LOCAL_FILE`.
  */
-export async function editFile<T>(path: string, edit: (before: Buffer | null) => Edit<T>): Promise<T> {
+export async function editFile<T>(
+  path: string,
+  edit: (before: Buffer | null) => Edit<T>,
+  limit: { readonly patienceMs: number } = PATIENCE,
+): Promise<T> {
   let applied: { readonly outcome: T } | null = null;
   let late: LateWrite | null = null;
   let swept = false;
   let refusals = 0;
-  const giveUp = performance.now() + PATIENCE_MS;
+  const giveUp = performance.now() + limit.patienceMs;
   while (performance.now() < giveUp) {
     const current = await openSettled(path);
     try {
@@ -55,7 +63,7 @@ export async function editFile<T>(path: string, edit: (before: Buffer | null) =>
       late = null;
       const wanted = edit(base);
       if (wanted.kind === 'refuse') {
-        if (++refusals === ODD_READS) throw wanted.error;
+        if (current === null || !isFresh(current) || ++refusals * SETTLE_MS > FRESH_MS) throw wanted.error;
         await sleep(SETTLE_MS);
         continue;
       }
@@ -104,19 +112,23 @@ async function put(path: string, current: OpenFile | null, after: Buffer | null)
 
 /** An empty file may be one that another program has just truncated and is about to write. */
 async function openSettled(path: string): Promise<OpenFile | null> {
-  for (let reads = 1; ; reads++) {
+  for (let waited = 0; ; waited += SETTLE_MS) {
     const file = await openOwnFile(path, MAX_EDIT_BYTES);
-    if (file === null || file.bytes.length > 0 || reads === ODD_READS) return file;
+    if (file === null || file.bytes.length > 0 || !isFresh(file) || waited > FRESH_MS) return file;
     await file.handle.close();
     await sleep(SETTLE_MS);
   }
+}
+
+function isFresh({ mtimeMs }: OpenFile): boolean {
+  return readClocks().wallMs - mtimeMs < FRESH_MS;
 }
 
 async function writtenLate(path: string, old: OpenFile): Promise<Buffer | null> {
   try {
     let late = await readAtMost(old.handle, path, MAX_EDIT_BYTES);
     if (late.equals(old.bytes)) return null;
-    for (let again = 0; again < ODD_READS; again++) {
+    for (let waited = 0; waited < FRESH_MS; waited += SETTLE_MS) {
       await sleep(SETTLE_MS);
       const later = await readAtMost(old.handle, path, MAX_EDIT_BYTES);
       if (later.equals(late) && later.length > 0) return later;

@@ -81,7 +81,7 @@ test('a file that never stands still is given up with exit 11', async (t) => {
     return addLine(before);
   };
   await assert.rejects(
-    editFile(path, restless),
+    editFile(path, restless, { patienceMs: 200 }),
     (thrown) => thrown instanceof JitError && /keeps changing/.test(thrown.message),
   );
 });

@@ -31,15 +31,16 @@ test('50 real processes write a profile each at once: every one is there, and wi
 
 // The writer of `aws configure set` in a loop: it reads, truncates and writes in place, without any lock.
 const RIVAL = `
-import sys, time
+import signal, sys, time
 from awscli.customizations.configure.writer import ConfigFileWriter
-path, n = sys.argv[1], 0
+path, n, stop = sys.argv[1], 0, []
+signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
 print('ready', flush=True)
-while True:
+while not stop:
     n += 1
     for profile in ('theirs', 'other'):
         ConfigFileWriter().update_config({'__section__': 'profile ' + profile, 'n': str(n)}, path)
-    time.sleep(0.005)
+    time.sleep(0.03)
 `;
 
 test(
@@ -49,6 +50,7 @@ test(
     const { home, files } = scene(t);
     given(files.config, `${ORIGINAL}\n`);
     const rival = spawn('python3', ['-c', RIVAL, files.config], { stdio: ['ignore', 'pipe', 'ignore'] });
+    t.after(() => rival.kill('SIGKILL'));
     let ready = false;
     rival.stdout.on('data', () => (ready = true));
     await until(() => ready || rival.exitCode !== null);
@@ -57,11 +59,15 @@ test(
     const all = await Promise.all(
       some.map((n) => run(process.execPath, [EDITOR, home, String(n), n % 4 === 0 ? 'both' : 'write'])),
     );
-    rival.kill('SIGKILL');
-    await until(() => rival.signalCode !== null);
+    // Gently: killed between truncating and writing, it would destroy the file by itself.
+    rival.kill('SIGTERM');
+    await until(() => rival.exitCode !== null);
     for (const ended of all) assert.deepEqual([ended.status, ended.stderr], [0, '']);
     const text = fs.readFileSync(files.config, 'utf8');
-    assert.ok(text.startsWith('# mine\n[default]\nregion = us-east-1\n\n[profile theirs]\ns3 =\n  x = 1\n'), text);
+    assert.ok(
+      text.startsWith('# mine\n[default]\nregion = us-east-1\n\n[profile theirs]\ns3 =\n  x = 1\n'),
+      JSON.stringify(text),
+    );
     assert.match(text, /\[profile other\]\nn = \d+\n/);
     assert.equal(firstBadLine(parseSections(text)), null);
     const left = new Set((await listProfiles(files)).map(({ name }) => name));
