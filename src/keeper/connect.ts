@@ -3,6 +3,7 @@
  * @module
  */
 import type { BrokerRef } from '../client/ref.ts';
+import { JitError } from '../core/errors.ts';
 import type { GrantId } from '../core/ids.ts';
 import { Secret } from '../core/secret.ts';
 import type { LocalPaths } from '../local/paths.ts';
@@ -74,14 +75,21 @@ export async function peekKeeper(paths: Pick<LocalPaths, 'keeperSocket'>): Promi
 
 const SHOWN_RESOURCES = 5;
 
-/** What to hand over for a grant that the broker reports as active. Throws `ERR_GRANT_ENDED` for any other. */
+/** What to hand over for a grant that the broker reports as active. Throws `ERR_PENDING` before that, `ERR_GRANT_ENDED` after. */
 export function adoptionOf(
   outcome: Outcome,
   ways: { readonly broker: BrokerRef; readonly profile: HeldProfile | null; readonly delivery: Delivery },
 ): Adoption {
   const { request, grant } = outcome;
-  if (grant === null || grant.expiresAt === null || (grant.state !== 'active' && grant.state !== 'issuing')) {
-    throw fault('the grant is not live', 'ERR_GRANT_ENDED');
+  if (grant === null || grant.state === 'issuing') {
+    throw new JitError({
+      code: 'ERR_PENDING',
+      message: 'nothing is issued yet',
+      hint: `wait with: jit wait ${request.id}`,
+    });
+  }
+  if (grant.state !== 'active' || grant.expiresAt === null) {
+    throw new JitError({ code: 'ERR_GRANT_ENDED', message: 'the grant has ended', hint: 'ask anew with: jit request' });
   }
   const [first] = grant.legs;
   return {

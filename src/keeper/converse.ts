@@ -3,7 +3,7 @@
  * @module
  */
 import { connect } from 'node:net';
-import { type ErrorCode, isErrorCode, JitError } from '../core/errors.ts';
+import { isErrorCode, JitError } from '../core/errors.ts';
 import { errnoOf } from '../local/fault.ts';
 import { type Ask, LONGEST_LINE, PROTOCOL } from './protocol.ts';
 
@@ -82,9 +82,9 @@ export function asMembers(value: unknown): Answer | null {
 }
 
 /** `ERR_KEEPER` about the background process itself. */
-export function fault(what: string, code: ErrorCode = 'ERR_KEEPER'): JitError {
+export function fault(what: string): JitError {
   return new JitError({
-    code,
+    code: 'ERR_KEEPER',
     message: `the keeper, jit's background process, cannot be used: ${what}`,
     hint: 'if it does not recover by itself, end the process "jit keeper": live grants go on working with a new one',
   });

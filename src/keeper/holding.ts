@@ -21,6 +21,8 @@ export interface HoldingDeps {
   readonly reviveBroker: () => Promise<void>;
   /** Removes the grant's profile. Throws `ERR_LOCAL_FILE` while any of it is left. */
   readonly wipeProfile: (profile: HeldProfile) => Promise<void>;
+  /** Removes what of the profile is a secret in a file. Throws `ERR_LOCAL_FILE`. */
+  readonly wipeStaticKeys: (profile: HeldProfile) => Promise<void>;
   /** Takes the endpoint away. */
   readonly closeEndpoint: () => Promise<void>;
   readonly log: (line: string) => void;
@@ -34,6 +36,11 @@ export interface Holding {
   credential(target: string | undefined, channel: Channel): Promise<Usable>;
   /** Ends it now if it has not ended. Resolves when nothing is left; rejects with the first attempt's failure. */
   end(why: string): Promise<void>;
+  /**
+   * The keeper ends before the grant: reports uses, and removes keys that nobody would be there to wipe.
+   * A profile that starts a keeper again stays. Never rejects.
+   */
+  leave(): Promise<void>;
   /** Resolves when it is over and nothing is left. Never rejects. */
   readonly gone: Promise<void>;
 }
@@ -182,6 +189,9 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
       return usable;
     },
     end: begin,
+    leave: async () => {
+      await Promise.allSettled([uses.flush(), ...(profile === null ? [] : [deps.wipeStaticKeys(profile)])]);
+    },
   };
 
   async function fetched(): Promise<readonly Usable[]> {

@@ -17,7 +17,7 @@ import { hold, type Holding } from './holding.ts';
 import { type Adoption, type Ask, PROTOCOL, refOf } from './protocol.ts';
 import { openShelf, type Shelf } from './shelf.ts';
 import { listenAt } from './socket.ts';
-import { wipeProfile } from './wipe.ts';
+import { wipeProfile, wipeStaticKeys } from './wipe.ts';
 
 export interface KeeperRun {
   readonly paths: LocalPaths;
@@ -36,6 +36,8 @@ export interface KeeperRun {
 }
 
 const IDLE_MS = 60_000;
+/** Whoever ends a session waits about this long before it kills. */
+const LEAVE_MS = 3_000;
 
 /**
  * Runs until `signal` aborts, somebody asks it to stop, or no grant has been held for a while.
@@ -79,6 +81,7 @@ export async function runKeeper(run: KeeperRun): Promise<'busy' | 'done'> {
     // Connections that have an answer coming get it; the socket's name goes at once.
     await Promise.race([new Promise((resolve) => server.close(resolve)), pause(500)]);
     await endpoint.stop();
+    await Promise.race([shelf.leaveAll(), pause(LEAVE_MS)]);
     return 'done';
   } finally {
     idle.cancel();
@@ -133,6 +136,7 @@ function holdGrant(run: KeeperRun, adoption: Adoption, endpoint: LoopbackEndpoin
       });
     },
     wipeProfile: (profile) => wipeProfile(profile, adoption.grant, { locks: paths.locks }),
+    wipeStaticKeys: (profile) => wipeStaticKeys(profile, adoption.grant, { locks: paths.locks }),
     closeEndpoint: () => endpoint.close(adoption.grant),
     log,
   });

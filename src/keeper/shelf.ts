@@ -19,6 +19,8 @@ export interface Shelf {
   release(grant: GrantId): Promise<void>;
   /** Throws the first failure after having tried all. */
   releaseAll(): Promise<void>;
+  /** `leave` of every grant: the keeper ends, the grants do not. Never rejects. */
+  leaveAll(): Promise<void>;
 }
 
 /** Ended grants that are remembered, so that asking for one again is answered without a broker. */
@@ -65,6 +67,9 @@ export function openShelf(holdGrant: (adoption: Adoption) => Holding, onChange: 
       const results = await Promise.allSettled([...held.values()].map((holding) => holding.end('released')));
       const failed = results.find((result) => result.status === 'rejected');
       if (failed !== undefined) throw failed.reason;
+    },
+    leaveAll: async () => {
+      await Promise.all([...held.values()].map((holding) => holding.leave()));
     },
   };
 }

@@ -4,7 +4,7 @@
  */
 import type { GrantId } from '../core/ids.ts';
 import type { LockDeps } from '../profiles/aws/file.ts';
-import { wipeProfiles } from '../profiles/aws/wipe.ts';
+import { type ManagedProfile, wipeProfiles } from '../profiles/aws/wipe.ts';
 import type { HeldProfile } from './protocol.ts';
 
 /**
@@ -12,7 +12,16 @@ import type { HeldProfile } from './protocol.ts';
  * Throws the first `ERR_LOCAL_FILE` if a file still holds any of it.
  */
 export async function wipeProfile(profile: HeldProfile, grant: GrantId, deps: LockDeps): Promise<void> {
-  const { failed } = await wipeProfiles(profile.files, (found) => found.grant === grant, deps);
+  await wipe(profile, (found) => found.grant === grant, deps);
+}
+
+/** The same, but only for keys that stand in a file: a profile that asks jit each time stays. */
+export async function wipeStaticKeys(profile: HeldProfile, grant: GrantId, deps: LockDeps): Promise<void> {
+  await wipe(profile, (found) => found.grant === grant && found.holds === 'static', deps);
+}
+
+async function wipe(profile: HeldProfile, select: (found: ManagedProfile) => boolean, deps: LockDeps): Promise<void> {
+  const { failed } = await wipeProfiles(profile.files, select, deps);
   const [first] = failed;
   if (first !== undefined) throw first;
 }

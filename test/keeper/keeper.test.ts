@@ -8,7 +8,9 @@ import { test } from 'node:test';
 import { openKeeper, peekKeeper } from '../../src/keeper/connect.ts';
 import { credentialThroughKeeper } from '../../src/keeper/credential.ts';
 import { runKeeper } from '../../src/keeper/run.ts';
+import { Secret } from '../../src/core/secret.ts';
 import { readClocks } from '../../src/local/clock.ts';
+import { writeStaticCredentials } from '../../src/profiles/aws/write.ts';
 import { eventually } from '../support/eventually.ts';
 import { processesOf } from '../support/home.ts';
 import { CANARY } from '../fakes/broker.ts';
@@ -173,13 +175,23 @@ test('the socket, its folder and the log are closed to others; no debugger port 
   assert.doesNotMatch(readFileSync(`/proc/${pid}/environ`, 'latin1'), /NODE_OPTIONS|LD_PRELOAD/);
 });
 
-test('SIGTERM ends the keeper and leaves profiles that still tell the truth', async (t) => {
+test('SIGTERM: uses are reported, keys in a file go, a profile that still tells the truth stays', async (t) => {
   const w = await world(t);
-  const { grant, profile } = await w.adopt({ seconds: 300 });
+  const { grant, outcome, profile } = await w.adopt({ seconds: 300 });
+  assert.ok(profile);
+  await w.credential(grant);
+  const aws = { accessKeyId: 'ASIA0123456789ABCDEF', secretAccessKey: CANARY, sessionToken: CANARY };
+  await writeStaticCredentials(
+    profile.files,
+    { name: profile.name, grant, expiresAt: Date.parse(outcome.grant?.expiresAt ?? ''), credential: new Secret(aws) },
+    { locks: w.paths.locks, now: Date.now },
+  );
   process.kill(await w.pid(), 'SIGTERM');
-  await eventually(() => !existsSync(w.paths.keeperSocket));
   await eventually(() => processesOf(w.home.path).length === 0);
-  assert.match(readFileSync(profile?.files.config ?? '', 'utf8'), new RegExp(grant));
+  assert.equal(existsSync(w.paths.keeperSocket), false);
+  assert.match(readFileSync(profile.files.config, 'utf8'), new RegExp(grant));
+  assert.equal(existsSync(profile.files.credentials), false);
+  assert.equal(w.broker.uses.get(grant)?.[0]?.uses[0]?.count, 1);
 });
 
 test('a new keeper wipes at their end the profiles of a killed one, without being told of them', async (t) => {
