@@ -4,11 +4,12 @@
  */
 import type { HeldGrant } from '../keeper/protocol.ts';
 import { SANDBOX_NOTE } from './access/words.ts';
-import type { Cell, Column } from './table.ts';
-import { toned } from './text.ts';
+import type { Context } from './context.ts';
+import { type Cell, type Column, table } from './table.ts';
+import { type Line, toned } from './text.ts';
 import { bothTimes } from './time.ts';
 
-export const HELD_COLUMNS: readonly Column[] = [
+const COLUMNS: readonly Column[] = [
   { title: 'GRANT', cut: 'never' },
   { title: 'ENDS', cut: 'never' },
   { title: 'ACCESS', cut: 'may' },
@@ -16,8 +17,31 @@ export const HELD_COLUMNS: readonly Column[] = [
   { title: 'PROFILE', cut: 'never' },
 ];
 
+const DRIFT_SECONDS = 5;
+
+/** A table, and below it whatever is not as it should be. */
+export async function printHeld({ out, now }: Context, held: readonly HeldGrant[]): Promise<void> {
+  await out.print(heldLines(held, now(), out.width));
+  for (const { grant, problem, clockDriftSeconds: drift } of held) {
+    if (problem !== null) await out.note(`${grant}: ${problem}`);
+    if (Math.abs(drift) >= DRIFT_SECONDS) {
+      await out.note(
+        `${grant}: the clock of this machine was set ${Math.abs(drift)}s ${drift > 0 ? 'forward' : 'back'}`,
+      );
+    }
+  }
+}
+
+export function heldLines(held: readonly HeldGrant[], now: number, width: number): Line[] {
+  return table(
+    COLUMNS,
+    held.map((each) => heldRow(each, now)),
+    width,
+  );
+}
+
 /** One row. The time left is the keeper's own, which no clock can stretch. */
-export function heldRow(held: HeldGrant, now: number): readonly Cell[] {
+function heldRow(held: HeldGrant, now: number): readonly Cell[] {
   const { about } = held;
   const target = about.targets.join(', ');
   const over = held.state === 'wiping';

@@ -1,97 +1,27 @@
 /**
- * The way in and the only way out: dispatch, and every error as an exit status and a message.
+ * The way in. What must be quick comes first; everything else is loaded when it is needed.
  * @module
  */
-import { asJitError, ERRORS, type JitError } from '../core/errors.ts';
-import type { Bound } from './command.ts';
-import type { Context } from './context.ts';
-import { errorBody, type Format } from './output.ts';
-import { openWorld, type World } from './world.ts';
-
-const BROKEN_PIPE = 141;
+import { BROKEN_PIPE, openSink } from './sink.ts';
 
 /** @param argv without the runtime and the script. @returns the exit status; never rejects. */
 export async function main(argv: readonly string[]): Promise<number> {
-  const world = openWorld();
-  try {
-    const status = await dispatch(world, argv);
-    return status === 0 && world.stdoutBroken() ? BROKEN_PIPE : status;
-  } catch (thrown) {
-    return await report(world.context, asJitError(thrown), argv);
-  } finally {
-    world.close();
-  }
-}
-
-async function dispatch(world: World, argv: readonly string[]): Promise<number> {
-  const { context } = world;
-  const [first, second] = argv;
-  // The quick ones, without the parser: they run in prompts, or before anything else is known to work.
-  if (argv.length === 0 || (argv.length === 1 && (first === '--help' || first === '-h' || first === 'help'))) {
+  const [first] = argv;
+  if (first === undefined || (argv.length === 1 && (first === '--help' || first === '-h' || first === 'help'))) {
     const { ROOT_HELP } = await import('./root-help.ts');
-    context.out.raw(ROOT_HELP);
-    return 0;
+    const stdout = openSink(1);
+    stdout.write(ROOT_HELP);
+    return stdout.broken() ? BROKEN_PIPE : 0;
   }
-  if (argv[0] === '--version' || argv[0] === '-V')
-    return await version(context, argv.includes('--json') ? 'json' : 'human');
-  if (first === 'status' && (argv.length === 1 || (argv.length === 2 && second === '--json'))) {
-    const { parseStatus, runStatus } = await import('./commands/status.ts');
-    await sweep(context);
-    return await runStatus(context, parseStatus({ words: [], format: second === '--json' ? 'json' : 'human' }));
+  if (first === 'status' && argv.slice(1).every((word) => word === '--json')) {
+    const stdout = openSink(1);
+    const { hasExpired } = await import('./expired.ts');
+    const { quickStatus } = await import('./quick-status.ts');
+    const quick =
+      !hasExpired({ env: process.env, now: Date.now }) &&
+      (await quickStatus(stdout, argv.length > 1 ? 'json' : 'human'));
+    if (quick) return stdout.broken() ? BROKEN_PIPE : 0;
   }
-  const { readCommandLine } = await import('./program.ts');
-  const invocation = readCommandLine(argv);
-  if (invocation.kind === 'help') {
-    context.out.raw(invocation.text);
-    return 0;
-  }
-  // The tools call it at any moment and read every byte of its output.
-  if (invocation.command !== 'credential') await sweep(context);
-  return await run(context, invocation.bound);
-}
-
-async function run(context: Context, bound: Bound): Promise<number> {
-  const status = await bound.run(context);
-  context.out.progress(null);
-  return status;
-}
-
-async function sweep(context: Context): Promise<void> {
-  const { sweepExpired } = await import('./sweep.ts');
-  await sweepExpired(context);
-}
-
-async function version({ out, installation }: Context, format: Format): Promise<number> {
-  if (format === 'json') out.document('version', { version: installation.version });
-  else await out.print([`jit ${installation.version}`]);
-  return 0;
-}
-
-async function report(context: Context, error: JitError, argv: readonly string[]): Promise<number> {
-  const { out, env } = context;
-  const exit = statusOf(error, argv);
-  if (wantsJson(argv)) out.document('error', errorBody(error, exit));
-  else {
-    await out.note(error.message);
-    if (error.hint !== undefined) await out.hint(error.hint);
-    else if (error.code === 'ERR_UNEXPECTED')
-      await out.hint('set JIT_DEBUG=1 to see where; look for secrets before you share it');
-  }
-  // A foreign error may quote what it was working on, so its text is shown only to those who ask for it.
-  if (error.code === 'ERR_UNEXPECTED' && env['JIT_DEBUG'] === '1' && error.cause instanceof Error) {
-    for (const line of (error.cause.stack ?? '').split('\n')) await out.note(line);
-  }
-  return exit;
-}
-
-/** `jit exec` keeps the small numbers for its command. */
-function statusOf({ facts }: JitError, argv: readonly string[]): number {
-  const interrupted = facts.exit === ERRORS.ERR_INTERRUPTED.exit || facts.exit === ERRORS.ERR_TERMINATED.exit;
-  return argv[0] === 'exec' && !interrupted ? 100 + facts.exit : facts.exit;
-}
-
-/** Also for a command line that could not be read. */
-function wantsJson(argv: readonly string[]): boolean {
-  const end = argv.indexOf('--');
-  return argv.slice(0, end < 0 ? argv.length : end).includes('--json');
+  const { runProgram } = await import('./dispatch.ts');
+  return await runProgram(argv);
 }

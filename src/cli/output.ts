@@ -15,6 +15,7 @@
  * @module
  */
 import type { JitError } from '../core/errors.ts';
+import { jsonDocument } from './json.ts';
 import { type Line, type Paint, renderLine, toned, unpainted } from './text.ts';
 
 /** Where text goes. */
@@ -63,7 +64,7 @@ export function openOutput(stdout: Sink, stderr: Sink, plain: 'plain' | 'rich'):
     print: (lines) => say(stdout, lines),
     document: (kind, body) => {
       progress(null);
-      stdout.write(`${safeJson({ schema: `jit.${kind}/v1`, ...body })}\n`);
+      stdout.write(jsonDocument(kind, body));
     },
     raw: (text) => {
       progress(null);
@@ -75,17 +76,6 @@ export function openOutput(stdout: Sink, stderr: Sink, plain: 'plain' | 'rich'):
     live: stderr.isTTY && plain === 'rich',
     width: stdout.columns,
   };
-}
-
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu;
-
-/** JSON on one line, in which unsafe characters are \u escapes: the same value for programs, harmless on a terminal. */
-export function safeJson(value: unknown): string {
-  return JSON.stringify(value).replace(UNSAFE, (character) =>
-    Array.from({ length: character.length }, (_, index) => character.charCodeAt(index))
-      .map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`)
-      .join(''),
-  );
 }
 
 /** What `--json` prints instead of data when something failed. @param exit the status that the process will end with. */

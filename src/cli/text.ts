@@ -24,15 +24,21 @@ export function toned(tone: Tone, text: string): Span {
   return { text, tone };
 }
 
+// Long enough for a session policy of the largest size; what a person may type has limits of its own.
+const LONGEST = 70_000;
+// Most text is this, and the tables of Unicode behind `display` cost more to load than `jit status` has time for.
+const PLAIN = /^[\x20-\x7e]*$/;
+
+function shown(text: string): string {
+  return text.length <= LONGEST && PLAIN.test(text) ? text : display(text, LONGEST);
+}
+
 /** Escapes every part and paints it. The only way from a `Line` to a stream. */
 export function renderLine(line: Line, paint: Paint): string {
   return spansOf(line)
-    .map(({ text, tone }) => paint(tone, display(text, LONGEST)))
+    .map(({ text, tone }) => paint(tone, shown(text)))
     .join('');
 }
-
-// Long enough for a session policy of the largest size; what a person may type has limits of its own.
-const LONGEST = 70_000;
 
 export function spansOf(line: Line): readonly Span[] {
   if (typeof line === 'string') return [{ text: line, tone: 'plain' }];
@@ -44,8 +50,9 @@ const WIDE =
 
 /** Terminal columns of text as `display` shows it: two for wide East Asian characters and emoji, none for combining marks. */
 export function columnsOf(text: string): number {
+  if (PLAIN.test(text)) return text.length;
   let columns = 0;
-  for (const character of display(text, LONGEST)) {
+  for (const character of shown(text)) {
     if (!/\p{M}/u.test(character)) columns += WIDE.test(character) ? 2 : 1;
   }
   return columns;
@@ -56,7 +63,7 @@ export function fitColumns(text: string, limit: number): string {
   if (columnsOf(text) <= limit) return text;
   let kept = '';
   // The text is escaped before it is cut, so that half an escape can never come out as something else.
-  for (const character of display(text, LONGEST)) {
+  for (const character of shown(text)) {
     if (columnsOf(kept + character) > limit - 1) break;
     kept += character;
   }

@@ -2,14 +2,14 @@
  * The real world as a `Context`: the process, its streams and signals, and the local services. Only `main` uses it.
  * @module
  */
-import { randomBytes } from 'node:crypto';
-import { JitError } from '../core/errors.ts';
+import { statSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { localPaths, type LocalPaths, refuseForeignHome } from '../local/paths.ts';
-import { ownerOf } from '../local/private-dir.ts';
 import type { Broker, Context, Env } from './context.ts';
 import { findInstallation } from './install-root.ts';
-import { openOutput, type Sink } from './output.ts';
+import { openOutput } from './output.ts';
 import { openSignals } from './signals.ts';
+import { openSink } from './sink.ts';
 
 /** A context with what only `main` may do to it. */
 export interface World {
@@ -22,22 +22,22 @@ export interface World {
 
 export function openWorld(): World {
   const { env, platform } = process;
-  const stdout = sinkOf(process.stdout);
-  const stderr = sinkOf(process.stderr);
+  const stdout = openSink(1);
+  const stderr = openSink(2);
   const signals = openSignals(process);
-  const installation = findInstallation();
+  const installation = once(findInstallation);
   const opened: Broker[] = [];
   const paths = once((): LocalPaths => {
     const uid = process.geteuid?.() ?? 0;
-    refuseForeignHome(env, uid, ownerOf);
+    refuseForeignHome(env, uid, (path) => statSync(path, { throwIfNoEntry: false })?.uid ?? null);
     return localPaths(env, platform, uid);
   });
   const brokerRef = once(async () => (await import('./settings.ts')).chosenBroker(env, paths()));
-  const userAgent = `jit/${installation.version}`;
+  const userAgent = (): string => `jit/${installation().version}`;
   const connect = async (signal: AbortSignal): Promise<Broker> => {
     const ref = await readyBroker();
     const { openClient } = await import('../client/client.ts');
-    const broker = { ref, client: openClient(ref, { userAgent, signal }) };
+    const broker = { ref, client: openClient(ref, { userAgent: userAgent(), signal }) };
     opened.push(broker);
     return broker;
   };
@@ -48,7 +48,7 @@ export function openWorld(): World {
     try {
       return await ensureEmbedded({
         paths: paths(),
-        launcher: installation.broker,
+        launcher: installation().broker,
         env,
         signal: signals.signal,
         onWait: () => out.progress('jit: starting the embedded broker'),
@@ -58,29 +58,36 @@ export function openWorld(): World {
     }
   });
   const shared = once(() => connect(signals.signal));
-  const out = openOutput(stdout.sink, stderr.sink, plainness(env));
+  const out = openOutput(stdout, stderr, plainness(env));
   const context: Context = {
     env,
     platform,
     now: Date.now,
-    random: (bytes) => randomBytes(bytes),
+    random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
     terminal: {
-      input: process.stdin,
-      output: process.stderr,
-      interactive: process.stdin.isTTY && process.stderr.isTTY,
+      // Looked up when somebody is asked: they take long to load.
+      get input() {
+        return process.stdin;
+      },
+      get output() {
+        return process.stderr;
+      },
+      interactive: isatty(0) && stderr.isTTY,
     },
-    stdout: stdout.sink,
-    stderr: stderr.sink,
+    stdout,
+    stderr,
     out,
     signal: signals.signal,
     signals,
-    installation,
+    get installation() {
+      return installation();
+    },
     paths,
     brokerRef,
     broker: (signal) => (signal === undefined ? shared() : connect(signal)),
     keeper: once(async () => {
       const { openKeeper } = await import('../keeper/connect.ts');
-      return await openKeeper({ paths: paths(), launcher: installation.jit, env, signal: signals.signal });
+      return await openKeeper({ paths: paths(), launcher: installation().jit, env, signal: signals.signal });
     }),
     peekKeeper: async () => {
       const { peekKeeper } = await import('../keeper/connect.ts');
@@ -89,7 +96,7 @@ export function openWorld(): World {
   };
   return {
     context,
-    stdoutBroken: stdout.broken,
+    stdoutBroken: () => stdout.broken(),
     close: () => {
       signals.close();
       for (const { client } of opened) client.close();
@@ -99,26 +106,6 @@ export function openWorld(): World {
 
 function plainness(env: Env): 'plain' | 'rich' {
   return (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb' ? 'plain' : 'rich';
-}
-
-function sinkOf(stream: NodeJS.WriteStream): { readonly sink: Sink; readonly broken: () => boolean } {
-  let broken = false;
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    // Nobody reads any more. What the command has begun still has to be finished, so this is no reason to end.
-    if (error.code !== 'EPIPE')
-      throw new JitError({ code: 'ERR_LOCAL_FILE', message: 'cannot write the output', cause: error });
-    broken = true;
-  });
-  return {
-    sink: {
-      isTTY: stream.isTTY,
-      columns: stream.isTTY ? stream.columns || 80 : Number.POSITIVE_INFINITY,
-      write: (text) => {
-        if (!broken) stream.write(text);
-      },
-    },
-    broken: () => broken,
-  };
 }
 
 function once<T>(make: () => T): () => T {

@@ -7,9 +7,7 @@ import { type GrantId, isRequestId, parseId, type RequestId } from '../../core/i
 import type { HeldGrant } from '../../keeper/protocol.ts';
 import { command, type Input, usage } from '../command.ts';
 import type { Context } from '../context.ts';
-import { HELD_COLUMNS, heldRow } from '../held.ts';
 import type { Format } from '../output.ts';
-import { table } from '../table.ts';
 
 export interface StatusOptions {
   readonly id: GrantId | RequestId | null;
@@ -30,14 +28,13 @@ export const status = command<StatusOptions>({
   run: runStatus,
 });
 
-/** Also the quick way in, for `jit status` and `jit status --json` without the rest of the program. */
-export function parseStatus({ words, format }: Pick<Input, 'words' | 'format'>): StatusOptions {
+function parseStatus({ words, format }: Input): StatusOptions {
   const [word, more] = words;
   if (more !== undefined) throw usage('one id at a time', 'see: jit status --help');
   return { id: word === undefined ? null : parseId(word.trim()), format };
 }
 
-export async function runStatus(context: Context, { id, format }: StatusOptions): Promise<number> {
+async function runStatus(context: Context, { id, format }: StatusOptions): Promise<number> {
   const held = await heldHere(context);
   if (id !== null) {
     const found = held?.filter(({ grant }) => grant === id) ?? [];
@@ -53,6 +50,7 @@ export async function runStatus(context: Context, { id, format }: StatusOptions)
   return await listLive(context, format);
 }
 
+/** Null when no keeper runs. */
 async function heldHere(context: Context): Promise<readonly HeldGrant[] | null> {
   const keeper = await context.peekKeeper();
   return keeper === null ? null : await keeper.list();
@@ -64,31 +62,13 @@ async function nothingCanBeLive(context: Context): Promise<boolean> {
   return ref.kind === 'embedded' && !existsSync(ref.socket);
 }
 
-async function print({ out, now }: Context, held: readonly HeldGrant[], format: Format): Promise<number> {
-  if (format === 'json') {
-    out.document('status', { grants: held });
-  } else if (held.length === 0) {
-    await out.note('no live grants on this machine');
-  } else {
-    await out.print(
-      table(
-        HELD_COLUMNS,
-        held.map((each) => heldRow(each, now())),
-        out.width,
-      ),
-    );
-    for (const { grant, problem, clockDriftSeconds } of held) {
-      if (problem !== null) await out.note(`${grant}: ${problem}`);
-      if (Math.abs(clockDriftSeconds) >= DRIFT_SECONDS) {
-        await out.note(
-          `${grant}: the clock of this machine was set ${Math.abs(clockDriftSeconds)}s ${clockDriftSeconds > 0 ? 'forward' : 'back'}`,
-        );
-      }
-    }
-  }
-  return held.some(({ problem, state }) => problem !== null && state === 'wiping') ? NOT_WIPED : 0;
+async function print(context: Context, held: readonly HeldGrant[], format: Format): Promise<number> {
+  const { out } = context;
+  if (format === 'json') out.document('status', { grants: held });
+  else if (held.length === 0) await out.note('no live grants on this machine');
+  else await (await import('../held.ts')).printHeld(context, held);
+  return held.some(({ state, problem }) => state === 'wiping' && problem !== null) ? NOT_WIPED : 0;
 }
 
-const DRIFT_SECONDS = 5;
 /** The status of a local file problem: something that should be gone is still there. */
 const NOT_WIPED = 11;
