@@ -2,6 +2,7 @@
  * What a permission amounts to, in terms that policy and people share across providers.
  * @module
  */
+import type { Permission } from './request.ts';
 
 /** From harmless to able to hand out access; the order matters. Named after AWS's access levels. */
 export const ACCESS_LEVELS = ['list', 'read', 'tagging', 'write', 'permissions'] as const;
@@ -18,6 +19,13 @@ export type Breadth = (typeof BREADTHS)[number];
 export interface Assessment {
   readonly access: AccessLevel;
   readonly breadth: Breadth;
+}
+
+/** A permission as its provider spells it, and what it amounts to. */
+export interface Assessed {
+  /** What is decided on, hashed, recorded and issued: two spellings of one action must not be two things to a rule. */
+  readonly permission: Permission;
+  readonly assessment: Assessment;
 }
 
 /** The later of two values in a rising scale. */

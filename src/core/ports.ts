@@ -2,7 +2,7 @@
  * What the domain needs from the world: clouds, a store, a clock, randomness. Implemented outside, joined in `bin/jit-broker`.
  * @module
  */
-import type { Assessment, Plan } from './access.ts';
+import type { Assessed, Plan } from './access.ts';
 import type { Canonical } from './canonical.ts';
 import type { Credential, ToolSettings } from './credential.ts';
 import type { GrantId } from './ids.ts';
@@ -77,8 +77,8 @@ export interface Provider<T extends Target = Target> {
   readonly kind: string;
   /** Throws `ERR_CONFIG` naming the field that is wrong. */
   parseTarget(name: string, config: unknown): T;
-  /** Validates actions and resources. Throws `ERR_OPERATION` (with a did-you-mean) or `ERR_RESOURCE`. */
-  assess(target: T, permission: Permission): Promise<Assessment>;
+  /** Validates actions and resources and puts them into the provider's own spelling. Throws `ERR_OPERATION` (with a did-you-mean) or `ERR_RESOURCE`. */
+  assess(target: T, permission: Permission): Promise<Assessed>;
   /** Throws `ERR_PERMISSION_SIZE` where the narrowed permission would not fit: it is never widened to make it fit. */
   plan(target: T, permissions: readonly Permission[], seconds: number): Promise<Plan>;
   /** Pure: makes the deterministic name under which the order will exist. */

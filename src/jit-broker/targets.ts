@@ -23,7 +23,7 @@ const AUDIENCE = 'sts.amazonaws.com';
 
 export async function openTargets(plan: BrokerPlan, issuer: Issuer, now: Clock, log: Log): Promise<Clouds> {
   const sandbox = plan.sandbox === 'with sandbox' ? await openSandbox(plan.state, issuer, now, log) : null;
-  const aws = awsProvider({ now, signer: issuer.signer });
+  const aws = awsProvider({ now, signer: issuer.signer, notice: (text) => log.warn(text) });
   const providers = new Map<string, Provider>([[aws.kind, aws]]);
   const targets = new Map<string, Target>();
   if (sandbox !== null) targets.set('sandbox', aws.parseTarget('sandbox', sandboxConfig(sandbox)));

@@ -69,7 +69,12 @@ export function fakeCloud(now: () => number, kind = 'aws'): FakeCloud {
     provider: {
       kind,
       parseTarget: (name) => target(name, kind),
-      assess: async () => ({ access: 'read', breadth: 'exact' }),
+      // Like AWS, this cloud does not care about the case of an action.
+      assess: async (_, permission) => {
+        const spell = (action: string): string => action.replace(/:./, (start) => start.toUpperCase());
+        const [operation, actions] = [spell(permission.operation), permission.actions.map(spell)];
+        return { permission: { ...permission, operation, actions }, assessment: { access: 'read', breadth: 'exact' } };
+      },
       plan: async ({ name }, permissions) => ({
         target: name,
         permission: JSON.stringify(permissions),

@@ -74,11 +74,9 @@ async function decide(
     const target = targets.get(permission.target);
     const provider = providers.get(target?.provider ?? '');
     if (target === undefined || provider === undefined) continue;
-    const assessment = await provider.assess(target, permission);
+    const assessed = await provider.assess(target, permission);
     const operation = { named, risk };
-    verdicts.push(
-      policy.decide({ principal, target, permission, assessment, operation, seconds: SECONDS, hasTicket: true }),
-    );
+    verdicts.push(policy.decide({ principal, target, ...assessed, operation, seconds: SECONDS, hasTicket: true }));
   }
   return combine(verdicts);
 }

@@ -19,18 +19,23 @@ export interface Application {
   readonly entries?: readonly AuditEvent[];
   /** Epoch ms, when this change hands a credential out. */
   readonly delivered?: number;
+  /** The version that the event is about: with another one it is not applied, and `ERR_CONFLICT` is thrown. */
+  readonly version?: number;
 }
 
 const PATIENCE = 50;
 
 /**
  * @returns the grant as stored after the event. An event without meaning in the present state changes nothing.
- * Throws `ERR_NOT_FOUND` for an unknown id and `ERR_STORE` when nothing could be written.
+ * Throws `ERR_NOT_FOUND` for an unknown id, `ERR_CONFLICT` where `how.version` has passed, `ERR_STORE` when nothing could be written.
  */
 export async function applyEvent(world: World, id: GrantId, event: GrantEvent, how: Application): Promise<StoredGrant> {
   for (let round = 0; round < PATIENCE; round++) {
     const stored = await world.store.grant(id);
     if (stored === null) throw new JitError({ code: 'ERR_NOT_FOUND', message: 'no such grant' });
+    if (how.version !== undefined && how.version !== stored.version) {
+      throw new JitError({ code: 'ERR_CONFLICT', message: 'the grant has changed meanwhile' });
+    }
     const { grant, effects } = transition(stored.grant, event);
     const changed = grant !== stored.grant || effects.length > 0 || how.delivered !== undefined;
     if (!changed) {

@@ -57,14 +57,13 @@ export async function draft(world: World, principal: Principal, body: RequestBod
     const resolved = world.catalog.resolve(ask);
     for (const permission of resolved.permissions) {
       const { target, provider } = placeOf(world, permission.target);
-      const assessment = await provider.assess(target, permission);
-      permissions.push(permission);
+      const assessed = await provider.assess(target, permission);
+      permissions.push(assessed.permission);
       verdicts.push(
         world.policy.decide({
           principal,
           target,
-          permission,
-          assessment,
+          ...assessed,
           operation: { named: resolved.named, risk: resolved.risk },
           seconds: body.seconds,
           hasTicket: ticket !== null,

@@ -156,7 +156,8 @@ async function revoke(world: World, effect: ClaimedEffect): Promise<void> {
     const outcome = await askToRevoke(world, mark.provider, mark);
     const at = world.now();
     if (outcome.kind === 'gone') {
-      await applyEvent(world, id, { type: 'gone', target, at, tidyAt: outcome.tidyAt }, how);
+      const event = { type: 'gone', target, at, tidyAt: outcome.tidyAt } as const;
+      await applyEvent(world, id, event, { ...how, version: stored.version });
     } else {
       const until = Math.max(outcome.checkAt, at + 250);
       await applyEvent(world, id, { type: 'revoke-accepted', target, at, until }, how);
@@ -164,6 +165,12 @@ async function revoke(world: World, effect: ClaimedEffect): Promise<void> {
   } catch (thrown) {
     const error = asJitError(thrown);
     if (error.code === 'ERR_STORE') throw error;
+    if (error.code === 'ERR_CONFLICT') {
+      // Another credential may have turned up since the cloud was asked, so what it said is about the past.
+      const again = { type: 'revoke-accepted', target, at: world.now(), until: world.now() } as const;
+      await applyEvent(world, id, again, how);
+      return;
+    }
     const event = { type: 'revoke-failed', target, at: world.now(), problem: error.message } as const;
     const after = await applyEvent(world, id, event, how);
     const attempts = after.grant.legs.find((leg) => leg.target === target)?.attempts ?? 0;

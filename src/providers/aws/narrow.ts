@@ -22,6 +22,7 @@ export interface Clause {
 
 /** A permission in AWS's own spelling, with what it amounts to. */
 export interface Narrowed {
+  readonly permission: Permission;
   readonly clauses: readonly Clause[];
   readonly assessment: Assessment;
 }
@@ -51,6 +52,13 @@ export async function narrow(book: FactBook, target: AwsTarget, permission: Perm
   guardOwnRoles(target, fitting);
   const breadths = fitting.map(({ breadth }) => breadth);
   return {
+    permission: {
+      ...permission,
+      // A raw permission is its own operation, and rules look at both.
+      operation: permission.actions.includes(permission.operation) ? (first?.facts.name ?? '') : permission.operation,
+      actions: unique(actions.map(({ facts }) => facts.name)),
+      resources: named.length === 0 ? ['*'] : unique(permission.resources),
+    },
     clauses: group(fitting.map(({ action, covers }) => ({ action: action.facts, resources: covers }))),
     assessment: {
       access:

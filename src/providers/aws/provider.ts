@@ -66,7 +66,10 @@ export function awsProvider(deps: AwsDeps): Provider<AwsTarget> {
   return {
     kind: 'aws',
     parseTarget: (name, config) => parseAwsTarget(name, config, signer),
-    assess: async (target, permission) => (await narrow(book, target, permission)).assessment,
+    assess: async (target, asked) => {
+      const { permission, assessment } = await narrow(book, target, asked);
+      return { permission, assessment };
+    },
     plan: async (target, permissions, seconds) => {
       const narrowed = await Promise.all(permissions.map(async (one) => await narrow(book, target, one)));
       return planOf(target, narrowed, now() + seconds * 1_000);

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { transition } from '../../../src/core/grant.ts';
 import type { GrantId } from '../../../src/core/ids.ts';
 import type { Outcome } from '../../../src/wire/views.ts';
 import { ALICE, ask, BOB, startBroker, type TestBroker } from './world.ts';
@@ -339,4 +340,41 @@ void test('no secret is in the database or the audit log', async () => {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+});
+
+void test('another spelling of an action is decided on, recorded and issued as the action that it is', async () => {
+  const t = await start();
+  await assert.rejects(t.broker.submit(ALICE, ask('s3:putObject'), null), code('ERR_NEEDS_APPROVAL'));
+  const { request } = await t.broker.submit(ALICE, ask('s3:getObject'), null);
+  assert.deepEqual(request.permissions[0]?.actions, ['s3:GetObject']);
+});
+
+void test('a credential that turns up while its grant is being revoked is revoked as well', async () => {
+  const t = await start();
+  const id = grantOf(await t.broker.submit(ALICE, ask(), null));
+  await t.broker.credentials(ALICE, id);
+  let late = false;
+  t.cloud.onCall = async (verb) => {
+    if (verb !== 'revoke' || late) return;
+    late = true;
+    const stored = await t.store.grant(id);
+    assert.ok(stored);
+    // What a second broker would commit whose call to the cloud came back just now.
+    const event = {
+      type: 'issued',
+      target: 'main',
+      at: Date.now(),
+      endsAt: Date.now() + 600_000,
+      notAfter: Date.now() + 3_600_000,
+    } as const;
+    const { grant, effects } = transition(stored.grant, event);
+    await t.store.commit({
+      grant: { ...stored, grant },
+      effects: effects.map((each) => ({ ...each, claimedUntil: null })),
+      entries: [],
+    });
+  };
+  await t.broker.revoke(ALICE, id, 'revoked');
+  await reaches(t, id, 'closed');
+  assert.equal(t.cloud.calls.filter((each) => each.startsWith('revoke')).length, 2);
 });

@@ -14,7 +14,7 @@ const target = provider.parseTarget('web', config());
 const ACCOUNT = '123456789012';
 
 const assess = async (action: string | readonly string[], ...resources: string[]) =>
-  await provider.assess(target, { target: 'web', operation: 'x', actions: [action].flat(), resources });
+  (await provider.assess(target, { target: 'web', operation: 'x', actions: [action].flat(), resources })).assessment;
 
 async function refused(code: ErrorCode, action: string | readonly string[], ...resources: string[]): Promise<JitError> {
   return await failure(assess(action, ...resources), code);
@@ -198,4 +198,17 @@ test('hostile resources of full length are judged quickly', async () => {
   for (const resource of slow) await assess('s3:GetObject', resource).catch(() => null);
   await assess('execute-api:Invoke', apiGateway).catch(() => null);
   await assess('execute-api:Invoke', `${apiGateway}*`).catch(() => null);
+});
+
+test("whatever way an action is typed, rules, records and the policy see AWS's own spelling", async () => {
+  const typed = {
+    target: 'web',
+    operation: 's3:getobject',
+    actions: ['s3:getobject'],
+    resources: ['arn:aws:s3:::b/k'],
+  };
+  const { permission } = await provider.assess(target, typed);
+  assert.deepEqual(permission, { ...typed, operation: 's3:GetObject', actions: ['s3:GetObject'] });
+  const named = await provider.assess(target, { ...typed, operation: 'read-it' });
+  assert.deepEqual(named.permission, { ...typed, operation: 'read-it', actions: ['s3:GetObject'] });
 });
