@@ -2,7 +2,9 @@
  * Grants as the keeper holds them, for people.
  * @module
  */
+import type { BrokerRef } from '../client/ref.ts';
 import type { HeldGrant } from '../keeper/protocol.ts';
+import type { Outcome } from '../wire/views.ts';
 import { SANDBOX_NOTE } from './access/words.ts';
 import type { Context } from './context.ts';
 import { type Cell, type Column, table } from './table.ts';
@@ -30,6 +32,34 @@ export async function printHeld({ out, now }: Context, held: readonly HeldGrant[
       );
     }
   }
+}
+
+/** A grant as the broker knows it, where no keeper holds it; nothing for one that is not active. */
+export function heldFrom({ request, grant }: Outcome, ref: BrokerRef, now: number): readonly HeldGrant[] {
+  if (grant?.state !== 'active' || grant.expiresAt === null) return [];
+  return [
+    {
+      grant: grant.id,
+      state: 'live',
+      broker: ref.kind === 'embedded' ? ref.kind : ref.name,
+      profile: null,
+      delivery: 'process',
+      about: {
+        operation: request.asks.map(({ operation }) => operation).join(', '),
+        resources: request.asks.flatMap(({ resources }) => resources),
+        targets: grant.legs.map(({ target }) => target),
+        environment: grant.legs[0]?.environment ?? '',
+        sandbox: grant.legs.some(({ sandbox }) => sandbox),
+        reason: request.reason,
+        seconds: grant.seconds,
+      },
+      expiresAt: grant.expiresAt,
+      remainingMs: Math.max(0, Date.parse(grant.expiresAt) - now),
+      clockDriftSeconds: 0,
+      uses: 0,
+      problem: null,
+    },
+  ];
 }
 
 export function heldLines(held: readonly HeldGrant[], now: number, width: number): Line[] {

@@ -23,6 +23,17 @@ export async function wipeHere(
   return { ...result, failed: [...failed, ...result.failed] };
 }
 
+/** Everything: the keeper gives up all that it holds and ends, so that not even its memory is left; then every profile. */
+export async function wipeAll(context: Context): Promise<WipeResult> {
+  const keeper = await context.peekKeeper();
+  const failed: JitError[] = [];
+  await keeper?.wipe().catch((thrown: unknown) => failed.push(asJitError(thrown)));
+  await keeper?.stop();
+  const result = await wipeWhere(context, () => true);
+  // What the keeper could not remove was tried again here.
+  return result.failed.length > 0 ? { ...result, failed: [...failed, ...result.failed] } : result;
+}
+
 /**
  * Wipes what has run out although nobody was there to do it: the keeper was killed, or the machine was off.
  * Done at the start of every command, so it must cost nothing when there is nothing to do, and it never fails one.

@@ -24,6 +24,8 @@ export interface Wish {
   /** Null: one is made up. */
   readonly profile: string | null;
   readonly holds: Holds;
+  /** What becomes of the grant if the profile cannot be made: one that was in use before must not be taken away. */
+  readonly onFailure: 'revoke' | 'keep';
 }
 
 /** A profile that is there. */
@@ -52,7 +54,7 @@ export async function checkWish(context: Context, { profile }: Wish): Promise<vo
 
 /**
  * Hands the grant to the keeper, then writes the profile: in this order, so that somebody is there to wipe what is
- * written. If any step fails the grant is revoked at once, and the error says so.
+ * written. If any step fails a fresh grant is revoked at once, and the error says so.
  */
 export async function install(context: Context, granted: Granted, wish: Wish): Promise<Installed> {
   const broker = await context.broker();
@@ -73,6 +75,7 @@ export async function install(context: Context, granted: Granted, wish: Wish): P
       holds: wish.holds,
     };
   } catch (thrown) {
+    if (wish.onFailure === 'keep') throw thrown;
     throw await undo(asJitError(thrown), granted, { broker, keeper });
   }
 }

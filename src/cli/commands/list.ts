@@ -32,18 +32,17 @@ export const list = command<ListOptions>({
   ],
   parse: ({ switches, format }) => ({ scope: switches.has('all') ? 'all' : 'live', format }),
   run: async (context, { scope, format }) => {
-    if (scope === 'live') return await listLive(context, format);
     const { client } = await context.broker();
-    return await print(context, (await client.requests({ limit: MOST })).items, format);
+    const page = { limit: MOST };
+    const { items } = await (scope === 'live' ? client.grants({ ...page, live: true }) : client.requests(page));
+    if (format === 'json') context.out.document('list', { items });
+    else if (items.length === 0) await context.out.note(scope === 'live' ? 'no live grants' : 'nothing to list');
+    else await print(context, items);
+    return 0;
   },
 });
 
 const MOST = 100;
-
-export async function listLive(context: Context, format: Format): Promise<number> {
-  const { client } = await context.broker();
-  return await print(context, (await client.grants({ live: true, limit: MOST })).items, format);
-}
 
 const COLUMNS: readonly Column[] = [
   { title: 'ID', cut: 'never' },
@@ -54,18 +53,9 @@ const COLUMNS: readonly Column[] = [
   { title: 'REASON', cut: 'may' },
 ];
 
-async function print({ out, now }: Context, items: readonly Outcome[], format: Format): Promise<number> {
-  if (format === 'json') out.document('list', { items });
-  else if (items.length === 0) await out.note('nothing to list');
-  else
-    await out.print(
-      table(
-        COLUMNS,
-        items.map((item) => row(item, now())),
-        out.width,
-      ),
-    );
-  return 0;
+async function print({ out, now }: Context, items: readonly Outcome[]): Promise<void> {
+  const rows = items.map((item) => row(item, now()));
+  await out.print(table(COLUMNS, rows, out.width));
 }
 
 function row(outcome: Outcome, now: number): readonly Cell[] {

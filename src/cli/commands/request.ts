@@ -82,7 +82,11 @@ function parseStep(input: Input): RequestOptions['step'] {
   const profile = single(input, 'profile');
   const keys = input.switches.has('write-credentials');
   const patience = parsePatience(input);
-  const wish: Wish = { profile: profile === null ? null : checkProfileName(profile), holds: keys ? 'keys' : 'process' };
+  const wish: Wish = {
+    profile: profile === null ? null : checkProfileName(profile),
+    holds: keys ? 'keys' : 'process',
+    onFailure: 'revoke',
+  };
   if (!input.switches.has('plan')) return { kind: 'ask', patience, wish };
   if (input.switches.has('no-wait')) throw usage('--plan and --no-wait exclude each other');
   return { kind: 'plan' };

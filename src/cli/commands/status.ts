@@ -46,8 +46,15 @@ async function runStatus(context: Context, { id, format }: StatusOptions): Promi
   }
   if (held !== null) return await print(context, held, format);
   if (await nothingCanBeLive(context)) return await print(context, [], format);
-  const { listLive } = await import('./list.ts');
-  return await listLive(context, format);
+  const { client, ref } = await context.broker();
+  const { items } = await client.grants({ live: true });
+  const { heldFrom } = await import('../held.ts');
+  await context.out.note('no keeper runs on this machine; this is what the broker says');
+  return await print(
+    context,
+    items.flatMap((item) => heldFrom(item, ref, context.now())),
+    format,
+  );
 }
 
 /** Null when no keeper runs. */

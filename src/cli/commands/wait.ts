@@ -42,6 +42,7 @@ export const wait = command<WaitOptions>({
       wish: {
         profile: profile === null ? null : checkProfileName(profile),
         holds: input.switches.has('write-credentials') ? 'keys' : 'process',
+        onFailure: 'keep',
       },
       format: input.format,
     };

@@ -6,7 +6,7 @@ import { awsFiles } from '../../profiles/aws/names.ts';
 import { listProfiles, type ManagedProfile } from '../../profiles/aws/wipe.ts';
 import { command } from '../command.ts';
 import type { Format } from '../output.ts';
-import { wipeHere } from '../sweep.ts';
+import { wipeAll } from '../sweep.ts';
 
 export interface WipeOptions {
   readonly grants: 'keep' | 'revoke';
@@ -28,7 +28,7 @@ export const wipe = command<WipeOptions>({
   run: async (context, { grants, format }) => {
     const { out } = context;
     const before = await listProfiles(awsFiles(context.env, context.platform)).catch((): ManagedProfile[] => []);
-    const { failed, conflicts } = await wipeHere(context, () => true);
+    const { failed, conflicts } = await wipeAll(context);
     const after = await listProfiles(awsFiles(context.env, context.platform)).catch(() => before);
     const gone = before.filter(({ name, file }) => !after.some((each) => each.name === name && each.file === file));
     const revoked =

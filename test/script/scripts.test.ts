@@ -1,0 +1,20 @@
+/**
+ * Every script of this folder, run on the real program in an empty home: launcher, keeper, broker and sandbox are the real ones.
+ * @module
+ */
+import { globSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { tempHome } from '../support/home.ts';
+import { skipUnless } from '../support/tools.ts';
+import { parseArchive, runScript } from './txtar.ts';
+
+const folder = import.meta.dirname;
+
+for (const name of globSync('*.txtar', { cwd: folder }).toSorted()) {
+  const archive = parseArchive(readFileSync(`${folder}/${name}`, 'utf8'));
+  // A script may begin with: # needs aws jq
+  const needs = /^# needs (.*)$/.exec(archive.lines[0] ?? '')?.[1]?.split(' ') ?? [];
+  test(`script ${name}`, { skip: skipUnless(...needs) }, async (t) => {
+    await runScript(archive, tempHome(t));
+  });
+}
