@@ -6,7 +6,8 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { JitError } from '../../src/core/errors.ts';
 import { openOwnFile, readOwnFile, removeFile, replaceFile, sweepTemps } from '../../src/local/atomic.ts';
-import { ground, mount, run, unlessRoot, without } from './ground.ts';
+import { ground, mount, run } from './ground.ts';
+import { skipUnless, skipUnlessRoot } from '../support/tools.ts';
 
 const MODULE = JSON.stringify(join(import.meta.dirname, '../../src/local/atomic.ts'));
 const OLD = 'old content\n';
@@ -82,7 +83,7 @@ test('a link to nothing, to a folder, to a device and in a circle are refused, a
 
 test(
   'a FIFO, a device, a folder and a second hard link are refused without waiting for them',
-  { skip: without('mkfifo') },
+  { skip: skipUnless('mkfifo') },
   async (t) => {
     const { top, path } = fileWith(t);
     spawnSync('mkfifo', [join(top, 'fifo')]);
@@ -95,7 +96,7 @@ test(
   },
 );
 
-test('files, links and folders of another user are refused', { skip: unlessRoot() }, async (t) => {
+test('files, links and folders of another user are refused', { skip: skipUnlessRoot() }, async (t) => {
   const { top, path } = fileWith(t);
   fs.symlinkSync(path, join(top, 'link'));
   fs.lchownSync(join(top, 'link'), 65_534, 65_534);
@@ -126,7 +127,7 @@ test('a folder that everybody can write to is refused unless it is sticky', asyn
 
 test(
   'an ordinary user without rights on the folder gets exit 11 and the old file',
-  { skip: unlessRoot('setpriv') },
+  { skip: skipUnlessRoot('setpriv') },
   async (t) => {
     const { top, path } = fileWith(t);
     fs.chownSync(path, 65_534, 65_534);
@@ -152,7 +153,7 @@ test('a larger file than allowed is refused; an absent one is null', async (t) =
 
 test(
   'on a full disk the old file stays whole, the message says so, and no temp stays',
-  { skip: unlessRoot('mount') },
+  { skip: skipUnlessRoot('mount') },
   async (t) => {
     const top = ground(t);
     const skipped = mount(top, '-t', 'tmpfs', '-o', 'size=64k,mode=700', 'tmpfs');
@@ -171,7 +172,7 @@ test(
 
 test(
   'on a read-only disk the message names the file and the way without files',
-  { skip: unlessRoot('mount') },
+  { skip: skipUnlessRoot('mount') },
   async (t) => {
     const { top, path } = fileWith(t);
     const skipped = mount(top, '--bind', top);
@@ -184,14 +185,18 @@ test(
   },
 );
 
-test('a single file mounted by a container is refused with the remedy', { skip: unlessRoot('mount') }, async (t) => {
-  const { top, path } = fileWith(t);
-  fs.writeFileSync(join(top, 'host'), OLD);
-  const skipped = mount(path, '--bind', join(top, 'host'));
-  if (skipped !== null) return t.skip(skipped);
-  assert.match(await refusal(replaceFile(path, NEW, { mode: 0o600 })), /mount point.*mount the folder/);
-  assert.deepEqual(temps(top), []);
-});
+test(
+  'a single file mounted by a container is refused with the remedy',
+  { skip: skipUnlessRoot('mount') },
+  async (t) => {
+    const { top, path } = fileWith(t);
+    fs.writeFileSync(join(top, 'host'), OLD);
+    const skipped = mount(path, '--bind', join(top, 'host'));
+    if (skipped !== null) return t.skip(skipped);
+    assert.match(await refusal(replaceFile(path, NEW, { mode: 0o600 })), /mount point.*mount the folder/);
+    assert.deepEqual(temps(top), []);
+  },
+);
 
 /** One replacement in a process of its own in which strace strikes at the nth such call of the one file thread. */
 async function struck(top: string, strike: string): Promise<number | null> {
@@ -205,7 +210,7 @@ async function struck(top: string, strike: string): Promise<number | null> {
 
 test(
   'an error of the disk at fchmod, fsync or rename is exit 11, with the old file and no temp (strace)',
-  { skip: without('strace') },
+  { skip: skipUnless('strace') },
   async (t) => {
     const { top, path } = fileWith(t);
     for (const call of ['fchmod', 'fsync', 'rename']) {
@@ -217,7 +222,7 @@ test(
 
 test(
   'kill -9 at each step leaves the old or the new file, and the next sweep removes the temp (strace)',
-  { skip: without('strace') },
+  { skip: skipUnless('strace') },
   async (t) => {
     const { top, path } = fileWith(t);
     const rounds = [

@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { deadline, judge, pause, readClocks, waitUntilOver } from '../../src/local/clock.ts';
 import type { Clocks } from '../../src/local/clock.ts';
-import { run, unlessRoot } from './ground.ts';
+import { run } from './ground.ts';
+import { skipUnlessRoot } from '../support/tools.ts';
 
 const DAY = 86_400_000;
 const start: Clocks = { wallMs: 1_800_000_000_000, bootMs: 50_000, bootId: 'a' };
@@ -86,7 +87,7 @@ test('the real clocks go forward and name the boot', () => {
 
 test(
   'the boot clock is the one that counts through suspend: it follows a shifted CLOCK_BOOTTIME',
-  { skip: unlessRoot('unshare') },
+  { skip: skipUnlessRoot('unshare') },
   async (t) => {
     const module = JSON.stringify(join(import.meta.dirname, '../../src/local/clock.ts'));
     const code = `import { readClocks } from ${module}; process.stdout.write(String(readClocks().bootMs));`;

@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { JitError } from '../../src/core/errors.ts';
 import { editFile } from '../../src/local/edit.ts';
 import type { Edit } from '../../src/local/edit.ts';
-import { ground, until } from './ground.ts';
+import { ground } from './ground.ts';
+import { eventually } from '../support/eventually.ts';
 
 /** Appends one line unless it is there: the smallest idempotent edit. Its outcome is what it saw. */
 function addLine(before: Buffer | null): Edit<string> {
@@ -44,7 +45,7 @@ test('a program that had opened the old file and writes into it after our change
   });
   const old = fs.statSync(path).ino;
   const editing = editFile(path, addLine);
-  await until(() => fs.statSync(path).ino !== old);
+  await eventually(() => fs.statSync(path).ino !== old);
   fs.ftruncateSync(theirs);
   fs.writeSync(theirs, 'a\nlate\n', 0);
   await editing;
@@ -56,7 +57,7 @@ test('a program that writes its older copy over our change right after it does n
   fs.writeFileSync(path, 'a\n');
   const old = fs.statSync(path).ino;
   const editing = editFile(path, addLine);
-  await until(() => fs.statSync(path).ino !== old);
+  await eventually(() => fs.statSync(path).ino !== old);
   fs.writeFileSync(path, 'a\nstale copy\n');
   await editing;
   assert.equal(fs.readFileSync(path, 'utf8'), 'a\nstale copy\nours\n');

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { JitError } from '../../src/core/errors.ts';
 import { holdLock, withLock } from '../../src/local/lock.ts';
-import { ground, run, until } from './ground.ts';
+import { ground, run } from './ground.ts';
+import { eventually } from '../support/eventually.ts';
 
 const MODULE = JSON.stringify(join(import.meta.dirname, '../../src/local/lock.ts'));
 
@@ -19,7 +20,7 @@ async function holder(dir: string): Promise<ChildProcess> {
   const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
   child.stdout.on('data', (part: Buffer) => (said += part.toString()));
-  await until(() => said !== '');
+  await eventually(() => said !== '');
   assert.equal(said, 'yes');
   return child;
 }
@@ -32,7 +33,7 @@ test('one process holds the lock; kill -9 of it gives it to the next at once', a
   assert.ok(other !== null);
   other.release();
   child.kill('SIGKILL');
-  await until(() => child.signalCode !== null);
+  await eventually(() => child.signalCode !== null);
   const lock = await holdLock('one', dir);
   assert.ok(lock !== null);
   lock.release();

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { JitError } from '../../src/core/errors.ts';
 import { ensurePrivateDir, ownerOf } from '../../src/local/private-dir.ts';
-import { ground, mount, run, unlessRoot } from './ground.ts';
+import { ground, mount, run } from './ground.ts';
+import { skipUnlessRoot } from '../support/tools.ts';
 
 const MODULE = join(import.meta.dirname, '../../src/local/private-dir.ts');
 
@@ -53,16 +54,20 @@ test('a file and a symbolic link in the place of the folder are refused', async 
   assert.match(await refusal(join(top, 'link')), /a link to one \| move it away/);
 });
 
-test('a folder of another user is refused with the command that takes it over', { skip: unlessRoot() }, async (t) => {
-  const path = join(ground(t), 'theirs');
-  mkdirSync(path, { mode: 0o700 });
-  chownSync(path, 65_534, 65_534);
-  assert.match(await refusal(path), /belongs to another user \| make it yours with: sudo chown 0 /);
-  assert.equal(ownerOf(path), 65_534);
-  assert.equal(ownerOf(join(path, 'none')), null);
-});
+test(
+  'a folder of another user is refused with the command that takes it over',
+  { skip: skipUnlessRoot() },
+  async (t) => {
+    const path = join(ground(t), 'theirs');
+    mkdirSync(path, { mode: 0o700 });
+    chownSync(path, 65_534, 65_534);
+    assert.match(await refusal(path), /belongs to another user \| make it yours with: sudo chown 0 /);
+    assert.equal(ownerOf(path), 65_534);
+    assert.equal(ownerOf(join(path, 'none')), null);
+  },
+);
 
-test('a read-only file system is named as the reason', { skip: unlessRoot('mount') }, async (t) => {
+test('a read-only file system is named as the reason', { skip: skipUnlessRoot('mount') }, async (t) => {
   const top = ground(t);
   const skipped = mount(top, '-t', 'tmpfs', '-o', 'ro', 'tmpfs');
   if (skipped !== null) return t.skip(skipped);

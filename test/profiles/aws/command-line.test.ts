@@ -9,7 +9,8 @@ import * as fc from 'fast-check';
 import { JitError } from '../../../src/core/errors.ts';
 import { credentialProcess } from '../../../src/profiles/aws/command-line.ts';
 import { writeProfile } from '../../../src/profiles/aws/write.ts';
-import { run, without } from '../../local/ground.ts';
+import { run } from '../../local/ground.ts';
+import { skipUnless } from '../../support/tools.ts';
 import { entry, grant, scene } from './scene.ts';
 
 const ID = grant(1);
@@ -64,7 +65,7 @@ const path = fc
 
 test(
   'property: /bin/sh and shlex read the same words out of it, and they are the paths',
-  { skip: without('python3') },
+  { skip: skipUnless('python3') },
   async () => {
     const cases = fc.sample(fc.tuple(path, path), 60).flatMap(([runtime, script]) => {
       try {
@@ -113,7 +114,7 @@ test('the JavaScript SDK and the aws program get keys from a profile with blanks
   const provider = fromIni({ profile: 'jit-reports', filepath: files.credentials, configFilepath: files.config });
   assert.equal((await provider()).accessKeyId, 'ASIAEXAMPLE');
   assert.deepEqual(JSON.parse(fs.readFileSync(join(home, 'argv'), 'utf8')), arguments_);
-  await t.test('aws', { skip: without('aws') }, async () => {
+  await t.test('aws', { skip: skipUnless('aws') }, async () => {
     fs.rmSync(join(home, 'argv'));
     const env = { HOME: home, AWS_EC2_METADATA_DISABLED: 'true' };
     const ended = await run('aws', ['configure', 'export-credentials', '--profile', 'jit-reports'], env);

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { firstBadLine, parseSections } from '../../../src/profiles/aws/ini.ts';
 import { listProfiles, wipeProfiles } from '../../../src/profiles/aws/wipe.ts';
-import { run, until, without } from '../../local/ground.ts';
+import { run } from '../../local/ground.ts';
+import { eventually } from '../../support/eventually.ts';
+import { skipUnless } from '../../support/tools.ts';
 import { given, scene } from './scene.ts';
 
 const EDITOR = join(import.meta.dirname, 'editor.ts');
@@ -45,7 +47,7 @@ while not stop:
 
 test(
   'beside the writer of "aws configure set" in a loop, nothing foreign is lost and the file always parses in the end',
-  { skip: without('python3', 'aws') },
+  { skip: skipUnless('python3', 'aws') },
   async (t) => {
     const { home, files } = scene(t);
     given(files.config, `${ORIGINAL}\n`);
@@ -53,7 +55,7 @@ test(
     t.after(() => rival.kill('SIGKILL'));
     let ready = false;
     rival.stdout.on('data', () => (ready = true));
-    await until(() => ready || rival.exitCode !== null);
+    await eventually(() => ready || rival.exitCode !== null);
     if (rival.exitCode !== null) return t.skip('awscli is not importable');
     const some = numbers.slice(0, 16);
     const all = await Promise.all(
@@ -61,7 +63,7 @@ test(
     );
     // Gently: killed between truncating and writing, it would destroy the file by itself.
     rival.kill('SIGTERM');
-    await until(() => rival.exitCode !== null);
+    await eventually(() => rival.exitCode !== null);
     for (const ended of all) assert.deepEqual([ended.status, ended.stderr], [0, '']);
     const text = fs.readFileSync(files.config, 'utf8');
     assert.ok(

@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { firstBadLine, leadingMark, parseSections } from '../../../src/profiles/aws/ini.ts';
 import type { Section } from '../../../src/profiles/aws/ini.ts';
-import { ground, run, without } from '../../local/ground.ts';
+import { ground, run } from '../../local/ground.ts';
+import { skipUnless } from '../../support/tools.ts';
 import { anyConfig } from './scene.ts';
 
 const raw = (sections: readonly Section[]): string =>
@@ -77,7 +78,7 @@ print(json.dumps(answers))
 
 test(
   "2,000 random files read the same as by Python's configparser, which botocore uses",
-  { skip: without('python3') },
+  { skip: skipUnless('python3') },
   async (t) => {
     // ASCII, since that is what AWS promises; and without the forms that this reader refuses on purpose.
     const texts = fc

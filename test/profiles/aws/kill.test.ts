@@ -9,7 +9,9 @@ import { firstBadLine, parseSections } from '../../../src/profiles/aws/ini.ts';
 import { removeSections } from '../../../src/profiles/aws/sections.ts';
 import { wipeProfiles } from '../../../src/profiles/aws/wipe.ts';
 import { writeProfile, writeStaticCredentials } from '../../../src/profiles/aws/write.ts';
-import { run, until, without } from '../../local/ground.ts';
+import { run } from '../../local/ground.ts';
+import { eventually } from '../../support/eventually.ts';
+import { skipUnless } from '../../support/tools.ts';
 import { entry, given, scene, staticEntry } from './scene.ts';
 import type { Scene } from './scene.ts';
 
@@ -36,7 +38,7 @@ for (const [at, written] of [
 ] as const) {
   test(
     `kill -9 of a writing process at ${at} leaves the ${written ? 'new' : 'old'} file, no lock and no lasting temp (strace)`,
-    { skip: without('strace') },
+    { skip: skipUnless('strace') },
     async (t) => {
       const set = scene(t);
       given(set.files.config, ORIGINAL);
@@ -59,10 +61,10 @@ test('kill -9 at 20 random moments of writing and wiping leaves a file that read
     const child = spawn(process.execPath, [EDITOR, set.home, '7', 'loop'], { stdio: ['ignore', 'pipe', 'ignore'] });
     let ready = false;
     child.stdout.on('data', () => (ready = true));
-    await until(() => ready);
+    await eventually(() => ready);
     await sleep(randomInt(80));
     child.kill('SIGKILL');
-    await until(() => child.signalCode !== null);
+    await eventually(() => child.signalCode !== null);
     assert.equal(removeSections(read(set.files.config), () => true).text, ORIGINAL);
   }
   await recovers(set);

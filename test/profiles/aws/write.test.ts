@@ -8,7 +8,8 @@ import type { ErrorCode } from '../../../src/core/errors.ts';
 import { Secret } from '../../../src/core/secret.ts';
 import { listProfiles, wipeProfiles } from '../../../src/profiles/aws/wipe.ts';
 import { writeProfile, writeStaticCredentials } from '../../../src/profiles/aws/write.ts';
-import { mount, run, unlessRoot, without } from '../../local/ground.ts';
+import { mount, run } from '../../local/ground.ts';
+import { skipUnless, skipUnlessRoot } from '../../support/tools.ts';
 import { NOW, entry, given, grant, scene, staticEntry } from './scene.ts';
 
 const read = (path: string): string => fs.readFileSync(path, 'utf8');
@@ -44,7 +45,7 @@ test('the first profile makes ~/.aws 0700 and config 0600; wiping it removes the
 
 test(
   'the aws program reads the profile and every profile around it, and sets keys in each without harm',
-  { skip: without('aws') },
+  { skip: skipUnless('aws') },
   async (t) => {
     const { home, files, deps } = scene(t);
     given(
@@ -172,7 +173,7 @@ test('static keys lie in a 0600 file with their end, the aws program uses them, 
     ['jit-reports', 'static', 'intact'],
     ['jit-reports', 'process', 'intact'],
   ]);
-  await t.test('aws', { skip: without('aws') }, async () => {
+  await t.test('aws', { skip: skipUnless('aws') }, async () => {
     const ended = await run('aws', ['configure', 'list', '--profile', 'jit-reports'], { HOME: home });
     assert.match(ended.stdout, /MPLE.*shared-credentials-file/);
   });
@@ -182,7 +183,7 @@ test('static keys lie in a 0600 file with their end, the aws program uses them, 
 
 test(
   'neither a symbolic link nor its mode is lost, and FIFO, device, second name and foreign owner are refused',
-  { skip: unlessRoot('mkfifo') },
+  { skip: skipUnlessRoot('mkfifo') },
   async (t) => {
     const { home, files, deps } = scene(t);
     given(join(home, 'dotfiles', 'aws'), '[default]\n', 0o644);
@@ -217,7 +218,7 @@ test(
 
 test(
   'on a full disk the config stays as it was and a later wipe reports what it could not do',
-  { skip: unlessRoot('mount') },
+  { skip: skipUnlessRoot('mount') },
   async (t) => {
     const { home, files, deps } = scene(t);
     fs.mkdirSync(join(home, '.aws'), { mode: 0o700 });
