@@ -50,6 +50,7 @@ export interface Idempotency {
 }
 
 export interface Change {
+  /** Final: a request has one decision, one hash and at most one grant. */
   readonly request?: StoredRequest & { readonly idempotency: Idempotency | null };
   /** `version` is the one that was read, 0 for a new grant. */
   readonly grant?: StoredGrant;
@@ -77,7 +78,8 @@ export interface EntryFilter {
 }
 
 /**
- * A store. Every method may fail with `ERR_STORE` (retryable), in which case nothing was changed.
+ * A store. Every method may fail with `ERR_STORE` (retryable), in which case nothing was changed. Lists and claims leave
+ * out a row that cannot be read, so that it does not block the others, and report it to the operator.
  */
 export interface Store {
   /**
@@ -95,7 +97,7 @@ export interface Store {
   grants(filter: GrantFilter): Promise<readonly StoredGrant[]>;
   requests(filter: Pick<GrantFilter, 'requester' | 'limit'>): Promise<readonly StoredRequest[]>;
   /**
-   * Takes due effects, oldest first, at most `perTarget` for any one target and none for the targets in `busy`, and marks
+   * Takes due effects, those that have been ready longest first, at most `perTarget` for any one target and none for the targets in `busy`, and marks
    * them as claimed until `until`, so that nobody else takes them.
    */
   claim(options: {
@@ -105,11 +107,17 @@ export interface Store {
     readonly perTarget: number;
     readonly busy: readonly string[];
   }): Promise<readonly ClaimedEffect[]>;
-  /** Epoch ms at which the next unclaimed effect is due, or null. Targets in `busy` do not count. */
+  /**
+   * Epoch ms at which the next effect can be claimed, or null: when it is due, or when the claim on it runs out. Targets
+   * in `busy` do not count.
+   */
   nextDue(busy: readonly string[]): Promise<number | null>;
-  /** Gives up all claims: only for a process that knows it is alone, at its start. */
+  /** Gives up all claims, which then count as `maybe` attempted: only for a process that knows it is alone, at its start. */
   releaseClaims(): Promise<void>;
-  /** Legs of that provider that ended early (before `endsAt`) and whose `notAfter` is after `now`. */
+  /**
+   * Legs of that provider that ended early (before `endsAt`) and whose `notAfter` is after `now`, unknown outcomes
+   * included, surely refused ones left out. Fails whole rather than leave one out: what is missing would be let in again.
+   */
   revoked(provider: string, now: number): Promise<readonly Mark[]>;
   entries(filter: EntryFilter): Promise<readonly { readonly sequence: number; readonly line: string }[]>;
   close(): Promise<void>;
