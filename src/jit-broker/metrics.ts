@@ -25,14 +25,15 @@ export function makeMetrics(effectsInHand: () => number): Metrics {
     buckets: [0.001, 0.005, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 60],
     registers: [registry],
   });
-  new Gauge({
+  const inHand = new Gauge({
     name: 'jit_effects_in_hand',
     help: 'issues, revocations and other effects being carried out',
-    registers: [registry],
+    registers: [],
     collect() {
       this.set(effectsInHand());
     },
   });
+  registry.registerMetric(inHand);
   return {
     observe: (route, status, ms) => {
       calls.inc({ route, status: String(status) });
