@@ -30,6 +30,8 @@ export interface HoldingDeps {
 
 export interface Holding {
   readonly describe: () => HeldGrant;
+  /** Fetches the credentials if they are not here. Throws as `credential` does. */
+  takeUp(): Promise<void>;
   /** The same grant again: only profile and delivery may be other ones. */
   update(adoption: Adoption): void;
   /** Throws `ERR_GRANT_ENDED` from the end on, whatever else is still going on; `ERR_TARGET` if none or several fit. */
@@ -179,6 +181,10 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
     update: (again) => {
       profile = again.profile ?? profile;
       delivery = again.delivery;
+    },
+    takeUp: async () => {
+      refuseEnded(until, firstWipe !== null, read());
+      await fetched();
     },
     credential: async (target, channel) => {
       refuseEnded(until, firstWipe !== null, read());

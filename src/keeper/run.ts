@@ -100,7 +100,7 @@ async function answer(
       return { v: PROTOCOL, pid: process.pid };
     case 'adopt': {
       const { op: _, ...adoption } = ask;
-      shelf.adopt(adoption);
+      await shelf.adopt(adoption);
       return { endpoint: ask.delivery === 'endpoint' ? await endpoint.open(ask.grant) : null };
     }
     case 'credential': {

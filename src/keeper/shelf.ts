@@ -10,7 +10,11 @@ import type { Adoption, HeldGrant } from './protocol.ts';
 import type { Channel } from './uses.ts';
 
 export interface Shelf {
-  adopt(adoption: Adoption): void;
+  /**
+   * Resolves once the grant's credentials are here: the broker takes back what nobody fetches, and what cannot be issued
+   * is better known at once. Throws what fetching them throws; the grant is held nevertheless.
+   */
+  adopt(adoption: Adoption): Promise<void>;
   /** Throws `ERR_NOT_FOUND` for a grant that is not held, `ERR_GRANT_ENDED` for one that is over. */
   credential(grant: GrantId, target: string | undefined, channel: Channel): Promise<Usable>;
   /** Soonest end first. */
@@ -40,17 +44,19 @@ export function openShelf(holdGrant: (adoption: Adoption) => Holding, onChange: 
   }
 
   return {
-    adopt: (adoption) => {
+    adopt: async (adoption) => {
       const known = held.get(adoption.grant);
       if (known?.describe().state === 'wiping' || ended.has(adoption.grant)) throw over();
       if (known !== undefined) {
         known.update(adoption);
+        await known.takeUp();
         return;
       }
       const holding = holdGrant(adoption);
       held.set(adoption.grant, holding);
       onChange(held.size);
       void holding.gone.then(() => forget(adoption.grant));
+      await holding.takeUp();
     },
     credential: async (grant, target, channel) => {
       const holding = held.get(grant);

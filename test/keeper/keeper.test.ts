@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { openKeeper, peekKeeper } from '../../src/keeper/connect.ts';
+import { adoptionOf, openKeeper, peekKeeper } from '../../src/keeper/connect.ts';
 import { credentialThroughKeeper } from '../../src/keeper/credential.ts';
 import { runKeeper } from '../../src/keeper/run.ts';
 import { Secret } from '../../src/core/secret.ts';
@@ -21,14 +21,20 @@ const credentialCalls = (calls: readonly string[]): number =>
 
 test('20 jit processes at once with a cold keeper make one call to the broker', async (t) => {
   const w = await world(t);
-  const { grant } = await w.adopt({ seconds: 300, credentialDelayMs: 300 });
-  const ended = await Promise.all(Array.from({ length: 20 }, () => w.credential(grant)));
+  const holder = await w.keeper();
+  const outcome = w.broker.grant({ seconds: 300, credentialDelayMs: 2_000 });
+  const { grant } = outcome;
+  assert.ok(grant);
+  const adopting = holder.adopt(adoptionOf(outcome, { broker: w.ref, profile: null, delivery: 'process' }));
+  await eventually(async () => (await holder.list()).length === 1);
+  const ended = await Promise.all(Array.from({ length: 20 }, () => w.credential(grant.id)));
   for (const { status, stdout } of ended) {
     assert.equal(status, 0);
     const { Version, SecretAccessKey, Expiration } = JSON.parse(stdout) as Record<string, unknown>;
     assert.deepEqual([Version, SecretAccessKey], [1, CANARY]);
     assert.match(String(Expiration), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
   }
+  await adopting;
   assert.equal(new Set(ended.map(({ stdout }) => stdout)).size, 1);
   assert.equal(credentialCalls(w.broker.calls), 1);
 });

@@ -12,7 +12,6 @@ import { isNameTaken } from '../../profiles/aws/sections.ts';
 import { writeProfile, writeStaticCredentials } from '../../profiles/aws/write.ts';
 import type { LegView } from '../../wire/views.ts';
 import type { Broker, Context } from '../context.ts';
-import { claim } from './claim.ts';
 import { profileNameFor } from './words.ts';
 import type { Granted } from './submit.ts';
 
@@ -106,7 +105,7 @@ async function write(context: Context, { granted, leg, name, files, holds, broke
     },
     deps,
   );
-  if (holds === 'process') return await claim(broker, granted);
+  if (holds === 'process') return;
   const issued = (await broker.client.credentials(grant.id)).credentials.find(({ target }) => target === leg.target);
   if (issued === undefined) throw unusable(leg);
   const expiresAt = Date.parse(issued.expiration);

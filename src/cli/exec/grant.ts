@@ -8,7 +8,6 @@ import type { Endpoint } from '../../keeper/protocol.ts';
 import { deadline, pause, readClocks, waitUntilOver } from '../../local/clock.ts';
 import type { LegView } from '../../wire/views.ts';
 import { accessWords, endOf, targetWords } from '../access/words.ts';
-import { claim } from '../access/claim.ts';
 import { type Granted, poll } from '../access/submit.ts';
 import type { Context } from '../context.ts';
 import { profileOf } from '../sweep.ts';
@@ -29,7 +28,6 @@ export async function runWithGrant(context: Context, granted: Granted, argv: rea
   let env: Record<string, string>;
   try {
     env = await prepare(context, granted, leg);
-    await claim(await context.broker(), granted);
     context.signal.throwIfAborted();
   } catch (thrown) {
     await giveBack(context, granted);
