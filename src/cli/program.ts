@@ -74,7 +74,12 @@ function buildTree(commands: readonly Command[], hooks: Hooks): Node {
         "      --reason 'look at the reports'\n" +
         '\njit <command> --help has examples of each command and its exit statuses.',
     );
-  root.addHelpCommand(new Node('help [command]').description('show help for a command').helpGroup(HEADINGS.other));
+  root.addHelpCommand(
+    new Node('help')
+      .argument('[command]', 'one of these')
+      .description('show help for a command')
+      .helpGroup(HEADINGS.other),
+  );
   for (const group of [...GROUPS, 'hidden'] as const) {
     for (const command of commands.filter((each) => each.group === group)) {
       const node = addCommand(root, command, hooks);
@@ -133,7 +138,8 @@ function readInput(node: Node, command: Command): Omit<Input, 'tail'> {
   const switches = new Set<string>();
   for (const { name } of [...command.flags, JSON_FLAG]) {
     const value = given.get(name);
-    if (value === true) switches.add(name);
+    // commander takes --no-x for the opposite of --x.
+    if (value === true || (name.startsWith('no-') && given.get(name.slice(3)) === false)) switches.add(name);
     else if (Array.isArray(value)) values.set(name, value.map(String));
   }
   return { words: node.args, values, switches, format: switches.has(JSON_FLAG.name) ? 'json' : 'human' };

@@ -35,7 +35,13 @@ export async function parseSettings(text: string, source: string): Promise<Setti
   const [problem] = document.errors;
   if (problem !== undefined)
     throw wrong(source, `line ${problem.linePos?.[0].line ?? 1} is not YAML that jit can read`);
-  const value: unknown = document.toJS({ maxAliasCount: 0 });
+  let value: unknown;
+  try {
+    // Aliases can make a small file into a huge value, and settings need none.
+    value = document.toJS({ maxAliasCount: 0 });
+  } catch {
+    throw wrong(source, 'aliases (*name) are not used in settings');
+  }
   return value === null ? NO_SETTINGS : checkSettings(value, source);
 }
 

@@ -59,7 +59,7 @@ export async function submit(context: Context, body: RequestBody, key: string): 
     throw new JitError({
       code,
       message: 'interrupted; the request may have reached the broker',
-      hint: 'see: jit list',
+      hint: 'see: jit list --all',
     });
   } finally {
     signal.removeEventListener('abort', linger);

@@ -20,7 +20,7 @@ export interface CatalogOptions {
 export const catalog = command<CatalogOptions>({
   name: 'catalog',
   group: 'inspect',
-  summary: 'show the operations and targets that can be asked for, and how each is decided',
+  summary: 'show what can be asked for, and how it is decided',
   positionals: [{ name: 'operation', about: 'only this operation, with its parameters', takes: 'at most one' }],
   flags: [],
   examples: [

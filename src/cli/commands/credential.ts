@@ -18,7 +18,7 @@ export interface CredentialOptions {
 export const credential = command<CredentialOptions>({
   name: 'credential',
   group: 'local',
-  summary: 'print a credential of a live grant, for tools (a secret on stdout)',
+  summary: 'print a credential of a live grant, for tools',
   positionals: [GRANT_ID],
   flags: [
     { name: 'format', value: 'name', about: 'aws (for credential_process) or json', offers: FORMATS },

@@ -22,7 +22,7 @@ export interface EnvOptions {
 export const env = command<EnvOptions>({
   name: 'env',
   group: 'local',
-  summary: 'print the variables with which a shell uses a live grant (no keys in them)',
+  summary: 'print the variables with which a shell uses a grant',
   positionals: [GRANT_ID],
   flags: [{ name: 'shell', value: 'name', about: 'sh, fish or pwsh; follows SHELL if left out', offers: SHELLS }],
   examples: [

@@ -23,7 +23,7 @@ export interface ExecOptions extends AccessOptions {
 export const exec = command<ExecOptions>({
   name: 'exec',
   group: 'everyday',
-  summary: 'run one command with access, and revoke it when the command ends',
+  summary: 'run one command with access that ends with it',
   positionals: ACCESS_POSITIONALS,
   flags: [...ACCESS_FLAGS, TIMEOUT_FLAG],
   tail: '<command...>',

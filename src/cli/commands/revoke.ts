@@ -26,7 +26,7 @@ const WAIT_MS = 30_000;
 export const revoke = command<RevokeOptions>({
   name: 'revoke',
   group: 'everyday',
-  summary: 'end a grant now: wiped here at once, then revoked at the cloud',
+  summary: 'end a grant now, here and at the cloud',
   positionals: [{ ...GRANT_ID, takes: 'at most one' }],
   flags: [{ name: 'all', about: 'every live grant of yours' }],
   examples: [

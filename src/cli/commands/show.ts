@@ -24,7 +24,7 @@ export interface ShowOptions {
 export const show = command<ShowOptions>({
   name: 'show',
   group: 'inspect',
-  summary: 'show a request: decision, permission, state at each target, and what happened',
+  summary: 'show a request: decision, permission, what happened',
   positionals: [ANY_ID],
   flags: [],
   examples: [

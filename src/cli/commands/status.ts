@@ -17,7 +17,7 @@ export interface StatusOptions {
 export const status = command<StatusOptions>({
   name: 'status',
   group: 'everyday',
-  summary: 'show the live grants on this machine and the time that is left',
+  summary: 'show the live grants on this machine and the time left',
   positionals: [{ name: 'id', about: 'only this grant or request', takes: 'at most one', offers: 'grants' }],
   flags: [],
   examples: [

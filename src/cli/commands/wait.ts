@@ -22,7 +22,7 @@ export interface WaitOptions {
 export const wait = command<WaitOptions>({
   name: 'wait',
   group: 'everyday',
-  summary: 'wait for a request, then install its profile as jit request would',
+  summary: 'wait for a request, then install its profile',
   positionals: [ANY_ID],
   flags: [
     TIMEOUT_FLAG,
