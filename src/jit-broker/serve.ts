@@ -2,7 +2,6 @@
  * Runs a broker: puts its parts together, cleans up after its predecessor, listens, and ends in good order.
  * @module
  */
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { catalogView } from '../broker/catalog/view.ts';
 import { makeCatalog } from '../broker/catalog/catalog.ts';
@@ -17,7 +16,6 @@ import { reconcile } from '../broker/service/reconcile.ts';
 import type { World } from '../broker/service/world.ts';
 import { openSqliteStore } from '../broker/store/sqlite/store.ts';
 import { startWorker } from '../broker/worker/worker.ts';
-import type { Random } from '../core/ports.ts';
 import { holdLock } from '../local/lock.ts';
 import { loadPolicies } from '../policy/load.ts';
 import { steadyClock } from './clock.ts';
@@ -25,6 +23,7 @@ import { untilIdle } from './idle.ts';
 import { makeLog } from './log.ts';
 import { makeMetrics } from './metrics.ts';
 import { type Mode, planBroker } from './plan.ts';
+import { pooledRandom } from './random.ts';
 import { openTargets } from './targets.ts';
 import { version } from './version.ts';
 
@@ -43,7 +42,7 @@ export async function serve(mode: Mode): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort());
 
   const now = steadyClock();
-  const random: Random = (bytes) => randomBytes(bytes);
+  const random = pooledRandom();
   const issuer = await openIssuer({ issuer: plan.issuer, file: join(plan.state, 'issuer.json'), now, random });
   const { targets, providers, sandbox } = await openTargets(plan, issuer, now, log);
   const policy = await loadPolicies({ sources: plan.policies });

@@ -19,6 +19,8 @@ export interface Application {
   readonly entries?: readonly AuditEvent[];
   /** Epoch ms, when this change hands a credential out. */
   readonly delivered?: number;
+  /** The grant as the caller has just seen it: saves reading it, and if it is out of date, it is read. */
+  readonly known?: StoredGrant;
   /** The version that the event is about: with another one it is not applied, and `ERR_CONFLICT` is thrown. */
   readonly version?: number;
 }
@@ -31,7 +33,7 @@ const PATIENCE = 50;
  */
 export async function applyEvent(world: World, id: GrantId, event: GrantEvent, how: Application): Promise<StoredGrant> {
   for (let round = 0; round < PATIENCE; round++) {
-    const stored = await world.store.grant(id);
+    const stored = (round === 0 ? how.known : undefined) ?? (await world.store.grant(id));
     if (stored === null) throw new JitError({ code: 'ERR_NOT_FOUND', message: 'no such grant' });
     if (how.version !== undefined && how.version !== stored.version) {
       throw new JitError({ code: 'ERR_CONFLICT', message: 'the grant has changed meanwhile' });

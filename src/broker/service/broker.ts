@@ -41,8 +41,8 @@ export interface Broker {
   entries(principal: Principal, filter: EntryFilter): Promise<EntriesView>;
 }
 
-/** @param wake tells the worker that something may be due. */
-export function makeBroker(world: World, issuer: Issuer, wake: () => void): Broker {
+/** @param wake tells the worker that something is due at that time, epoch ms. */
+export function makeBroker(world: World, issuer: Issuer, wake: (dueAt: number) => void): Broker {
   const { store, targets } = world;
 
   const view = async (request: StoredRequest): Promise<Outcome> =>
@@ -72,9 +72,13 @@ export function makeBroker(world: World, issuer: Issuer, wake: () => void): Brok
     if (fresh === null || fresh.grant.state.name !== 'issuing') return outcomeView(request, fresh, targets);
     const { id, legs } = fresh.grant;
     if (made === 'now') {
-      const work = Promise.allSettled(legs.map(({ target }) => issuer.issue({ grant: id, kind: 'issue', target })));
-      await within(work, ISSUE_PATIENCE_MS);
-      wake();
+      const known = { stored: fresh, asked: request };
+      const work = legs.map(async ({ target }) => issuer.issue({ grant: id, kind: 'issue', target }, known));
+      const [first] = await within(Promise.allSettled(work), ISSUE_PATIENCE_MS);
+      const last = legs.length === 1 && first?.status === 'fulfilled' ? first.value : await store.grant(id);
+      const state = last?.grant.state;
+      wake(state?.name === 'active' ? state.expiresAt : world.now());
+      return outcomeView(request, last, targets);
     } else {
       await world.changes.next(id, ISSUE_PATIENCE_MS, new AbortController().signal);
     }
@@ -83,7 +87,7 @@ export function makeBroker(world: World, issuer: Issuer, wake: () => void): Brok
 
   async function end(principal: Principal, id: GrantId, reason: CloseReason): Promise<void> {
     await applyEvent(world, id, { type: 'end', reason, at: world.now() }, { actor: principal });
-    wake();
+    wake(world.now());
   }
 
   async function grant(principal: Principal, id: GrantId, wait: Parameters<Broker['grant']>[2]): Promise<Outcome> {
@@ -116,8 +120,8 @@ export function makeBroker(world: World, issuer: Issuer, wake: () => void): Brok
     },
     liveGrants: async (principal, limit) => liveOf(principal, limit),
     credentials: async (principal, id) => {
-      const [, request] = await ownGrant(principal, id);
-      return credentialsView(await issuer.handOut(principal, request, id));
+      const [stored, request] = await ownGrant(principal, id);
+      return credentialsView(await issuer.handOut(principal, request, stored));
     },
     revoke: async (principal, id, reason) => {
       await ownGrant(principal, id);
@@ -160,10 +164,12 @@ function usedEntry(actor: Principal, stored: StoredGrant, use: UseBody['uses'][n
   return { type: 'credential.used', at, actor, request: requestId, grant: id, data: { channel, count, first, last } };
 }
 
-async function within(work: Promise<unknown>, ms: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  void work.then(() => resolve());
-  await promise;
+/** What the work comes to, or nothing where it takes longer; it goes on behind. */
+async function within<T>(work: Promise<readonly T[]>, ms: number): Promise<readonly T[]> {
+  const { promise, resolve } = Promise.withResolvers<readonly T[]>();
+  const timer = setTimeout(resolve, ms, []);
+  void work.then(resolve);
+  const done = await promise;
   clearTimeout(timer);
+  return done;
 }

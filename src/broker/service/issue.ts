@@ -4,7 +4,7 @@
  * @module
  */
 import type { Credential, ToolSettings } from '../../core/credential.ts';
-import { asJitError, JitError } from '../../core/errors.ts';
+import { asJitError, type ErrorCode, JitError } from '../../core/errors.ts';
 import type { Grant, GrantState, Leg } from '../../core/grant.ts';
 import type { GrantId } from '../../core/ids.ts';
 import type { Issued, Order } from '../../core/ports.ts';
@@ -17,6 +17,13 @@ import type { World } from './world.ts';
 const CALL_MS = 15_000;
 const BUSY_RETRIES_MS = [200, 800, 2_500];
 const PICKUP_MS = 60_000;
+const SURELY_NOTHING: ReadonlySet<ErrorCode> = new Set([
+  'ERR_CLOUD',
+  'ERR_CLOUD_BUSY',
+  'ERR_TARGET',
+  'ERR_PERMISSION_SIZE',
+  'ERR_CONFIG',
+]);
 
 /** One target's credential on its way to the holder. */
 export interface Handout {
@@ -33,13 +40,20 @@ export interface Handouts {
 }
 
 export interface Issuer {
-  /** Carries out an `issue` effect. Never rejects for what the cloud does: the outcome is in the grant's state. */
-  issue(key: EffectKey): Promise<void>;
+  /**
+   * Carries out an `issue` effect. Never rejects for what the cloud does: the outcome is in the grant's state.
+   * @param known the grant and its request as just committed; read when left out.
+   * @returns the grant after it, or null where there is none.
+   */
+  issue(
+    key: EffectKey,
+    known?: { readonly stored: StoredGrant; readonly asked: StoredRequest },
+  ): Promise<StoredGrant | null>;
   /**
    * Credentials for every target of a live grant. Those issued with the grant are given out once, from memory; after that
    * fresh ones are issued. Throws `ERR_GRANT_ENDED`, `ERR_PENDING` while issuing, `ERR_CLOUD…`.
    */
-  handOut(principal: Principal, request: StoredRequest, id: GrantId): Promise<Handouts>;
+  handOut(principal: Principal, asked: StoredRequest, stored: StoredGrant): Promise<Handouts>;
 }
 
 export function makeIssuer(world: World): Issuer {
@@ -58,58 +72,47 @@ export function makeIssuer(world: World): Issuer {
     return issued;
   };
 
-  async function issue(key: EffectKey): Promise<void> {
+  async function issue(key: EffectKey, known?: Parameters<Issuer['issue']>[1]): Promise<StoredGrant | null> {
     const { grant: id, target } = key;
-    const stored = await world.store.grant(id);
+    const stored = known?.stored ?? (await world.store.grant(id));
     const leg = stored === null ? undefined : legOf(stored.grant, target);
-    const asked = stored === null ? null : await world.store.request(stored.grant.requestId);
+    const asked = known?.asked ?? (stored === null ? null : await world.store.request(stored.grant.requestId));
     if (stored === null || asked === null || stored.grant.state.name !== 'issuing' || leg?.state !== 'intended') {
       await world.store.commit({ done: key, entries: [] });
-      return;
+      return stored;
     }
     const endsAt = Math.floor(world.now() / 1_000) * 1_000 + stored.grant.seconds * 1_000;
+    const how = { actor: 'broker', done: key, known: stored } as const;
     try {
       const issued = await ask(world, asked, stored.grant, target, endsAt);
       keepFor(id, target, issued);
-      const { notAfter } = issued;
-      await applyEvent(
-        world,
-        id,
-        { type: 'issued', target, at: world.now(), endsAt, notAfter },
-        { actor: 'broker', done: key },
-      );
+      const event = { type: 'issued', target, at: world.now(), endsAt, notAfter: issued.notAfter } as const;
+      return await applyEvent(world, id, event, how);
     } catch (thrown) {
       take(id, target);
       const error = asJitError(thrown);
       // ERR_STORE: the outcome could not be written, so the row stays and a later look at it finds an unknown outcome.
       if (error.code === 'ERR_STORE') throw error;
-      const known = ['ERR_CLOUD', 'ERR_CLOUD_BUSY', 'ERR_TARGET', 'ERR_PERMISSION_SIZE', 'ERR_CONFIG'].includes(
-        error.code,
-      );
       world.log.warn('issue failed', { grant: id, target, code: error.code });
-      const type = known ? 'issue-refused' : 'issue-unknown';
-      await applyEvent(
-        world,
-        id,
-        { type, target, at: world.now(), problem: error.message },
-        { actor: 'broker', done: key },
-      );
+      const type = SURELY_NOTHING.has(error.code) ? 'issue-refused' : 'issue-unknown';
+      return applyEvent(world, id, { type, target, at: world.now(), problem: error.message }, how);
     }
   }
 
-  async function handOut(principal: Principal, asked: StoredRequest, id: GrantId): Promise<Handouts> {
-    let stored = await world.store.grant(id);
+  async function handOut(principal: Principal, asked: StoredRequest, seen: StoredGrant): Promise<Handouts> {
+    const { id, legs, state } = seen.grant;
+    const { expiresAt } = live(state, id);
     const handouts: Handout[] = [];
-    for (const { target } of stored?.grant.legs ?? []) {
-      const { expiresAt } = live(stored?.grant.state, id);
-      const issued = take(id, target) ?? (await issueAgain(world, asked, id, target, expiresAt));
+    let last = seen;
+    for (const { target } of legs) {
+      const held = take(id, target);
+      const { issued, stored } =
+        held === undefined ? await issueAgain(world, asked, id, target, expiresAt) : { issued: held, stored: last };
       const { tool } = placeOf(world, target).target;
       handouts.push({ target, tool, credential: issued.credential, notAfter: issued.notAfter });
-      stored = await world.store.grant(id);
+      last = stored;
     }
-    const { expiresAt } = live(stored?.grant.state, id);
-    const after = await deliver(world, principal, id, handouts);
-    return { stored: after, expiresAt, handouts };
+    return { stored: await deliver(world, principal, last, handouts), expiresAt, handouts };
   }
 
   return { issue, handOut };
@@ -121,7 +124,7 @@ async function issueAgain(
   id: GrantId,
   target: string,
   endsAt: number,
-): Promise<Issued> {
+): Promise<{ readonly issued: Issued; readonly stored: StoredGrant }> {
   const order = orderOf(world, asked, id, target, endsAt);
   const { notAfter: latest } = order.place.provider.intend(order.place.target, order.order);
   const intent = { type: 'reissue', target, at: world.now(), notAfter: latest } as const;
@@ -131,24 +134,23 @@ async function issueAgain(
   const outcome = { type: 'issued', target, at: world.now(), endsAt, notAfter: issued.notAfter } as const;
   const after = await applyEvent(world, id, outcome, { actor: 'broker' });
   live(after.grant.state, id);
-  return issued;
+  return { issued, stored: after };
 }
 
 /** The secret leaves only if this commits and the grant is live in the very state that was committed on. */
 async function deliver(
   world: World,
   principal: Principal,
-  id: GrantId,
+  seen: StoredGrant,
   handouts: readonly Handout[],
 ): Promise<StoredGrant> {
   const at = world.now();
-  for (;;) {
-    const stored = await world.store.grant(id);
+  const { id, requestId: request } = seen.grant;
+  for (let stored: StoredGrant | null = seen; ; stored = await world.store.grant(id)) {
     const { expiresAt } = live(stored?.grant.state, id);
     if (stored === null || expiresAt <= at) throw ended(id);
     const deliveredAt = stored.deliveredAt ?? at;
     const data = { targets: handouts.map(({ target }) => target), until: new Date(expiresAt).toISOString() };
-    const request = stored.grant.requestId;
     const entry = { type: 'credential.delivered', at, actor: principal, request, grant: id, data };
     try {
       await world.store.commit({ grant: { ...stored, deliveredAt }, entries: [entry] });

@@ -3,6 +3,7 @@
  * giving up on a revocation.
  * @module
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { asJitError, JitError } from '../../core/errors.ts';
 import type { Mark, Revocation } from '../../core/ports.ts';
 import { applyEvent } from '../service/apply.ts';
@@ -15,12 +16,14 @@ const CALL_MS = 30_000;
 const PER_TARGET = 32;
 const BATCH = 256;
 const IDLE_MS = 30_000;
+/** Timers stand still while a machine sleeps, so none is set for long. */
+const TICK_MS = 2_000;
 const STORE_DOWN_MS = 1_000;
 const TIDY_RETRY_MS = 60_000;
 
 export interface Worker {
-  /** Looks at the outbox now. Cheap; call it after every commit that may have made something due. */
-  wake(): void;
+  /** Something is in the outbox that is due at `dueAt`, epoch ms. Call it after every commit that may be news to the worker. */
+  wake(dueAt: number): void;
   /** Effects in hand at this moment. */
   busy(): number;
   /** Stops taking effects and resolves when those in hand are finished. */
@@ -32,22 +35,27 @@ export function startWorker(world: World, issuer: Issuer): Worker {
   const running = new Set<Promise<void>>();
   let stopping = false;
   let wakeUp: () => void = () => undefined;
-  let woken = false;
+  // While awake: the earliest time that was announced since the outbox was looked at. Asleep: when to look again.
+  let nextLook = Infinity;
 
-  const wake = (): void => {
-    woken = true;
+  const wake = (dueAt: number): void => {
+    // A look that is overdue is not waited for: the clock may have been set, or the machine asleep.
+    if (dueAt >= nextLook && nextLook > world.now()) return;
+    nextLook = Math.min(nextLook, dueAt);
     wakeUp();
   };
 
-  const sleep = async (ms: number): Promise<void> => {
-    if (woken || stopping) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      wakeUp = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  const sleepUntil = async (time: number): Promise<void> => {
+    nextLook = Math.min(nextLook, time);
+    while (!stopping && nextLook > world.now()) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, Math.min(TICK_MS, nextLook - world.now()));
+        wakeUp = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
   };
 
   function start(effect: ClaimedEffect): void {
@@ -61,14 +69,14 @@ export function startWorker(world: World, issuer: Issuer): Worker {
       .finally(() => {
         inHand.set(target, (inHand.get(target) ?? 1) - 1);
         running.delete(work);
-        wake();
+        wake(world.now());
       });
     running.add(work);
   }
 
   async function loop(): Promise<void> {
     while (!stopping) {
-      woken = false;
+      nextLook = Infinity;
       const busy = [...inHand]
         .filter(([target, count]) => target !== '' && count >= PER_TARGET)
         .map(([target]) => target);
@@ -79,11 +87,10 @@ export function startWorker(world: World, issuer: Issuer): Worker {
         for (const effect of claimed) start(effect);
         if (claimed.length > 0) continue;
         const due = await world.store.nextDue(busy);
-        await sleep(Math.min(IDLE_MS, due === null ? IDLE_MS : Math.max(1, due - world.now())));
+        await sleepUntil(Math.min(world.now() + IDLE_MS, due ?? Infinity));
       } catch (thrown) {
         world.log.error('the store does not answer', { code: asJitError(thrown).code });
-        woken = false;
-        await sleep(STORE_DOWN_MS);
+        await pause(STORE_DOWN_MS);
       }
     }
   }
@@ -94,7 +101,7 @@ export function startWorker(world: World, issuer: Issuer): Worker {
     busy: () => running.size,
     stop: async () => {
       stopping = true;
-      wake();
+      wakeUp();
       await looping;
       await Promise.all(running);
     },
@@ -104,7 +111,8 @@ export function startWorker(world: World, issuer: Issuer): Worker {
 async function carryOut(world: World, issuer: Issuer, effect: ClaimedEffect): Promise<void> {
   switch (effect.kind) {
     case 'issue':
-      return effect.attempted === 'maybe' ? doubt(world, effect) : issuer.issue(effect);
+      await (effect.attempted === 'maybe' ? doubt(world, effect) : issuer.issue(effect));
+      return undefined;
     case 'revoke':
       return revoke(world, effect);
     case 'tidy':

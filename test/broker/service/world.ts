@@ -86,7 +86,7 @@ export async function startBroker(setting: Setting = {}): Promise<TestBroker> {
     store,
     advance: (ms) => {
       clock.offset += ms;
-      worker.wake();
+      worker.wake(now());
     },
     stop: async () => {
       world.changes.release();
