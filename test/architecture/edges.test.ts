@@ -11,6 +11,7 @@ const EDGES: Readonly<Record<string, string>> = {
   'src/cli/main.ts': 'the program itself',
   'src/cli/quick-status.ts': 'the quick way of jit status, before a context is made',
   'src/cli/world.ts': 'makes the context of a command from the real process',
+  'src/jit-broker/clock.ts': 'the clock of the broker, made of the wall clock and the time since boot',
   'src/jit-broker/log.ts': 'a log line carries the wall clock',
   'src/jit-broker/serve.ts': 'starts the broker process: hands the environment to the plan',
   'src/keeper/main.ts': 'starts the keeper process: environment, log, chance for the pauses between tries',

@@ -74,7 +74,7 @@ test('every file of test/ is run by npm test, or used by one that is', () => {
     .filter((path) => !readmeBeside(path).includes(basename(path)));
   assert.deepEqual(unused, []);
   const unnamed = TEST.filter(({ path }) => !run.has(path)).filter(({ bare }) =>
-    /^\s*(?:await\s+)?(?:test|it|describe)\(/m.test(bare),
+    /^(?:await\s+)?(?:test|it|describe|suite)\(/m.test(bare),
   );
   assert.deepEqual(
     unnamed.map(({ path }) => path),
@@ -100,7 +100,7 @@ test('no test is left aside by only or todo', () => {
 
 test('versions of dependencies are exact', () => {
   const exact = /^(?:npm:@?[\w./-]+@)?\d+\.\d+\.\d+$/;
-  const loose = [MANIFEST.dependencies, MANIFEST.devDependencies, MANIFEST.optionalDependencies]
+  const loose = [MANIFEST.dependencies, MANIFEST.devDependencies, MANIFEST.optionalDependencies ?? {}]
     .flatMap((list) => Object.entries(list))
     .filter(([, version]) => !exact.test(version));
   assert.deepEqual(loose, []);
