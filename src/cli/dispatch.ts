@@ -59,8 +59,7 @@ async function version({ out, installation }: Context, format: Format): Promise<
 async function report(context: Context, error: JitError, argv: readonly string[]): Promise<number> {
   const { out, env } = context;
   const exit = statusOf(error, argv);
-  if (wantsJson(argv)) out.document('error', errorBody(error, exit));
-  else {
+  if (!wantsJson(argv) || !written(() => out.document('error', errorBody(error, exit)))) {
     await out.note(error.message);
     if (error.hint !== undefined) await out.hint(error.hint);
     else if (error.code === 'ERR_UNEXPECTED')
@@ -71,6 +70,16 @@ async function report(context: Context, error: JitError, argv: readonly string[]
     for (const line of (error.cause.stack ?? '').split('\n')) await out.note(line);
   }
   return exit;
+}
+
+/** Whether stdout took it: where the trouble is stdout itself, stderr is what is left. */
+function written(write: () => void): boolean {
+  try {
+    write();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** `jit exec` keeps the small numbers for its command. */

@@ -7,6 +7,8 @@ import { dirname, join } from 'node:path';
 
 /** Absolute paths of the package, for those who start one of its executables. */
 export interface Installation {
+  /** The Node that this runs on. */
+  readonly runtime: string;
   readonly version: string;
   /** bin/jit. */
   readonly jit: string;
@@ -16,11 +18,12 @@ export interface Installation {
 
 /** Looks upwards from this file, since the sources and the compiled release lie at different depths. */
 export function findInstallation(): Installation {
+  const runtime = process.execPath;
   for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
     const version = versionIn(join(folder, 'package.json'));
     if (version !== null)
-      return { version, jit: join(folder, 'bin', 'jit'), broker: join(folder, 'bin', 'jit-broker') };
-    if (folder === dirname(folder)) return { version: '0.0.0', jit: '', broker: '' };
+      return { runtime, version, jit: join(folder, 'bin', 'jit'), broker: join(folder, 'bin', 'jit-broker') };
+    if (folder === dirname(folder)) return { runtime, version: '0.0.0', jit: '', broker: '' };
   }
 }
 

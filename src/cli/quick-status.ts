@@ -5,6 +5,7 @@
 import { converse } from '../keeper/converse.ts';
 import { readHeld } from '../keeper/read-answer.ts';
 import { localPaths } from '../local/paths.ts';
+import { hasExpired } from './expired.ts';
 import { jsonDocument } from './json.ts';
 import type { OpenSink } from './sink.ts';
 
@@ -15,7 +16,7 @@ export async function quickStatus(stdout: OpenSink, format: 'human' | 'json'): P
   const { env, platform } = process;
   const uid = process.geteuid?.() ?? 0;
   // Under sudo the folders have to be looked at first, and on a terminal there is colour.
-  if (stdout.isTTY || env['SUDO_UID'] !== undefined) return false;
+  if (stdout.isTTY || env['SUDO_UID'] !== undefined || hasExpired({ env, now: Date.now })) return false;
   try {
     const answer = await converse(localPaths(env, platform, uid).keeperSocket, { op: 'list' }, PATIENCE_MS);
     const held = answer === null ? [] : readHeld(answer.get('grants'));

@@ -4,6 +4,7 @@
  */
 import { writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import { JitError } from '../core/errors.ts';
 import type { Sink } from './output.ts';
 
 /** What a shell reports for a program that SIGPIPE ended. */
@@ -30,20 +31,25 @@ export function openSink(descriptor: 1 | 2): OpenSink {
   };
 }
 
-/** @returns whether somebody reads it. Throws the system's error for what is not about the reader, such as a full disk. */
+/** @returns whether somebody reads it. Throws `ERR_LOCAL_FILE` for what is not about the reader, such as a full disk. */
 function writeAll(descriptor: number, bytes: Uint8Array): boolean {
   for (let sent = 0; sent < bytes.length;) {
     try {
       sent += writeSync(descriptor, bytes, sent);
     } catch (thrown) {
       const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
-      if (code === 'EPIPE') return false;
+      // That stderr cannot be written is nothing that anybody could be told.
+      if (code === 'EPIPE' || (descriptor === 2 && code !== 'EAGAIN')) return false;
       // A pipe that somebody made non-blocking and that is full: its reader needs a moment.
-      if (code !== 'EAGAIN') throw thrown;
+      if (code !== 'EAGAIN') throw unwritable(String(code), thrown);
       Atomics.wait(PAUSE, 0, 0, 5);
     }
   }
   return true;
+}
+
+function unwritable(code: string, cause: unknown): JitError {
+  return new JitError({ code: 'ERR_LOCAL_FILE', message: `cannot write the output (${code})`, cause });
 }
 
 const PAUSE = new Int32Array(new SharedArrayBuffer(4));

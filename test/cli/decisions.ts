@@ -1,5 +1,5 @@
 /**
- * A broker for tests of waiting: a real HTTP server on a Unix socket that decides as it is told to.
+ * A broker for tests of waiting: a real HTTP server on a Unix socket or a port that decides as it is told to.
  * @module
  */
 import { randomBytes } from 'node:crypto';
@@ -16,6 +16,8 @@ export interface Decider {
   /** What every further look at the request finds; those who wait are answered. */
   decide(change: Change): void;
   stop(): Promise<void>;
+  /** Of the loopback interface, if it listens there. */
+  readonly port: number;
 }
 
 export interface Change {
@@ -24,9 +26,9 @@ export interface Change {
   readonly grant?: Partial<GrantView> | null;
 }
 
-/** @param first how the request stands right after it was made. */
+/** @param at a path for a Unix socket, or port 0. @param first how the request stands right after it was made. */
 export async function decider(
-  socket: string,
+  at: string | 0,
   first: Change,
   options: { readonly answerAfterMs?: number } = {},
 ): Promise<Decider> {
@@ -70,10 +72,13 @@ export async function decider(
     throw new JitError({ code: 'ERR_NOT_FOUND', message: 'no such thing' });
   }
 
-  server.listen(socket);
+  if (at === 0) server.listen(0, '127.0.0.1');
+  else server.listen(at);
   await once(server, 'listening');
+  const address = server.address();
   return {
     calls,
+    port: typeof address === 'object' && address !== null ? address.port : 0,
     decide: (change) => {
       outcome = changed(outcome, change);
       for (const wake of waiting) wake();

@@ -55,7 +55,12 @@ export function testWorld(options: TestWorldOptions = {}): TestWorld {
     out: openOutput(stdout, stderr, (env['NO_COLOR'] ?? '') === '' ? 'rich' : 'plain'),
     signal: stop.signal,
     signals: { divert: () => () => undefined },
-    installation: { version: '0.0.0', jit: '/nonexistent/jit', broker: '/nonexistent/jit-broker' },
+    installation: {
+      runtime: '/nonexistent/node',
+      version: '0.0.0',
+      jit: '/nonexistent/jit',
+      broker: '/nonexistent/jit-broker',
+    },
     paths: () => localPaths(env, 'linux', 0),
     brokerRef: () => Promise.resolve(ref),
     broker: (signal) =>

@@ -3,14 +3,14 @@
  *
  * `jit …` and `sh …` run a command that must succeed; `jit(5) …` must end with that status, `sh(*) …` with any but 0. What follows looks at the last one:
  * `stdout REGEX`, `stderr REGEX`, `! stdout REGEX`; `let NAME .path.in.json` takes a value out of stdout for `$NAME`.
- * `eventually sh …` repeats until it succeeds. `exists`, `! exists`, `same A B` and `setenv NAME VALUE` do what they say.
+ * `eventually sh …` repeats until it succeeds. `exists`, `! exists`, `same A B`, `copy A B`, `setenv NAME VALUE` and `unsetenv NAME` do what they say; `kill REGEX` kills what runs in this home under such a command line.
  * @module
  */
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { eventually } from '../support/eventually.ts';
-import type { Home } from '../support/home.ts';
+import { type Home, processesOf } from '../support/home.ts';
 import { type Ended, run } from '../support/run.ts';
 
 /** A script and its files. */
@@ -118,6 +118,17 @@ async function runLine(text: string, state: State): Promise<void> {
       env[name] = value.join(' ');
       return;
     }
+    case 'kill': {
+      const found = processesOf(home.path).filter((pid) =>
+        new RegExp(rest).test(readFileSync(`/proc/${pid}/cmdline`, 'latin1')),
+      );
+      assert.ok(found.length > 0, 'nobody to kill');
+      for (const pid of found) process.kill(pid, 'SIGKILL');
+      return;
+    }
+    case 'unsetenv':
+      delete env[rest];
+      return;
     case 'let': {
       const [name = '', path = ''] = rest.split(' ');
       names.set(name, valueAt(JSON.parse(stdout), path));

@@ -65,7 +65,9 @@ export async function install(context: Context, granted: Granted, wish: Wish): P
     keeper = await context.keeper();
     const profile = { tool: 'aws', name, files } as const;
     await keeper.adopt(adoptionOf(granted, { broker: broker.ref, profile, delivery: 'process' }));
-    await write(context, { granted, leg, name, files, holds: wish.holds, broker });
+    const writing = { granted, leg, name, files };
+    await writeEntry(context, writing);
+    if (wish.holds === 'keys') await writeKeys(context, writing, broker);
     return {
       name,
       tool: 'aws',
@@ -84,14 +86,11 @@ interface Writing {
   readonly leg: LegView;
   readonly name: string;
   readonly files: AwsFiles;
-  readonly holds: Holds;
-  readonly broker: Broker;
 }
 
-async function write(context: Context, { granted, leg, name, files, holds, broker }: Writing): Promise<void> {
-  const { grant } = granted;
-  const deps = profileDeps(context);
+async function writeEntry(context: Context, { granted: { grant }, leg, name, files }: Writing): Promise<void> {
   const { tool } = leg;
+  const { runtime, jit: script } = context.installation;
   if (grant.expiresAt === null || tool === null) throw unusable(leg);
   await writeProfile(
     files,
@@ -99,20 +98,27 @@ async function write(context: Context, { granted, leg, name, files, holds, broke
       name,
       grant: grant.id,
       expiresAt: Date.parse(grant.expiresAt),
-      command: { runtime: process.execPath, script: context.installation.jit },
+      command: { runtime, script },
       region: tool.region,
       ...(tool.endpoint === null ? {} : { endpointUrl: tool.endpoint }),
     },
-    deps,
+    profileDeps(context),
   );
-  if (holds === 'process') return;
+}
+
+async function writeKeys(
+  context: Context,
+  { granted: { grant }, leg, name, files }: Writing,
+  broker: Broker,
+): Promise<void> {
+  const deps = profileDeps(context);
   const issued = (await broker.client.credentials(grant.id)).credentials.find(({ target }) => target === leg.target);
   if (issued === undefined) throw unusable(leg);
   const expiresAt = Date.parse(issued.expiration);
   await writeStaticCredentials(files, { name, grant: grant.id, expiresAt, credential: issued.credential.keys }, deps);
 }
 
-export function profileDeps(context: Context): ProfileDeps {
+function profileDeps(context: Context): ProfileDeps {
   return { locks: context.paths().locks, now: context.now };
 }
 
@@ -141,11 +147,13 @@ async function undo(
 ): Promise<JitError> {
   const results = await Promise.allSettled([keeper?.release(grant.id), broker.client.revoke(grant.id, 'revoked')]);
   const revoked = results[1].status === 'fulfilled';
-  const remedy = failure.code === 'ERR_LOCAL_FILE' ? 'jit exec needs no file: jit exec … -- COMMAND' : undefined;
+  const { hint, code } = failure;
+  const remedy =
+    code === 'ERR_LOCAL_FILE' && hint?.includes('jit exec') !== true ? `${hint ?? ''}; jit exec needs no file` : hint;
   return new JitError({
     code: failure.code,
     message: `${failure.message}; ${revoked ? 'the grant was revoked at once' : `the grant ${grant.id} could not be revoked`}`,
-    hint: revoked ? (remedy ?? failure.hint) : `revoke it with: jit revoke ${grant.id}`,
+    hint: revoked ? remedy : `revoke it with: jit revoke ${grant.id}`,
     subject: grant.id,
     cause: failure,
   });
