@@ -81,7 +81,7 @@ export const STUCK_AFTER = 6;
 export const CLAIM_SECONDS = 120;
 const RETRY_CAP_MS = 300_000;
 
-/** Pause before the next revocation, doubling from one second to five minutes. The caller adds jitter. */
+/** Pause before the next revocation, doubling from one second to five minutes. What the worker takes at once is bounded by target. */
 export function retryDelayMs(attempts: number): number {
   return Math.min(RETRY_CAP_MS, 1_000 * 2 ** Math.min(Math.max(attempts - 1, 0), 20));
 }

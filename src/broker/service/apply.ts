@@ -26,6 +26,15 @@ export interface Application {
 }
 
 const PATIENCE = 50;
+/** Everything but the making of credentials. */
+const ENDS: ReadonlySet<GrantEvent['type']> = new Set([
+  'end',
+  'issue-refused',
+  'issue-unknown',
+  'revoke-accepted',
+  'revoke-failed',
+  'gone',
+]);
 
 /**
  * @returns the grant as stored after the event. An event without meaning in the present state changes nothing.
@@ -41,7 +50,7 @@ export async function applyEvent(world: World, id: GrantId, event: GrantEvent, h
     const { grant, effects } = transition(stored.grant, event);
     const changed = grant !== stored.grant || effects.length > 0 || how.delivered !== undefined;
     if (!changed) {
-      if (how.done !== undefined) await world.store.commit({ done: how.done, entries: [] });
+      if (how.done !== undefined) await world.store.commit({ done: how.done, entries: [], purpose: 'end' });
       return stored;
     }
     const deliveredAt = stored.deliveredAt ?? how.delivered ?? null;
@@ -50,6 +59,7 @@ export async function applyEvent(world: World, id: GrantId, event: GrantEvent, h
         grant: { ...stored, grant, deliveredAt },
         effects: effects.map((effect) => ({ ...effect, claimedUntil: null })),
         ...(how.done === undefined ? {} : { done: how.done }),
+        ...(ENDS.has(event.type) ? { purpose: 'end' as const } : {}),
         entries: [grantEntry(stored.grant, grant, event, how.actor), ...(how.entries ?? [])],
       });
     } catch (thrown) {

@@ -59,6 +59,8 @@ export interface Change {
   /** Removes an outbox row that has been carried out, unless `effects` sets it again. */
   readonly done?: EffectKey;
   readonly entries: readonly AuditEvent[];
+  /** `end`: this takes access away, so on a full disk it may use the room that is kept for that. */
+  readonly purpose?: 'end';
 }
 
 export interface GrantFilter {

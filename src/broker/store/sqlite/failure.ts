@@ -28,6 +28,11 @@ export function isOfTheDisk(thrown: unknown): boolean {
   return resultCode(thrown) === CODES.io;
 }
 
+/** Whether a failure means that the disk has no room left. */
+export function isDiskFull(thrown: unknown): boolean {
+  return thrown instanceof JitError && thrown.code === 'ERR_STORE' && resultCode(thrown.cause) === CODES.full;
+}
+
 /** `ERR_STORE`: the row exists and cannot be understood. `what` names it: a table and its key. */
 export function unreadable(what: string, cause: unknown): JitError {
   return new JitError({

@@ -6,7 +6,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { JitError } from '../../../core/errors.ts';
 import type { Clock } from '../../../core/ports.ts';
 import type { Store } from '../store.ts';
-import { asFailure, asStoreFailure } from './failure.ts';
+import { asFailure, asStoreFailure, isDiskFull } from './failure.ts';
 import { prepareFile } from './file.ts';
 import { groupCommit } from './group-commit.ts';
 import { migrate } from './migrate.ts';
@@ -21,6 +21,7 @@ import {
   readRequests,
   readRevoked,
 } from './read.ts';
+import { openReserve, type Reserve } from './reserve.ts';
 import { MIGRATIONS } from './schema.ts';
 import { statements } from './statements.ts';
 import { writeChange } from './write.ts';
@@ -31,24 +32,27 @@ export interface SqliteOptions {
   readonly now: Clock;
   /** Told of each row that a list or a claim had to leave out because it cannot be read. Default: a warning of the process. */
   readonly onProblem?: ReportProblem;
+  /** Room kept on the disk for the end of access; 4 MiB if left out. */
+  readonly reserveBytes?: number;
 }
 
 /** How long a statement waits for another process's transaction. Blocks the event loop, so it is short. */
 const BUSY_MS = 2_000;
+const RESERVE_BYTES = 4_194_304;
+/** In memory there is no disk to fill. */
+const NO_RESERVE: Reserve = { release: () => undefined, restore: () => undefined };
 
 /**
  * Opens the store, makes it when it is missing, and migrates it. Throws `ERR_STORE` with a hint when the file is not the
  * broker's own, is no store, or was written by a newer program.
  */
 export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
-  const { file, now, onProblem = warn } = options;
+  const { file, now, onProblem = warn, reserveBytes = RESERVE_BYTES } = options;
   // Lazily: commands that need no store do not pay for loading SQLite.
   const sqlite = await import('node:sqlite');
   if (file !== ':memory:') await prepareFile(file);
-  return storeOn(
-    opened(() => new sqlite.DatabaseSync(file, { timeout: BUSY_MS, defensive: true }), now),
-    onProblem,
-  );
+  const db = opened(() => new sqlite.DatabaseSync(file, { timeout: BUSY_MS, defensive: true }), now);
+  return storeOn(db, onProblem, file === ':memory:' ? NO_RESERVE : openReserve(`${file}.reserve`, reserveBytes));
 }
 
 function opened(open: () => DatabaseSync, now: Clock): DatabaseSync {
@@ -81,7 +85,7 @@ function requireLog(db: DatabaseSync): void {
   });
 }
 
-function storeOn(db: DatabaseSync, report: ReportProblem): Store {
+function storeOn(db: DatabaseSync, report: ReportProblem, reserve: Reserve): Store {
   const sql = statements(db);
   const writer = groupCommit(db);
   let open = true;
@@ -91,7 +95,20 @@ function storeOn(db: DatabaseSync, report: ReportProblem): Store {
   }
   async function write<T>(work: () => T): Promise<T> {
     requireOpen();
-    return writer.run(work);
+    const value = await writer.run(work);
+    reserve.restore();
+    return value;
+  }
+  async function writeEnd<T>(work: () => T): Promise<T> {
+    try {
+      return await write(work);
+    } catch (thrown) {
+      if (!isDiskFull(thrown)) throw thrown;
+      reserve.release();
+      // With some room the log can be emptied into the database, where most of what ends only changes what is there.
+      checkpoint(db);
+      return write(work);
+    }
   }
   async function read<T>(work: () => T): Promise<T> {
     requireOpen();
@@ -103,8 +120,9 @@ function storeOn(db: DatabaseSync, report: ReportProblem): Store {
   }
 
   return {
-    commit: (change) => write(() => writeChange(sql, change)),
-    claim: (claim) => write(() => claimDue(sql, claim, report)),
+    commit: (change) => (change.purpose === 'end' ? writeEnd : write)(() => writeChange(sql, change)),
+    // On a full disk nothing new is granted, so what is claimed is mostly the end of something.
+    claim: (claim) => writeEnd(() => claimDue(sql, claim, report)),
     releaseClaims: () =>
       write(() => {
         sql('releaseClaims').run();
@@ -131,7 +149,7 @@ function checkpoint(db: DatabaseSync): void {
   try {
     db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   } catch {
-    // Only tidiness is lost: every commit is durable in the log, and the next start reads it.
+    // Only room is lost: every commit is durable in the log.
   }
 }
 

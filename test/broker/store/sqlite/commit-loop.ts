@@ -11,7 +11,7 @@ import { now } from '../places.ts';
 import { approval, event, gr, START } from '../samples.ts';
 
 const [file = '', first = '0', atOnce = '1', lives = '1', atFailure = 'go-on'] = process.argv.slice(2);
-const store = await openSqliteStore({ file, now });
+const store = await openSqliteStore({ file, now, reserveBytes: 0 });
 let next = Number(first);
 
 /** Commit `version` of a grant: one audit entry about it, one effect done, others set. */

@@ -55,7 +55,7 @@ test('on a full disk a commit is ERR_STORE and changes nothing, reads go on, and
     const file = join(folder, 'broker.db');
     const ballast = join(folder, 'ballast');
     await writeFile(ballast, Buffer.alloc(3_000_000));
-    const store = await openSqliteStore({ file, now });
+    const store = await openSqliteStore({ file, now, reserveBytes: 1 });
     try {
       let kept = 0;
       for (const room of [2_000_000, 1_000_000, 0]) {
@@ -74,6 +74,34 @@ test('on a full disk a commit is ERR_STORE and changes nothing, reads go on, and
       const again = new DatabaseSync(file, { readOnly: true });
       assert.equal(again.prepare('PRAGMA integrity_check').get()?.['integrity_check'], 'ok');
       again.close();
+    } finally {
+      await store.close();
+      const umount = spawnSync('umount', [folder], { encoding: 'utf8' });
+      assert.equal(umount.status, 0, umount.stderr);
+    }
+  });
+});
+
+test('on a full disk nothing new is granted, and what is out can still be ended', async (t) => {
+  await inFolder(async (folder) => {
+    const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m,mode=700', 'tmpfs', folder], { encoding: 'utf8' });
+    if (mount.status !== 0) return t.skip(`no tmpfs can be mounted here: ${mount.stderr || String(mount.error)}`);
+    const file = join(folder, 'broker.db');
+    const store = await openSqliteStore({ file, now, reserveBytes: 1_000_000 });
+    try {
+      const kept = await fillUp(store, 0);
+      for (let number = 0; number < 100; number++) {
+        const stored = await store.grant(gr(number));
+        assert.ok(stored);
+        const state = { name: 'revoking', reason: 'revoked', since: 1 } as const;
+        const ended = { ...stored, grant: { ...stored.grant, state } };
+        await store.commit({ grant: ended, entries: [], purpose: 'end' });
+        assert.equal((await store.grant(gr(number)))?.grant.state.name, 'revoking');
+      }
+      assert.ok(
+        (await store.claim({ now: now() + 1e9, until: now() + 2e9, limit: 9, perTarget: 9, busy: [] })).length > 0,
+      );
+      assert.ok(kept >= 100, 'there was something to end');
     } finally {
       await store.close();
       const umount = spawnSync('umount', [folder], { encoding: 'utf8' });
