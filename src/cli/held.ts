@@ -9,7 +9,7 @@ import { SANDBOX_NOTE } from './access/words.ts';
 import type { Context } from './context.ts';
 import { type Cell, type Column, table } from './table.ts';
 import { type Line, toned } from './text.ts';
-import { bothTimes } from './time.ts';
+import { clockTime, relative } from './time.ts';
 
 const COLUMNS: readonly Column[] = [
   { title: 'GRANT', cut: 'never' },
@@ -77,7 +77,12 @@ function heldRow(held: HeldGrant, now: number): readonly Cell[] {
   const over = held.state === 'wiping';
   return [
     toned('strong', held.grant),
-    over ? toned('bad', 'over, not wiped yet') : toned(tone(held.remainingMs), bothTimes(now + held.remainingMs, now)),
+    over
+      ? toned('bad', 'over, not wiped yet')
+      : toned(
+          tone(held.remainingMs),
+          `${relative(now + held.remainingMs, now)} (${clockTime(Date.parse(held.expiresAt), now)})`,
+        ),
     toned(
       'plain',
       [about.operation, ...(about.resources.length === 0 ? [] : ['on', about.resources.join(', ')])].join(' '),
