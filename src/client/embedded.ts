@@ -2,13 +2,17 @@
  * The embedded broker, started on demand.
  * @module
  */
-import type { LocalPaths } from '../local/paths.ts';
+import { isAbsolute, join } from 'node:path';
+import { readOwnFile } from '../local/atomic.ts';
+import { type LocalPaths, SOCKET_FILE } from '../local/paths.ts';
 import { awaitReady, startDaemon } from './daemon.ts';
 import type { Wire } from './exchange.ts';
 import type { BrokerRef } from './ref.ts';
 
+const LONGEST_PATH = 4_096;
+
 export interface EmbeddedOptions {
-  readonly paths: Pick<LocalPaths, 'run' | 'state' | 'brokerSocket'>;
+  readonly paths: Pick<LocalPaths, 'run' | 'state' | 'brokerState' | 'brokerSocket'>;
   /** Absolute path of bin/jit-broker. */
   readonly launcher: string;
   /** The caller's environment; only a short list of it reaches the broker. */
@@ -25,11 +29,18 @@ export interface EmbeddedOptions {
  */
 export async function ensureEmbedded(options: EmbeddedOptions): Promise<Extract<BrokerRef, { kind: 'embedded' }>> {
   const { paths, launcher, env, signal, onWait } = options;
-  const ref = { kind: 'embedded', socket: paths.brokerSocket } as const;
+  let socket = paths.brokerSocket;
   await awaitReady({
     what: 'the embedded broker',
     code: 'ERR_BROKER_UNREACHABLE',
-    probe: () => answers(paths.brokerSocket),
+    probe: async () => {
+      if (await answers(paths.brokerSocket)) return true;
+      // One broker serves all sessions of its user, and another session may have another XDG_RUNTIME_DIR.
+      const elsewhere = await advertised(paths.brokerState);
+      if (elsewhere === null || elsewhere === paths.brokerSocket || !(await answers(elsewhere))) return false;
+      socket = elsewhere;
+      return true;
+    },
     start: () =>
       startDaemon({
         script: launcher,
@@ -42,7 +53,14 @@ export async function ensureEmbedded(options: EmbeddedOptions): Promise<Extract<
     signal,
     onWait,
   });
-  return ref;
+  return { kind: 'embedded', socket };
+}
+
+/** Where the broker that last started listens; null where none did, or where the file is not one that it wrote. */
+async function advertised(brokerState: string): Promise<string | null> {
+  const bytes = await readOwnFile(join(brokerState, SOCKET_FILE), LONGEST_PATH).catch(() => null);
+  const path = bytes?.toString('utf8') ?? '';
+  return isAbsolute(path) && !/[\0\r\n]/.test(path) ? path : null;
 }
 
 /** Whether a broker that means to stay answers there. Never rejects. */

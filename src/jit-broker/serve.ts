@@ -16,7 +16,9 @@ import { reconcile } from '../broker/service/reconcile.ts';
 import type { World } from '../broker/service/world.ts';
 import { openSqliteStore } from '../broker/store/sqlite/store.ts';
 import { startWorker } from '../broker/worker/worker.ts';
+import { replaceFile } from '../local/atomic.ts';
 import { holdLock } from '../local/lock.ts';
+import { SOCKET_FILE } from '../local/paths.ts';
 import { loadPolicies } from '../policy/load.ts';
 import { steadyClock } from './clock.ts';
 import { untilIdle } from './idle.ts';
@@ -79,6 +81,9 @@ export async function serve(mode: Mode): Promise<number> {
     },
   });
   const listener = await listen(app, plan.address);
+  if (plan.address.kind === 'socket') {
+    await replaceFile(join(plan.state, SOCKET_FILE), Buffer.from(plan.address.path), { mode: 0o600 });
+  }
   log.info('ready', { version, policy: policy.version.slice(0, 12), targets: targets.size, port: listener.port });
 
   await untilIdle({ world, worker, stop: stop.signal, idleSeconds: plan.idleSeconds, lastCall: () => lastCall });

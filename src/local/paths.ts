@@ -26,6 +26,9 @@ export interface LocalPaths {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
+/** In `brokerState`: the path of the socket on which the embedded broker listens, for sessions with another `run`. */
+export const SOCKET_FILE = 'socket';
+
 /** The longest socket path in bytes: macOS has 104 for `sun_path` with its NUL, Linux 108. */
 export const LONGEST_SOCKET = 100;
 

@@ -113,3 +113,15 @@ test('what reaches a background process of the environment', async (t) => {
   assert.equal(scrubbed(env)['AWS_PROFILE'], undefined);
   assert.equal(scrubbed(env)['NODE_EXTRA_CA_CERTS'], '/etc/ca.pem');
 });
+
+test('a session with another XDG_RUNTIME_DIR, or none, finds the broker that already runs', async (t) => {
+  const home = tempHome(t);
+  const paths = pathsOf(home);
+  const launcher = resolve('bin/jit-broker');
+  const first = await ensureEmbedded({ paths, launcher, env: home.env });
+  const { XDG_RUNTIME_DIR: _, ...cron } = home.env;
+  const elsewhere = localPaths(cron, process.platform, process.geteuid?.() ?? 0);
+  assert.notEqual(elsewhere.brokerSocket, paths.brokerSocket);
+  const second = await ensureEmbedded({ paths: elsewhere, launcher, env: cron });
+  assert.deepEqual(second, first);
+});
