@@ -39,7 +39,6 @@ export const ERRORS = {
   ERR_PENDING: final(6, 409),
   ERR_GRANT_ENDED: final(7, 410),
   ERR_BROKER_UNREACHABLE: passing(8, 503),
-  ERR_BROKER_BUSY: passing(8, 503),
   ERR_BROKER_REPLY: final(8, 502),
   ERR_NOT_FOUND: final(9, 404),
   ERR_METHOD: final(9, 405),
