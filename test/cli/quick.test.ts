@@ -21,7 +21,11 @@ test('jit status says the same the quick way and the long way, for people and fo
   assert.equal(second.status, 0, second.stderr);
   // A variable of sudo makes it look around first, which is the long way; root in its own home may go on.
   const long = { SUDO_UID: '0' };
-  const parts = ({ stdout }: Ended): readonly string[] => stdout.replaceAll(/in \w+ +\(/g, 'in …(').split('\n');
+  const parts = ({ stdout }: Ended): readonly string[] =>
+    stdout
+      .replaceAll(/ +/g, ' ')
+      .replaceAll(/in \w+ \(/g, 'in …(')
+      .split('\n');
   assert.deepEqual(parts(await jit({}, 'status')), parts(await jit(long, 'status')));
   const documentOf = ({ stdout }: Ended): unknown =>
     JSON.parse(stdout, (name, value: unknown) => (name === 'remainingMs' ? typeof value : value));
