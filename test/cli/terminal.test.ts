@@ -38,7 +38,9 @@ for (const [key, name] of [
   test(`${name} at a question: status 130, nothing started, and a terminal as before`, { skip }, async (t) => {
     const home = tempHome(t);
     const terminal = await openTerminal(t, home);
-    await terminal.command(`stty -a > before; ${ASK} --for 5m; echo "status=$?"; stty -a | cmp - before && echo same`);
+    await terminal.command(
+      `cd; stty -a > before; ${ASK} --for 5m; echo "status=$?"; stty -a | cmp - before && echo same`,
+    );
     await terminal.shows(/what for\?/);
     await terminal.keys(key);
     const screen = await terminal.shows(/status=130\nsame/);
