@@ -69,7 +69,7 @@ test('a relying party that knows only the discovery document and the key set ver
     currentDate: new Date(NOW),
   });
   assert.equal(payload.iat, NOW / 1_000);
-  assert.equal(payload.nbf, NOW / 1_000);
+  assert.equal(payload.nbf, NOW / 1_000 - 60);
   assert.equal(payload.exp, NOW / 1_000 + 300);
   assert.match(String(payload.jti), /^[0-9a-f]{32}$/);
   assert.deepEqual(payload['nested'], { a: ['b'] });
