@@ -2,13 +2,13 @@
  * Changing one setting in config.yaml: comments and order stay, and the file is never left half written.
  * @module
  */
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { display } from '../core/display.ts';
 import { didYouMean } from '../core/suggest.ts';
 import { editFile } from '../local/edit.ts';
 import { asLocalFault } from '../local/fault.ts';
 import { withLock } from '../local/lock.ts';
+import { makeFolders } from '../local/private-dir.ts';
 import { usage } from './command.ts';
 import type { Context } from './context.ts';
 import { checkBrokerName, parseSettings, type Settings } from './settings.ts';
@@ -46,7 +46,7 @@ export async function writeSetting(context: Context, key: SettingKey, value: str
   const { configFile, locks } = context.paths();
   const { parseDocument } = await import('yaml');
   try {
-    await mkdir(dirname(configFile), { recursive: true, mode: 0o700 });
+    await makeFolders(dirname(configFile));
   } catch (thrown) {
     throw asLocalFault(thrown, dirname(configFile));
   }
