@@ -3,9 +3,12 @@
  * @module
  */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { COMMANDS } from '../../src/cli/commands/all.ts';
 import { COMPLETION_SHELLS, completionScript } from '../../src/cli/completion.ts';
+import { tempFolder } from '../support/home.ts';
 import { run } from '../support/run.ts';
 import { skipUnless } from '../support/tools.ts';
 
@@ -39,8 +42,10 @@ for (const shell of COMPLETION_SHELLS) {
     const script = completionScript(shell, COMMANDS);
     for (const { name } of COMMANDS) assert.ok(script.includes(name), name);
   });
-  test(`${shell} takes the script`, { skip: skipUnless(shell) }, async () => {
-    const { status, stderr } = await run(shell, ['-n'], { input: completionScript(shell, COMMANDS) });
+  test(`${shell} takes the script`, { skip: skipUnless(shell) }, async (t) => {
+    const file = join(tempFolder(t), 'completion');
+    writeFileSync(file, completionScript(shell, COMMANDS));
+    const { status, stderr } = await run(shell, ['-n', file]);
     assert.deepEqual([status, stderr], [0, '']);
   });
 }
