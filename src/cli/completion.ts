@@ -127,7 +127,12 @@ ${list}
 ${cases.join('\n')}
   esac
 }
-if [[ \${funcstack[1]} == _jit ]]; then _jit "$@"; else compdef _jit jit; fi
+if [[ \${funcstack[1]} == _jit ]]; then
+  _jit "$@"
+else
+  (( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
+  compdef _jit jit
+fi
 `;
 }
 
