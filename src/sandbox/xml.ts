@@ -4,7 +4,6 @@
  */
 
 // Characters that XML 1.0 cannot carry even as a reference, beside the five that mean something in markup.
-// oxlint-disable-next-line no-control-regex -- control characters are exactly what has to be found
 const SPECIAL = /[&<>"'\u0000-\u001f\u007f\ufffe\uffff]/g;
 
 const NAMED: ReadonlyMap<string, string> = new Map([

@@ -67,7 +67,6 @@ function putRolePolicy(call: SignedCall): Answer {
   const role = roleFor(call, 'iam:PutRolePolicy');
   if (isFault(role)) return role;
   const document = call.parameters.get('PolicyDocument') ?? '';
-  // oxlint-disable-next-line no-control-regex -- the documented character set contains three control characters
   if (!/^[\u0009\u000a\u000d\u0020-\u00ff]+$/.test(document)) {
     return invalidParameter('PolicyDocument is missing or has characters that are not allowed.');
   }

@@ -13,7 +13,6 @@ import type { SessionTag } from '../session.ts';
 const NAME = /^[\w+=,.@-]*$/;
 const EXTERNAL_ID = /^[\w+=,.@:/-]*$/;
 const TAG_CHARACTERS = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
-// oxlint-disable-next-line no-control-regex -- the documented character set contains three control characters
 const POLICY_CHARACTERS = /^[\u0009\u000a\u000d\u0020-\u00ff]+$/;
 
 /** Characters of a session policy, whitespace included. */
