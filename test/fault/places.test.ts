@@ -8,6 +8,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { eventually } from '../support/eventually.ts';
 import { endProcesses } from '../support/home.ts';
 import { type Ended, run } from '../support/run.ts';
 import { skipUnlessRoot } from '../support/tools.ts';
@@ -34,7 +35,8 @@ function places(t: TestContext, sizes: { readonly home: number; readonly state: 
   }
   t.after(async () => {
     await endProcesses(at.home);
-    for (const path of [at.home, at.state]) assert.equal(spawnSync('umount', [path]).status, 0);
+    // A killed process gives up its open files a moment after it has left the process table.
+    for (const path of [at.home, at.state]) await eventually(() => spawnSync('umount', [path]).status === 0);
     rmSync(root, { recursive: true, force: true });
   });
   mkdirSync(join(at.home, '.aws'), { mode: 0o700 });
