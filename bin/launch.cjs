@@ -31,33 +31,33 @@ exports.launch = function launch(program) {
 
 /** @param {readonly string[]} argv */
 async function commands(argv) {
-  const { main } = /** @type {typeof import('../src/cli/main.ts')} */ (await load('cli/main'));
+  const { main } = /** @type {typeof import('../src/cli/main.ts')} */ (await exports.load('cli/main'));
   return main(argv);
 }
 
 /** @param {readonly string[]} argv */
 async function broker(argv) {
-  const { main } = /** @type {typeof import('../src/jit-broker/main.ts')} */ (await load('jit-broker/main'));
+  const { main } = /** @type {typeof import('../src/jit-broker/main.ts')} */ (await exports.load('jit-broker/main'));
   return main(argv);
 }
 
 async function keeper() {
-  const { keeperMain } = /** @type {typeof import('../src/keeper/main.ts')} */ (await load('keeper/main'));
+  const { keeperMain } = /** @type {typeof import('../src/keeper/main.ts')} */ (await exports.load('keeper/main'));
   const version = require('./quick.cjs').version();
   // It has told everybody that it ends; a timer that is still set must not hold it.
   return process.exit(await keeperMain({ brokerLauncher: path.join(__dirname, 'jit-broker'), version }));
 }
 
 /**
- * From source in a checkout, else as it was compiled for the package.
+ * A module of src: from source in a checkout, else as it was compiled for the package.
  * @param {string} name
- * @returns {Promise<unknown>}
+ * @returns {Promise<any>}
  */
-function load(name) {
+exports.load = function load(name) {
   const source = path.join(ROOT, 'src', `${name}.ts`);
   const file = fs.existsSync(source) ? source : path.join(ROOT, 'dist', 'src', `${name}.js`);
   return import(require('url').pathToFileURL(file).href);
-}
+};
 
 /**
  * @param {'jit' | 'jit-broker'} program

@@ -1,6 +1,7 @@
 /**
- * What must be quick: `jit credential` asks the running keeper over its socket and loads nothing for it but `node:net`.
- * The aws tools run this for every command, and nothing caches what it prints. And `jit --version`.
+ * What must be quick: `jit credential` and `jit status` ask the running keeper over its socket and load next to nothing but
+ * `node:net`. The aws tools run the first for every command, and nothing caches what it prints; the second stands in
+ * prompts. And `jit --version`.
  * @module
  */
 // @ts-check
@@ -10,8 +11,9 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 const PROTOCOL = 1;
-const LONGEST_ANSWER = 65_536;
+const LONGEST_ANSWER = 1_048_576;
 const PATIENCE_MS = 15_000;
+const PROMPT_PATIENCE_MS = 2_000;
 const LONGEST_SOCKET = 100;
 const BROKEN_PIPE = 141;
 
@@ -25,13 +27,26 @@ exports.quick = function quick(argv, slowly) {
     print(`jit ${exports.version()}`);
     return;
   }
+  const socket = exports.keeperSocket(process.env, process.platform, process.geteuid?.() ?? 0);
   const grant = exports.quickGrant(argv);
-  const socket = grant === null ? null : exports.keeperSocket(process.env, process.platform, process.geteuid?.() ?? 0);
-  if (grant === null || socket === null) return slowly();
-  askKeeper(grant, socket, (output) => {
-    if (output === null) slowly();
-    else print(output);
-  });
+  const format = exports.quickStatus(argv);
+  if (socket === null || (grant === null && format === null)) return slowly();
+  /** @param {string | null} output */
+  const finish = (output) => (output === null ? slowly() : print(output));
+  if (grant !== null) {
+    const question = { v: PROTOCOL, op: 'credential', grant, format: 'aws' };
+    askKeeper(question, socket, PATIENCE_MS, (answer) => finish(answer === null ? null : usable(answer, Date.now())));
+  } else if (format !== null) {
+    // Both take a while, so neither waits for the other.
+    const loading = require('./launch.cjs').load('cli/quick-status');
+    askKeeper({ v: PROTOCOL, op: 'list' }, socket, PROMPT_PATIENCE_MS, (answer) => {
+      loading
+        .then((/** @type {typeof import('../src/cli/quick-status.ts')} */ { statusText }) =>
+          answer === null ? null : statusText(answer, format, Date.now()),
+        )
+        .then(finish, slowly);
+    });
+  }
 };
 
 /**
@@ -53,6 +68,19 @@ exports.quickGrant = function quickGrant(argv) {
   const [command, grant = '', ...rest] = argv;
   const format = rest.length === 2 ? `${rest[0]}=${rest[1]}` : rest.join(' ');
   return command === 'credential' && /^gr_[0-9a-z]{26}$/.test(grant) && format === '--format=aws' ? grant : null;
+};
+
+/**
+ * How to print the status, if these arguments are the ones that the quick way knows; else null. Under sudo the folders have
+ * to be looked at first, and on a terminal there are colour and a width.
+ * @param {readonly string[]} argv
+ * @returns {'human' | 'json' | null}
+ */
+exports.quickStatus = function quickStatus(argv) {
+  const [command, ...rest] = argv;
+  if (command !== 'status' || process.env['SUDO_UID'] !== undefined || require('node:tty').isatty(1)) return null;
+  if (rest.length === 0) return 'human';
+  return rest.length === 1 && rest[0] === '--json' ? 'json' : null;
 };
 
 /**
@@ -85,51 +113,61 @@ exports.keeperSocket = function keeperSocket(env, platform, uid) {
 };
 
 /**
- * Calls `done` once: with what to print if the keeper has a credential that is still good, else with null.
- * @param {string} grant
+ * Calls `done` once: with the members of the keeper's answer if it said yes, else with null.
+ * @param {object} question
  * @param {string} socketPath
- * @param {(output: string | null) => void} done
+ * @param {number} patienceMs
+ * @param {(answer: Readonly<Record<string, unknown>> | null) => void} done
  */
-function askKeeper(grant, socketPath, done) {
-  let received = Buffer.alloc(0);
+function askKeeper(question, socketPath, patienceMs, done) {
+  /** @type {Buffer[]} */
+  const received = [];
+  let length = 0;
   let settled = false;
-  /** @param {string | null} output */
-  const settle = (output) => {
+  /** @param {Readonly<Record<string, unknown>> | null} answer */
+  const settle = (answer) => {
     if (settled) return;
     settled = true;
     clearTimeout(timer);
     socket.destroy();
-    done(output);
+    done(answer);
   };
-  const timer = setTimeout(() => settle(null), PATIENCE_MS);
+  const timer = setTimeout(() => settle(null), patienceMs);
   const socket = require('node:net').connect(socketPath);
   socket.on('error', () => settle(null));
   socket.on('close', () => settle(null));
   socket.on('data', (chunk) => {
-    received = Buffer.concat([received, chunk]);
-    if (received.at(-1) === 0x0a) settle(usable(received.toString(), Date.now()));
-    else if (received.length > LONGEST_ANSWER) settle(null);
+    received.push(chunk);
+    length += chunk.length;
+    if (chunk.at(-1) === 0x0a) settle(yes(Buffer.concat(received).toString()));
+    else if (length > LONGEST_ANSWER) settle(null);
   });
-  socket.write(`{"v":${PROTOCOL},"op":"credential","grant":"${grant}","format":"aws"}\n`);
+  socket.write(`${JSON.stringify(question)}\n`);
 }
 
 /**
  * @param {string} text
- * @param {number} now epoch ms
- * @returns {string | null}
+ * @returns {Readonly<Record<string, unknown>> | null}
  */
-function usable(text, now) {
+function yes(text) {
   try {
     /** @type {unknown} */
     const answer = JSON.parse(text);
-    if (typeof answer !== 'object' || answer === null) return null;
-    const { ok, output, notAfter } = /** @type {Record<string, unknown>} */ (answer);
-    // Time may have passed on the way here, a whole night's sleep for example.
-    const good = ok === true && typeof output === 'string' && typeof notAfter === 'number' && now < notAfter;
-    return good ? output : null;
+    if (typeof answer !== 'object' || answer === null || !('ok' in answer) || answer.ok !== true) return null;
+    return { ...answer };
   } catch {
     return null;
   }
+}
+
+/**
+ * @param {Readonly<Record<string, unknown>>} answer
+ * @param {number} now epoch ms
+ * @returns {string | null}
+ */
+function usable({ output, notAfter }, now) {
+  // Time may have passed on the way here, a whole night's sleep for example.
+  return typeof output === 'string' && typeof notAfter === 'number' && now < notAfter ? output : null;
 }
 
 /**

@@ -11,11 +11,6 @@ export async function main(argv: readonly string[]): Promise<number> {
     const stdout = openSink(1);
     if (await quickHelp(stdout)) return stdout.broken() ? BROKEN_PIPE : 0;
   }
-  if (first === 'status' && argv.slice(1).every((word) => word === '--json')) {
-    const stdout = openSink(1);
-    const { quickStatus } = await import('./quick-status.ts');
-    if (await quickStatus(stdout, argv.length > 1 ? 'json' : 'human')) return stdout.broken() ? BROKEN_PIPE : 0;
-  }
   const { runProgram } = await import('./dispatch.ts');
   return await runProgram(argv);
 }

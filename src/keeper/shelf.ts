@@ -17,7 +17,7 @@ export interface Shelf {
   adopt(adoption: Adoption): Promise<void>;
   /** Throws `ERR_NOT_FOUND` for a grant that is not held, `ERR_GRANT_ENDED` for one that is over. */
   credential(grant: GrantId, target: string | undefined, channel: Channel): Promise<Usable>;
-  /** Soonest end first. */
+  /** Soonest end first, and by id where that is the same. */
   list(): readonly HeldGrant[];
   /** Throws `ERR_LOCAL_FILE` when something is left; it is retried. */
   release(grant: GrantId): Promise<void>;
@@ -65,7 +65,7 @@ export function openShelf(holdGrant: (adoption: Adoption) => Holding, onChange: 
       throw new JitError({ code: 'ERR_NOT_FOUND', message: 'the keeper does not hold that grant' });
     },
     list: () =>
-      [...held.values()].map((holding) => holding.describe()).toSorted((a, b) => a.remainingMs - b.remainingMs),
+      [...held.values()].map((holding) => holding.describe()).toSorted((a, b) => (place(a) < place(b) ? -1 : 1)),
     release: async (grant) => {
       await held.get(grant)?.end('released');
     },
@@ -78,6 +78,11 @@ export function openShelf(holdGrant: (adoption: Adoption) => Holding, onChange: 
       await Promise.all([...held.values()].map((holding) => holding.leave()));
     },
   };
+}
+
+// Not by the time left: that is read for one after the other, and the order of equals would change from call to call.
+function place({ expiresAt, grant }: HeldGrant): string {
+  return `${expiresAt} ${grant}`;
 }
 
 function over(): JitError {

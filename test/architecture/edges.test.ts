@@ -8,7 +8,6 @@ import { SRC, findInCode } from './sources.ts';
 
 /** The files that may read the environment, set the exit status read the wall clock or draw lots, and why each must. */
 const EDGES: Readonly<Record<string, string>> = {
-  'src/cli/quick-status.ts': 'the quick way of jit status, before a context is made',
   'src/cli/world.ts': 'makes the context of a command from the real process',
   'src/jit-broker/clock.ts': 'the clock of the broker, made of the wall clock and the time since boot',
   'src/jit-broker/log.ts': 'a log line carries the wall clock',

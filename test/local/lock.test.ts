@@ -106,7 +106,10 @@ test('the lock file is 0600 in a 0700 folder; a damaged one is named with the co
   assert.equal(statSync(path).mode & 0o777, 0o600);
   assert.equal(statSync(dir).mode & 0o777, 0o700);
   appendFileSync(path, 'garbage'.repeat(1_000));
-  for (const attempt of [holdLock('one', dir), withLock('one', dir, { waitMs: 10 }, async () => 1)]) {
+  for (const attempt of [
+    async () => await holdLock('one', dir),
+    async () => await withLock('one', dir, { waitMs: 10 }, async () => 1),
+  ]) {
     await assert.rejects(
       attempt,
       (thrown) =>
