@@ -1,6 +1,6 @@
 /**
- * Many changes, one fsync. Changes that arrive in the same turn of the event loop share a transaction, each in a savepoint
- * of its own, and are acknowledged only after its COMMIT has returned.
+ * Many changes, one fsync. Changes that arrive while the last commit is resting, or in the same turn of the event loop, share
+ * a transaction, each in a savepoint of its own, and are acknowledged only after its COMMIT has returned.
  * @module
  */
 import type { DatabaseSync } from 'node:sqlite';
@@ -25,15 +25,38 @@ interface Job {
 /** Bounds how long one transaction keeps the event loop. */
 const LARGEST_GROUP = 256;
 
+/**
+ * After a commit, at least this many times its own duration belongs to everything else, so that under load changes gather
+ * and a slow disk gets few large commits instead of the whole event loop.
+ */
+const REST = 2;
+
+/** Bounds what that adds to the latency of a change after one slow commit. */
+const LONGEST_REST_MS = 3;
+
+const SHORTEST_TIMER_MS = 1;
+
 export function groupCommit(db: DatabaseSync): GroupCommit {
   let waiting: Job[] = [];
+  let restsUntil = 0;
+
+  function commitSoon(): void {
+    const rest = restsUntil - performance.now();
+    // The check phase comes after everything that this turn's input has set off, and needs no timer.
+    if (rest < SHORTEST_TIMER_MS / 2) setImmediate(commitNext);
+    else setTimeout(commitNext, rest);
+  }
 
   function commitNext(): void {
     const group = waiting.slice(0, LARGEST_GROUP);
     waiting = waiting.slice(LARGEST_GROUP);
     // Before the work: the rest must go on whatever becomes of this group.
     if (waiting.length > 0) setImmediate(commitNext);
-    for (const acknowledge of commitGroup(db, group)) acknowledge();
+    const began = performance.now();
+    const acknowledgements = commitGroup(db, group);
+    const ended = performance.now();
+    restsUntil = ended + Math.min((ended - began) * REST, LONGEST_REST_MS);
+    for (const acknowledge of acknowledgements) acknowledge();
   }
 
   return {
@@ -46,8 +69,7 @@ export function groupCommit(db: DatabaseSync): GroupCommit {
           },
           reject,
         });
-        // The check phase comes after everything that this turn's input has set off, and needs no timer.
-        if (waiting.length === 1) setImmediate(commitNext);
+        if (waiting.length === 1) commitSoon();
       }),
     drain() {
       while (waiting.length > 0) commitNext();
