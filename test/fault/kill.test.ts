@@ -7,9 +7,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { tempHome } from '../support/home.ts';
 import { skipUnless } from '../support/tools.ts';
-import { assertRecovers, countCalls, type KillPoint, playWithKill, type Role, setScene, SYSCALLS } from './scene.ts';
+import { assertRecovers, type KillPoint, killPoints, playWithKill, type Role, setScene } from './scene.ts';
 
-const SAMPLE = 9;
+const SAMPLE = 8;
 const skip = skipUnless('strace');
 
 function spread(points: readonly KillPoint[]): readonly KillPoint[] {
@@ -20,17 +20,14 @@ function spread(points: readonly KillPoint[]): readonly KillPoint[] {
   ).filter((point) => point !== undefined);
 }
 
-for (const role of ['broker', 'keeper', 'client'] as const satisfies readonly Role[]) {
+for (const role of ['broker', 'keeper', 'client', 'starting client'] as const satisfies readonly Role[]) {
   test(
     `${role} killed at any system call of a request leaves nothing behind (real processes, strace)`,
     { skip },
     async (t) => {
       const scene = setScene(tempHome(t));
-      const counts = await countCalls(scene, role);
+      const points = await killPoints(scene, role);
       await assertRecovers(scene);
-      const points = SYSCALLS.flatMap(([, syscall]) =>
-        Array.from({ length: counts.get(syscall) ?? 0 }, (_, index) => ({ syscall, nth: index + 1 })),
-      );
       assert.ok(points.length > 10, `only ${points.length} system calls were seen`);
       for (const point of spread(points)) {
         await t.test(`${point.syscall} ${point.nth}`, async () => {

@@ -11,10 +11,11 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { localPaths, type LocalPaths } from '../../src/local/paths.ts';
 import { eventually } from '../support/eventually.ts';
-import type { Home } from '../support/home.ts';
+import { endProcesses, type Home } from '../support/home.ts';
 import { type Ended, run } from '../support/run.ts';
 
-export type Role = 'broker' | 'keeper' | 'client';
+/** Who is killed. A `starting client` finds neither broker nor keeper and has to start both. */
+export type Role = 'broker' | 'keeper' | 'client' | 'starting client';
 
 /** The `nth` call of `syscall` in any one thread. */
 export interface KillPoint {
@@ -22,21 +23,48 @@ export interface KillPoint {
   readonly nth: number;
 }
 
-/** Calls by which a process changes something that others can see. */
-export const SYSCALLS = [
-  ['connect', 'connect'],
-  ['accept4', 'accept4'],
-  ['write', 'write'],
-  ['writev', 'writev'],
-  ['pwrite64', 'pwrite64'],
-  ['fsync', 'fsync'],
-  ['fdatasync', 'fdatasync'],
-  ['ftruncate', 'ftruncate'],
-  ['rename', 'rename'],
-  ['unlink', 'unlink'],
-  ['mkdir', 'mkdir'],
-  ['chmod', 'fchmod'],
-  ['execve', 'execve'],
+/**
+ * Calls by which a process changes something that outlives it, or that others see. A kill at any call between two of these
+ * leaves what a kill at the second leaves: reads leave nothing, and locks and descriptors end with the process anyway.
+ */
+const SYSCALLS = [
+  'accept4',
+  'bind',
+  'chmod',
+  'clone',
+  'clone3',
+  'connect',
+  'dup2',
+  'execve',
+  'fallocate',
+  'fchmod',
+  'fchown',
+  'fdatasync',
+  'fsync',
+  'ftruncate',
+  'kill',
+  'linkat',
+  'listen',
+  'mkdir',
+  'mkdirat',
+  'openat',
+  'pwrite64',
+  'pwritev',
+  'rename',
+  'renameat2',
+  'rmdir',
+  'sendmsg',
+  'sendto',
+  'setsid',
+  'shutdown',
+  'symlink',
+  'tgkill',
+  'truncate',
+  'unlink',
+  'unlinkat',
+  'utimensat',
+  'write',
+  'writev',
 ] as const;
 
 const BIN = join(import.meta.dirname, '..', '..', 'bin');
@@ -66,10 +94,12 @@ export function setScene(home: Home): Scene {
   return { home, config, paths: localPaths(home.env, process.platform, process.getuid?.() ?? 0) };
 }
 
+// Without the processes that it starts: strace would wait for the daemons among them.
+const FOLLOW = ['-f', '--detach-on=execve', '-qq'];
+
 function strace(point: KillPoint): readonly string[] {
   return [
-    '-f',
-    '-qq',
+    ...FOLLOW,
     '-o',
     '/dev/null',
     '-e',
@@ -81,62 +111,49 @@ function strace(point: KillPoint): readonly string[] {
 
 /** One request with one process killed at `point`. @returns how the client ended. */
 export async function playWithKill(scene: Scene, role: Role, point: KillPoint): Promise<Ended> {
+  return play(scene, role, strace(point));
+}
+
+/** The points at which one undisturbed run can be killed: of each call, those that the busiest thread makes. */
+export async function killPoints(scene: Scene, role: Role): Promise<readonly KillPoint[]> {
+  const file = `${scene.home.path}.calls`;
+  const record = [...FOLLOW, '--seccomp-bpf', '-o', file, '-e', `trace=${SYSCALLS.join(',')}`];
+  const ended = await play(scene, role, record);
+  assert.equal(ended.status, 0, ended.stderr);
+  const trace = readFileSync(file, 'latin1');
+  rmSync(file);
+  const calls = new Map<string, Map<string, number>>();
+  const points = new Map<string, KillPoint>();
+  for (const line of trace.split('\n')) {
+    const [, thread, syscall] = /^(\d+) +(\w+)\(/.exec(line) ?? [];
+    if (thread === undefined || syscall === undefined) continue;
+    const threads = calls.get(syscall) ?? new Map<string, number>();
+    const nth = (threads.get(thread) ?? 0) + 1;
+    calls.set(syscall, threads.set(thread, nth));
+    if (syscall !== 'openat' || /O_CREAT|O_TRUNC/.test(line)) points.set(`${syscall} ${nth}`, { syscall, nth });
+  }
+  return [...points.values()];
+}
+
+async function play(scene: Scene, role: Role, trace: readonly string[]): Promise<Ended> {
   const started: ChildProcess[] = [];
+  const isClient = role === 'client' || role === 'starting client';
   try {
-    started.push(start(scene, ['jit-broker', 'serve', '--embedded'], role === 'broker' ? strace(point) : null));
+    if (role === 'starting client') await endProcesses(scene.home.path);
+    else started.push(start(scene, ['jit-broker', 'serve', '--embedded'], role === 'broker' ? trace : null));
     await present(scene.paths.brokerSocket, started[0]);
-    // Started beforehand for the client too: strace would follow it into the daemons that it starts, and wait for them.
-    if (role !== 'broker') {
-      started.push(start(scene, ['jit', 'keeper'], role === 'keeper' ? strace(point) : null));
+    if (role === 'keeper' || role === 'client') {
+      started.push(start(scene, ['jit', 'keeper'], role === 'keeper' ? trace : null));
       await present(scene.paths.keeperSocket, started[1]);
     }
-    const ended = role === 'client' ? await traced(scene, strace(point)) : await jit(scene, REQUEST);
+    const ended = isClient ? await traced(scene, trace) : await jit(scene, REQUEST);
     const id = /gr_[0-9a-z]{26}/.exec(ended.stdout)?.[0];
-    if (id !== undefined && role !== 'client') await jit(scene, ['credential', id, '--format', 'aws']);
-    if (role !== 'client') await jit(scene, ['revoke', '--all']);
+    if (id !== undefined) await jit(scene, ['credential', id, '--format', 'aws']);
+    if (!isClient) await jit(scene, ['revoke', '--all']);
     return ended;
   } finally {
     for (const child of started) await end(child);
   }
-}
-
-/** The system calls of one undisturbed run: for each, the most that any one thread makes. */
-export async function countCalls(scene: Scene, role: Role): Promise<ReadonlyMap<string, number>> {
-  const file = `${scene.home.path}.calls`;
-  const record = [
-    '-f',
-    '--seccomp-bpf',
-    '-qq',
-    '-o',
-    file,
-    '-e',
-    `trace=${SYSCALLS.map(([, name]) => name).join(',')}`,
-  ];
-  const started: ChildProcess[] = [];
-  try {
-    started.push(start(scene, ['jit-broker', 'serve', '--embedded'], role === 'broker' ? record : null));
-    await present(scene.paths.brokerSocket, started[0]);
-    if (role !== 'broker') {
-      started.push(start(scene, ['jit', 'keeper'], role === 'keeper' ? record : null));
-      await present(scene.paths.keeperSocket, started[1]);
-    }
-    const ended = role === 'client' ? await traced(scene, record) : await jit(scene, REQUEST);
-    assert.equal(ended.status, 0, ended.stderr);
-    await jit(scene, ['credential', /gr_[0-9a-z]{26}/.exec(ended.stdout)?.[0] ?? '', '--format', 'aws']);
-    await jit(scene, ['revoke', '--all']);
-  } finally {
-    for (const child of started) await end(child);
-  }
-  const trace = readFileSync(file, 'latin1');
-  rmSync(file);
-  const counts = new Map<string, Map<string, number>>();
-  for (const line of trace.split('\n')) {
-    const [, thread, name] = /^(\d+) +(\w+)\(/.exec(line) ?? [];
-    if (thread === undefined || name === undefined) continue;
-    const threads = counts.get(name) ?? new Map<string, number>();
-    counts.set(name, threads.set(thread, (threads.get(thread) ?? 0) + 1));
-  }
-  return new Map([...counts].map(([name, threads]) => [name, Math.max(...threads.values())]));
 }
 
 /** Starts everything again as a user would, ends what is left, and looks at what must hold. */
@@ -233,7 +250,8 @@ function start(
 }
 
 async function present(path: string, child: ChildProcess | undefined): Promise<void> {
-  await eventually(() => existsSync(path) || child?.exitCode !== null || child.signalCode !== null, {
+  if (child === undefined) return;
+  await eventually(() => existsSync(path) || child.exitCode !== null || child.signalCode !== null, {
     deadlineMs: 30_000,
   });
 }
