@@ -1,5 +1,5 @@
 /**
- * Names of requests and grants: a prefix and 26 characters of lower-case Crockford base32 for 128 random bits.
+ * Names of requests, grants and sessions: a prefix and 26 characters of lower-case Crockford base32 for 128 random bits.
  * An id is a name and never a capability.
  * @module
  */
@@ -10,6 +10,7 @@ const BODY = /^[0-7][0-9a-hjkmnp-tv-z]{25}$/;
 
 export type RequestId = `req_${string}`;
 export type GrantId = `gr_${string}`;
+export type SessionId = `ses_${string}`;
 
 function encode(random: Uint8Array): string {
   if (random.length !== 16) throw new RangeError('an id takes 16 random bytes');
@@ -31,6 +32,15 @@ export function requestId(random: Uint8Array): RequestId {
 /** @param random 16 bytes from a cryptographic source. */
 export function grantId(random: Uint8Array): GrantId {
   return `gr_${encode(random)}`;
+}
+
+/** @param random 16 bytes from a cryptographic source. */
+export function sessionId(random: Uint8Array): SessionId {
+  return `ses_${encode(random)}`;
+}
+
+export function isSessionId(text: string): text is SessionId {
+  return text.startsWith('ses_') && BODY.test(text.slice(4));
 }
 
 export function isRequestId(text: string): text is RequestId {

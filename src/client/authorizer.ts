@@ -1,0 +1,25 @@
+/**
+ * How a call proves who makes it. Implemented in src/identity; the embedded broker needs none, since its socket proves it.
+ * @module
+ */
+
+/** What a broker said with status 401. */
+export interface Refusal {
+  /** The `code` of the problem, or null where it was none. */
+  readonly code: string | null;
+  /** The value of `DPoP-Nonce`, RFC 9449 section 8, on this or any other answer. */
+  readonly nonce: string | null;
+}
+
+export interface Authorizer {
+  /**
+   * The headers that prove it for this one call, `authorization` and `dpop`.
+   * @param url as called, query included.
+   * Throws `ERR_NOT_SIGNED_IN` with the command that signs in, `ERR_KEYCHAIN`, `ERR_IDENTITY_PROVIDER`, `ERR_BROKER_UNREACHABLE`.
+   */
+  headers(method: 'GET' | 'POST', url: URL): Promise<Readonly<Record<string, string>>>;
+  /** Told of a 401. @returns whether it changed something so that the same call may now succeed; throws as `headers` does. */
+  refused(refusal: Refusal): Promise<'again' | 'no use'>;
+  /** Told of the nonce on any other answer. */
+  seen(nonce: string): void;
+}

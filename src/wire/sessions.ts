@@ -1,0 +1,104 @@
+/**
+ * Signing in to a broker: what it accepts, the exchange of a proof of identity for a session, and the session itself.
+ * @module
+ */
+import * as z from 'zod';
+
+const name = z.string().min(1).max(256);
+const line = z.string().max(4_096);
+const time = z.iso.datetime();
+const token = z.string().min(1).max(16_384);
+
+/** RFC 8693 section 2.1. */
+export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+/** Kinds of proof of identity. The first three are those of RFC 8693 section 3. */
+export const TOKEN_TYPES = [
+  'urn:ietf:params:oauth:token-type:id_token',
+  'urn:ietf:params:oauth:token-type:jwt',
+  /** A session of this broker: whoever holds it lets an agent act for them. */
+  'urn:ietf:params:oauth:token-type:access_token',
+  /** A signed request to AWS STS GetCallerIdentity, see src/identity/aws. */
+  'urn:jit:token-type:aws-caller-identity',
+] as const;
+export const tokenTypeSchema = z.enum(TOKEN_TYPES);
+export type TokenType = z.infer<typeof tokenTypeSchema>;
+
+/** Token exchange (RFC 8693) or renewal (RFC 6749 section 6). Every call carries a DPoP proof (RFC 9449), to whose key the session is bound. */
+export const sessionBodySchema = z
+  .discriminatedUnion('grant_type', [
+    z
+      .strictObject({
+        grant_type: z.literal(TOKEN_EXCHANGE),
+        subject_token: token,
+        subject_token_type: tokenTypeSchema,
+        actor_token: token.optional().describe('proof of the agent that acts for the subject'),
+        actor_token_type: tokenTypeSchema.optional(),
+      })
+      .refine(
+        ({ actor_token, actor_token_type }) => (actor_token === undefined) === (actor_token_type === undefined),
+        'actor_token and actor_token_type come together',
+      ),
+    z.strictObject({ grant_type: z.literal('refresh_token'), refresh_token: token }),
+  ])
+  .meta({ id: 'SessionBody' });
+
+/** A newer proof of the same identity, for a session that is too old to issue on. */
+export const confirmBodySchema = z
+  .strictObject({ subject_token: token, subject_token_type: tokenTypeSchema })
+  .meta({ id: 'ConfirmBody' });
+
+const who = { kind: z.enum(['user', 'workload', 'agent']), issuer: line, subject: line, name, groups: z.array(name) };
+
+export const principalViewSchema = z.strictObject({
+  ...who,
+  actsFor: z.strictObject({ ...who, kind: z.literal('user') }).optional(),
+});
+
+export const sessionViewSchema = z
+  .strictObject({
+    id: z.string().regex(/^ses_[0-9a-z]{26}$/),
+    /** The configured identity provider that vouched. */
+    provider: name,
+    principal: principalViewSchema,
+    /** The end of the session, however often its tokens are renewed. */
+    expiresAt: time,
+    /** When the identity provider last vouched. */
+    verifiedAt: time,
+  })
+  .meta({ id: 'Session' });
+
+export const tokenViewSchema = z
+  .strictObject({
+    access_token: token,
+    issued_token_type: z.literal('urn:ietf:params:oauth:token-type:access_token'),
+    token_type: z.literal('DPoP'),
+    expires_in: z.int().positive().describe('seconds'),
+    /** Used once: the answer to its use holds the next. Null where the session lives no longer than its first token. */
+    refresh_token: token.nullable(),
+    session: sessionViewSchema,
+  })
+  .meta({ id: 'Token' });
+
+export const signInViewSchema = z
+  .strictObject({
+    /** The exact audience of proofs for this broker, and its name in them. */
+    audience: line,
+    providers: z.array(
+      z.strictObject({
+        name,
+        /** `oidc` is for people; the others are workloads. */
+        type: z.enum(['oidc', 'jwt', 'github', 'gitlab', 'kubernetes', 'spiffe', 'aws', 'azure', 'google']),
+        issuer: line,
+        /** For people only, else null. `device`: whether the device flow is allowed. */
+        client: z.strictObject({ id: name, scopes: z.array(name), device: z.boolean() }).nullable(),
+      }),
+    ),
+  })
+  .meta({ id: 'SignIn' });
+
+export type SessionBody = z.infer<typeof sessionBodySchema>;
+export type ConfirmBody = z.infer<typeof confirmBodySchema>;
+export type SessionView = z.infer<typeof sessionViewSchema>;
+export type TokenView = z.infer<typeof tokenViewSchema>;
+export type SignInView = z.infer<typeof signInViewSchema>;
+export type ProviderView = SignInView['providers'][number];
