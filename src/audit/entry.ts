@@ -30,11 +30,16 @@ export function auditLine(sequence: number, event: AuditEvent): string {
     seq: sequence,
     at: new Date(event.at).toISOString(),
     type: event.type,
-    actor: actor === 'broker' ? { kind: 'broker' } : { kind: actor.kind, issuer: actor.issuer, subject: actor.subject },
+    actor: actor === 'broker' ? { kind: 'broker' } : actorOf(actor),
     request: event.request,
     grant: event.grant,
     data: event.data,
   });
+}
+
+function actorOf({ kind, issuer, subject, actsFor }: Principal): Canonical {
+  const own = { kind, issuer, subject };
+  return actsFor === undefined ? own : { ...own, actsFor: { issuer: actsFor.issuer, subject: actsFor.subject } };
 }
 
 /** The Merkle leaf of RFC 6962 section 2.1: SHA-256 of a zero byte and the line's UTF-8 bytes. */

@@ -50,13 +50,19 @@ export interface Decision {
   readonly policy: string;
 }
 
+/** Without an agent's person it is what it was before there were agents, so that hashes of old requests stay true. */
+function identity({ kind, issuer, subject, actsFor }: Principal): Canonical {
+  const own = { kind, issuer, subject };
+  return actsFor === undefined ? own : { ...own, actsFor: { issuer: actsFor.issuer, subject: actsFor.subject } };
+}
+
 /** Binds votes and grants to exactly this request: a change of any field that was decided on changes the hash. */
 export function requestHash(request: AccessRequest): string {
   const { requester } = request;
   const content: Canonical = {
     v: 1,
     id: request.id,
-    requester: { kind: requester.kind, issuer: requester.issuer, subject: requester.subject },
+    requester: identity(requester),
     asks: request.asks.map((ask) => ({
       operation: ask.operation,
       resources: ask.resources,

@@ -4,6 +4,7 @@
  */
 import { apiRoutes } from '../broker/http/api.ts';
 import { openApi } from '../broker/http/openapi.ts';
+import { sessionRoutes } from '../broker/http/session-routes.ts';
 import { JitError } from '../core/errors.ts';
 import { version } from './version.ts';
 
@@ -25,5 +26,6 @@ export function openApiDocument(): object {
     use: refuse,
     entries: refuse,
   };
-  return openApi(apiRoutes(described, refuse), version);
+  const sessions = sessionRoutes({ audience: '', providers: [] }, null);
+  return openApi([...sessions, ...apiRoutes(described, refuse)], version);
 }

@@ -26,7 +26,9 @@ import { makeLog } from './log.ts';
 import { makeMetrics } from './metrics.ts';
 import { type Mode, planBroker } from './plan.ts';
 import { pooledRandom } from './random.ts';
+import { signInBySession, signInBySocket } from './sign-in.ts';
 import { openTargets } from './targets.ts';
+import { verifierByType } from './verifier.ts';
 import { version } from './version.ts';
 
 const GRACE_MS = 5_000;
@@ -45,7 +47,7 @@ export async function serve(mode: Mode): Promise<number> {
 
   const now = steadyClock();
   const random = pooledRandom();
-  const issuer = await openIssuer({ issuer: plan.issuer, file: join(plan.state, 'issuer.json'), now, random });
+  const issuer = await openIssuer({ issuer: plan.issuer, file: join(plan.state, 'issuer.json'), now, random, log });
   const { targets, providers, sandbox } = await openTargets(plan, issuer, now, log);
   const policy = await loadPolicies({ sources: plan.policies });
   const store = await openSqliteStore({ file: join(plan.state, 'broker.db'), now });
@@ -60,10 +62,24 @@ export async function serve(mode: Mode): Promise<number> {
   const metrics = makeMetrics(worker.busy);
   const broker = makeBroker(world, credentials, worker.wake);
   let lastCall = now();
+  const signIn =
+    plan.user === null
+      ? signInBySession({
+          store,
+          verifier: verifierByType(new Map()),
+          limits: plan.config.sessions,
+          signIn: { audience: plan.issuer, providers: [] },
+          scheme: 'http',
+          now,
+          random,
+          log,
+        })
+      : signInBySocket(plan.user);
   const app = makeApp({
-    routes: apiRoutes(broker, async (principal) => catalogView(world, principal)),
+    routes: [...signIn.routes, ...apiRoutes(broker, async (principal) => catalogView(world, principal))],
     version,
-    identify: async () => plan.user,
+    identify: signIn.identify,
+    nonce: signIn.nonce,
     hosts: plan.hosts,
     health: () => ({ status: stop.signal.aborted ? 'stopping' : 'ok', version, sandbox: sandbox !== null }),
     ready: async () =>

@@ -6,6 +6,7 @@ import { display } from '../core/display.ts';
 import { type Call, type Cedar, evaluate } from './engine.ts';
 import { entitiesIn } from './expression.ts';
 import { entityName, type Fact, fact, indexOf, needsOf } from './facts.ts';
+import type { Principal } from '../core/principal.ts';
 import type { Policy } from './read.ts';
 import type { Question } from './question.ts';
 import { choose, combine, deny, type Rule, type Verdict } from './verdict.ts';
@@ -38,7 +39,7 @@ export function makeDecider(cedar: Cedar, version: string, all: readonly Policy[
     return rules.length === 0 ? deny('no policy permits this') : choose(rules, question);
   };
 
-  return (question) => {
+  const decideFor = (question: Question): Verdict => {
     const { permission } = question;
     const unfit = unfitness(question);
     if (unfit !== null) return deny(unfit);
@@ -52,6 +53,16 @@ export function makeDecider(cedar: Cedar, version: string, all: readonly Policy[
     }
     return combine(verdicts);
   };
+
+  return (question) => {
+    const { actsFor } = question.principal;
+    const own = decideFor(question);
+    if (actsFor === undefined || own.kind === 'deny') return own;
+    // No rule for agents can give one more than the person has for whom it acts.
+    const persons = decideFor({ ...question, principal: actsFor });
+    if (persons.kind === 'permit') return combine([own, persons]);
+    return { ...persons, why: `not for the person it acts for: ${persons.why}` };
+  };
 }
 
 /** Why no rule may be asked, or null. */
@@ -64,10 +75,13 @@ function unfitness({ principal, permission, target, seconds }: Question): string
   // A rule names permissions one by one, so a wildcard would slip past every forbid.
   const wild = actions.find((action) => /[*?]/.test(action));
   if (wild !== undefined) return `a permission with a wildcard cannot be decided: ${display(wild, 100)}`;
+  const people = principal.actsFor === undefined ? [principal] : [principal, principal.actsFor];
   // The bar parts issuer and subject in the entity's id: with another in the issuer two people could share one.
-  if (principal.issuer.includes('|')) return 'the issuer of this identity cannot be named in a policy';
+  if (people.some(({ issuer }) => issuer.includes('|')))
+    return 'the issuer of this identity cannot be named in a policy';
   // The engine would read every lone surrogate as the same character, and so take two names for one.
-  const texts = [principal.issuer, principal.subject, ...principal.groups, target.name, permission.operation];
+  const names = people.flatMap(({ issuer, subject, groups }) => [issuer, subject, ...groups]);
+  const texts = [...names, target.name, permission.operation];
   const broken = [...texts, ...actions, ...resources].some((text) => !text.isWellFormed());
   return broken ? 'a name in the request is not valid Unicode' : null;
 }
@@ -90,7 +104,10 @@ interface TypedCall extends Call {
 /** @param groups those that any policy speaks of: a sign-in may bring hundreds that none does. */
 function callFor(question: Question, groups: ReadonlySet<string>, permission: string, resource: string): TypedCall {
   const { principal, target, assessment, operation } = question;
-  const who = { type: KINDS[principal.kind], id: `${principal.issuer}|${principal.subject}` };
+  const who = entityOf(principal);
+  const { actsFor } = principal;
+  const parents = (of: readonly string[]): { type: string; id: string }[] =>
+    of.filter((id) => groups.has(id)).map((id) => ({ type: GROUP, id }));
   const where = { type: 'Jit::Target', id: target.name };
   return {
     principal: who,
@@ -110,16 +127,33 @@ function callFor(question: Question, groups: ReadonlySet<string>, permission: st
     entities: [
       {
         uid: who,
-        attrs: { issuer: principal.issuer, subject: principal.subject },
-        parents: principal.groups.filter((id) => groups.has(id)).map((id) => ({ type: GROUP, id })),
+        attrs: {
+          issuer: principal.issuer,
+          subject: principal.subject,
+          ...(actsFor === undefined ? {} : { actsFor: { __entity: entityOf(actsFor) } }),
+        },
+        parents: parents(principal.groups),
       },
       {
         uid: where,
         attrs: { provider: target.provider, environment: target.environment, sandbox: target.sandbox },
         parents: [],
       },
+      ...(actsFor === undefined
+        ? []
+        : [
+            {
+              uid: entityOf(actsFor),
+              attrs: { issuer: actsFor.issuer, subject: actsFor.subject },
+              parents: parents(actsFor.groups),
+            },
+          ]),
     ],
   };
+}
+
+function entityOf({ kind, issuer, subject }: Principal): { type: string; id: string } {
+  return { type: KINDS[kind], id: `${issuer}|${subject}` };
 }
 
 /** Everything that a policy may need to hold, read from the call itself so that index and engine cannot disagree. */
@@ -136,7 +170,8 @@ function factsOf({ principal, resource, context, entities }: TypedCall): Set<Fac
     }
   };
   attributes('context', context);
-  for (const [position, { attrs, parents }] of entities.entries()) {
+  // The third is the person for whom an agent acts, about whom no policy can be left out.
+  for (const [position, { attrs, parents }] of entities.slice(0, 2).entries()) {
     attributes(position === 0 ? 'principal' : 'resource', attrs);
     for (const parent of parents) if ('type' in parent) holds.add(fact('principal in', entityName(parent)));
   }

@@ -11,12 +11,10 @@ const token = z.string().min(1).max(16_384);
 
 /** RFC 8693 section 2.1. */
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
-/** Kinds of proof of identity. The first three are those of RFC 8693 section 3. */
+/** Kinds of proof of identity. The first two are those of RFC 8693 section 3. */
 export const TOKEN_TYPES = [
   'urn:ietf:params:oauth:token-type:id_token',
   'urn:ietf:params:oauth:token-type:jwt',
-  /** A session of this broker: whoever holds it lets an agent act for them. */
-  'urn:ietf:params:oauth:token-type:access_token',
   /** A signed request to AWS STS GetCallerIdentity, see src/identity/aws. */
   'urn:jit:token-type:aws-caller-identity',
 ] as const;
@@ -31,7 +29,7 @@ export const sessionBodySchema = z
         grant_type: z.literal(TOKEN_EXCHANGE),
         subject_token: token,
         subject_token_type: tokenTypeSchema,
-        actor_token: token.optional().describe('proof of the agent that acts for the subject'),
+        actor_token: token.optional().describe('proof of the agent that acts for the person of the subject_token'),
         actor_token_type: tokenTypeSchema.optional(),
       })
       .refine(

@@ -34,7 +34,14 @@ export const requestViewSchema = z.strictObject({
   state: z.enum(['pending', 'approved', 'denied', 'cancelled', 'timed-out']),
   tier: z.enum(TIERS).nullable(),
   why: line,
-  requester: z.strictObject({ kind: z.enum(['user', 'workload', 'agent']), issuer: line, subject: line, name }),
+  requester: z.strictObject({
+    kind: z.enum(['user', 'workload', 'agent']),
+    issuer: line,
+    subject: line,
+    name,
+    /** The person for whom an agent asked. */
+    actsFor: z.strictObject({ issuer: line, subject: line, name }).optional(),
+  }),
   asks: z.array(askSchema),
   permissions: z.array(
     z.strictObject({ target: name, operation: name, actions: z.array(name), resources: z.array(line) }),

@@ -90,16 +90,19 @@ async function described(): Promise<readonly string[]> {
 
 test('the OpenAPI document describes every route that the application serves under /v1, and no other', async () => {
   const { apiRoutes } = await import('../../src/broker/http/api.ts');
+  const { sessionRoutes } = await import('../../src/broker/http/session-routes.ts');
   const refuse = async (): Promise<never> => {
     throw new Error('not called');
   };
   const api = new Proxy({}, { get: () => refuse });
   // Safe: the handlers are collected, never run.
-  const routes: readonly Route[] = apiRoutes(api as Parameters<typeof apiRoutes>[0], refuse);
+  const served = apiRoutes(api as Parameters<typeof apiRoutes>[0], refuse);
+  const routes: readonly Route[] = [...sessionRoutes({ audience: '', providers: [] }, null), ...served];
   const app = makeApp({
     routes,
     version: '0',
-    identify: async () => null,
+    identify: async () => ({ kind: 'nobody' }),
+    nonce: null,
     hosts: null,
     health: () => ({ status: 'ok', version: '0', sandbox: false }),
     ready: async () => true,
@@ -110,10 +113,10 @@ test('the OpenAPI document describes every route that the application serves und
     observe: () => undefined,
     touch: () => undefined,
   });
-  const served = app.routes
+  const mounted = app.routes
     .filter(({ method, path }) => method !== 'ALL' && path.startsWith('/v1/') && path !== '/v1/openapi.json')
     .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`);
-  assert.deepEqual([...new Set(served)].toSorted(), [...(await described())].toSorted());
+  assert.deepEqual([...new Set(mounted)].toSorted(), [...(await described())].toSorted());
 });
 
 test('every address that the client calls is in the OpenAPI document', async () => {

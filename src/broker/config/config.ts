@@ -7,6 +7,7 @@ import * as z from 'zod';
 import { JitError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/suggest.ts';
 import { RISKS } from '../../policy/question.ts';
+import { sessionsSchema, type SessionsConfig } from './identity.ts';
 import { parseYaml, type Yaml } from './yaml.ts';
 
 const NAME = /^[a-z][a-z0-9-]{0,62}$/;
@@ -62,6 +63,7 @@ const config = z.strictObject({
     })
     .nullable()
     .default(null),
+  sessions: sessionsSchema,
   issuer: z
     .string()
     .refine(isIssuer, 'an https URL without user, query, fragment or final slash')
@@ -85,8 +87,9 @@ export interface BrokerConfig {
   /** A folder of `.cedar` files, relative to the configuration file, or null. */
   readonly policies: string | null;
   readonly listen: { readonly host: string; readonly port: number } | null;
-  /** Exact `iss` of the broker's own tokens. */
+  /** Exact `iss` of the broker's own tokens, the address at which it is reached, and the audience of proofs of identity. */
   readonly issuer: string | null;
+  readonly sessions: SessionsConfig;
 }
 
 /** Whether an operation is a provider's own permission rather than a name from the catalogue: no name holds these. */
@@ -124,6 +127,8 @@ const FIELDS = [
   'policies',
   'listen',
   'issuer',
+  'sessions',
+  'identity',
   'target',
   'resources',
   'actions',

@@ -4,12 +4,12 @@
  */
 import { Hono } from 'hono';
 import { ERRORS, JitError, asJitError } from '../../core/errors.ts';
-import type { Principal } from '../../core/principal.ts';
 import { PROBLEM_TYPE, toProblem } from '../../wire/problem.ts';
 import type { Health } from '../../wire/views.ts';
 import type { Log } from '../service/log.ts';
 import { readBody } from './body.ts';
 import { openApi } from './openapi.ts';
+import type { Access, Caller } from '../sessions/caller.ts';
 import type { Route } from './routes.ts';
 
 const KEY = /^[A-Za-z0-9_-]{1,128}$/;
@@ -17,8 +17,10 @@ const KEY = /^[A-Za-z0-9_-]{1,128}$/;
 export interface AppParts {
   readonly routes: readonly Route[];
   readonly version: string;
-  /** Who is calling, proven; null where nobody is. */
-  readonly identify: (request: Request) => Promise<Principal | null>;
+  /** Who is calling, proven as far as the route demands. Throws `ERR_NOT_SIGNED_IN` and what a session mends by itself. */
+  readonly identify: (request: Request, access: Access) => Promise<Caller>;
+  /** For the header `DPoP-Nonce` (RFC 9449 section 8); null where nobody signs in. */
+  readonly nonce: (() => string) | null;
   /** Values of the Host header that are served, lower case, or null where the socket itself proves the caller (no DNS rebinding). */
   readonly hosts: ReadonlySet<string> | null;
   readonly health: () => Health;
@@ -44,6 +46,7 @@ export function makeApp(parts: AppParts): Hono {
       throw new JitError({ code: 'ERR_USAGE', message: 'this broker does not serve that host' });
     }
     await next();
+    if (parts.nonce !== null) context.header('dpop-nonce', parts.nonce());
     context.header('cache-control', 'no-store');
     context.header('x-content-type-options', 'nosniff');
     parts.observe(context.req.routePath, context.res.status, performance.now() - began);
@@ -74,14 +77,10 @@ function mount(app: Hono, spec: Route, parts: AppParts): void {
   app.on(spec.method, colons(spec.path), async (context) => {
     const request = context.req.raw;
     const body = spec.body === undefined ? { value: undefined, hash: '' } : await readBody(request, spec.body);
-    const principal = await parts.identify(request);
-    if (principal === null) {
-      const hint = 'people and workloads cannot sign in to this broker over the network';
-      throw new JitError({ code: 'ERR_NOT_SIGNED_IN', message: 'this broker does not know who is calling', hint });
-    }
     const query = queryOf(new URL(request.url), spec);
+    const caller = await parts.identify(request, spec.access(query));
     const reply = await spec.run({
-      principal,
+      caller,
       id: context.req.param('id') ?? '',
       query,
       body: body.value,
@@ -115,6 +114,12 @@ function keyOf(request: Request): string | null {
   throw new JitError({ code: 'ERR_BODY', message: 'an idempotency key is 1 to 128 letters, digits, _ and -' });
 }
 
+/** RFC 9449 sections 7.1 and 8. */
+const CHALLENGES: Readonly<Record<string, string>> = {
+  ERR_PROOF_NONCE: 'DPoP error="use_dpop_nonce"',
+  ERR_TOKEN_EXPIRED: 'DPoP error="invalid_token"',
+};
+
 function problem(error: JitError, thrown: unknown, log: Log): Response {
   if (error.code === 'ERR_UNEXPECTED') {
     // The stack names our own files only; the message could hold anything and stays out of the log.
@@ -124,5 +129,6 @@ function problem(error: JitError, thrown: unknown, log: Log): Response {
   const { http, retryable } = ERRORS[error.code];
   const headers: Record<string, string> = { 'content-type': PROBLEM_TYPE };
   if (retryable) headers['retry-after'] = '1';
+  if (http === 401) headers['www-authenticate'] = CHALLENGES[error.code] ?? 'DPoP algs="ES256"';
   return new Response(JSON.stringify(toProblem(error)), { status: http, headers });
 }

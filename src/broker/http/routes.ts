@@ -3,15 +3,17 @@
  * @module
  */
 import type * as z from 'zod';
+import { JitError } from '../../core/errors.ts';
 import type { Principal } from '../../core/principal.ts';
+import type { Access, Caller } from '../sessions/caller.ts';
 
 export interface Query {
   get(name: string): string | undefined;
 }
 
 /** One call, checked as far as the table says. */
-export interface Call<B> {
-  readonly principal: Principal;
+export interface OpenCall<B> {
+  readonly caller: Caller;
   /** The `{id}` of the path, or empty. */
   readonly id: string;
   readonly query: Query;
@@ -21,6 +23,11 @@ export interface Call<B> {
   readonly idempotencyKey: string | null;
   /** Fires when the caller has gone away. */
   readonly signal: AbortSignal;
+}
+
+/** A call by somebody who is known. */
+export interface Call<B> extends OpenCall<B> {
+  readonly principal: Principal;
 }
 
 export interface Parameter {
@@ -35,26 +42,49 @@ export interface Route {
   /** With `{id}` as in OpenAPI. */
   readonly path: string;
   readonly summary: string;
+  /** What the caller must have proven for this call. */
+  readonly access: (query: Query) => Access;
   readonly query?: readonly Parameter[];
   readonly idempotent?: 'by key';
   readonly body?: z.ZodType;
   readonly reply: z.ZodType | null;
   readonly status: 200 | 201 | 204;
-  readonly run: (call: Call<unknown>) => Promise<unknown>;
+  readonly run: (call: OpenCall<unknown>) => Promise<unknown>;
 }
 
-/** A route whose handler is typed by its own schemas. */
-export function route<B = undefined, R = null>(spec: {
-  readonly method: 'GET' | 'POST';
-  readonly path: string;
-  readonly summary: string;
-  readonly query?: readonly Parameter[];
-  readonly idempotent?: 'by key';
+interface Spec<B, R, C> extends Omit<Route, 'access' | 'body' | 'reply' | 'run'> {
   readonly body?: z.ZodType<B>;
   readonly reply: z.ZodType<R> | null;
-  readonly status: 200 | 201 | 204;
-  readonly run: (call: Call<B>) => Promise<R | void>;
-}): Route {
+  readonly run: (call: C) => Promise<R | void>;
+}
+
+/** A route for those who are signed in, whose handler is typed by its own schemas. */
+export function route<B = undefined, R = null>(
+  spec: Spec<B, R, Call<B>> & { readonly access?: (query: Query) => 'signed in' | 'fresh' },
+): Route {
+  return openRoute<B, R>({
+    ...spec,
+    access: spec.access ?? (() => 'signed in'),
+    run: async (call) => {
+      const { caller } = call;
+      if (caller.kind === 'nobody' || caller.kind === 'key holder') throw notSignedIn();
+      return spec.run({ ...call, principal: caller.principal });
+    },
+  });
+}
+
+/** A route that says itself what it demands of the caller. */
+export function openRoute<B = undefined, R = null>(
+  spec: Spec<B, R, OpenCall<B>> & { readonly access: (query: Query) => Access },
+): Route {
   // Safe: the body handed to `run` has been parsed by this very `body` schema, and is undefined where there is none.
-  return { ...spec, run: async (call) => spec.run(call as Call<B>) };
+  return { ...spec, run: async (call) => spec.run(call as OpenCall<B>) };
+}
+
+export function notSignedIn(): JitError {
+  return new JitError({
+    code: 'ERR_NOT_SIGNED_IN',
+    message: 'this broker does not know who is calling',
+    hint: 'sign in with: jit login',
+  });
 }

@@ -6,7 +6,7 @@ import type { AuditEvent } from '../../audit/entry.ts';
 import { JitError } from '../../core/errors.ts';
 import type { CloseReason } from '../../core/grant.ts';
 import type { GrantId, RequestId } from '../../core/ids.ts';
-import { type Principal, samePrincipal } from '../../core/principal.ts';
+import { answersFor, type Principal, samePrincipal } from '../../core/principal.ts';
 import type { RequestBody, UseBody } from '../../wire/bodies.ts';
 import type { CredentialsView, EntriesView, Outcome, OutcomeList, PlanView } from '../../wire/views.ts';
 import type { EntryFilter, Idempotency, StoredGrant, StoredRequest } from '../store/store.ts';
@@ -51,7 +51,7 @@ export function makeBroker(world: World, issuer: Issuer, wake: (dueAt: number) =
   // The same answer for what does not exist and for what is somebody else's.
   async function ownRequest(principal: Principal, id: RequestId): Promise<StoredRequest> {
     const stored = await store.request(id);
-    if (stored !== null && samePrincipal(stored.request.requester, principal)) return stored;
+    if (stored !== null && answersFor(principal, stored.request.requester)) return stored;
     throw new JitError({
       code: 'ERR_NOT_FOUND',
       message: `there is no request ${id} of yours`,
@@ -62,10 +62,10 @@ export function makeBroker(world: World, issuer: Issuer, wake: (dueAt: number) =
   async function ownGrant(principal: Principal, id: GrantId): Promise<readonly [StoredGrant, StoredRequest]> {
     const stored = await store.grant(id);
     const request = stored === null ? null : await store.request(stored.grant.requestId);
-    if (stored !== null && request !== null && samePrincipal(request.request.requester, principal)) {
+    if (stored !== null && request !== null && answersFor(principal, request.request.requester)) {
       return [stored, request];
     }
-    throw new JitError({ code: 'ERR_NOT_FOUND', message: `there is no grant ${id} of yours`, hint: 'jit list --all' });
+    throw notYours(id);
   }
 
   async function settle({ request, grant: fresh, made }: Submitted): Promise<Outcome> {
@@ -121,6 +121,8 @@ export function makeBroker(world: World, issuer: Issuer, wake: (dueAt: number) =
     liveGrants: async (principal, limit) => liveOf(principal, limit),
     credentials: async (principal, id) => {
       const [stored, request] = await ownGrant(principal, id);
+      // Whoever answers for an agent sees and ends what it does, but its credentials are its own.
+      if (!samePrincipal(principal, request.request.requester)) throw notYours(id);
       return credentialsView(await issuer.handOut(principal, request, stored));
     },
     revoke: async (principal, id, reason) => {
@@ -156,6 +158,10 @@ export function makeBroker(world: World, issuer: Issuer, wake: (dueAt: number) =
     );
     return { items: items.flat() };
   }
+}
+
+function notYours(id: GrantId): JitError {
+  return new JitError({ code: 'ERR_NOT_FOUND', message: `there is no grant ${id} of yours`, hint: 'jit list --all' });
 }
 
 function usedEntry(actor: Principal, stored: StoredGrant, use: UseBody['uses'][number], at: number): AuditEvent {

@@ -51,6 +51,21 @@ export async function draft(world: World, principal: Principal, body: RequestBod
     resources: resources.map(parseResource),
     target,
   }));
+  const { permissions, verdict } = await judge(world, principal, { asks, seconds: body.seconds, ticket });
+  const plans: Plan[] = [];
+  for (const [name, group] of byTarget(permissions)) {
+    const { target, provider } = placeOf(world, name);
+    plans.push(await provider.plan(target, group, body.seconds));
+  }
+  return { asks, permissions, seconds: body.seconds, reason, ticket, verdict, plans };
+}
+
+/** What the asks come to, and what policy says of it now. Throws the errors of bad input. */
+export async function judge(
+  world: World,
+  principal: Principal,
+  { asks, seconds, ticket }: Pick<Draft, 'asks' | 'seconds' | 'ticket'>,
+): Promise<Pick<Draft, 'permissions' | 'verdict'>> {
   const permissions: Permission[] = [];
   const verdicts: Verdict[] = [];
   for (const ask of asks) {
@@ -65,16 +80,11 @@ export async function draft(world: World, principal: Principal, body: RequestBod
           target,
           ...assessed,
           operation: { named: resolved.named, risk: resolved.risk },
-          seconds: body.seconds,
+          seconds,
           hasTicket: ticket !== null,
         }),
       );
     }
   }
-  const plans: Plan[] = [];
-  for (const [name, group] of byTarget(permissions)) {
-    const { target, provider } = placeOf(world, name);
-    plans.push(await provider.plan(target, group, body.seconds));
-  }
-  return { asks, permissions, seconds: body.seconds, reason, ticket, verdict: combine(verdicts), plans };
+  return { permissions, verdict: combine(verdicts) };
 }

@@ -4,6 +4,7 @@
  */
 import type { Grant, Leg } from '../../core/grant.ts';
 import type { Target } from '../../core/ports.ts';
+import type { Principal } from '../../core/principal.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { CredentialsView, GrantView, LegView, Outcome, PlanView, RequestView } from '../../wire/views.ts';
 import type { StoredGrant, StoredRequest } from '../store/store.ts';
@@ -19,14 +20,13 @@ export function outcomeView(request: StoredRequest, grant: StoredGrant | null, t
 }
 
 function requestView({ request, hash, decision, grant }: StoredRequest): RequestView {
-  const { kind, issuer, subject, name } = request.requester;
   return {
     id: request.id,
     hash,
     state: decision.state,
     tier: decision.tier,
     why: decision.why,
-    requester: { kind, issuer, subject, name },
+    requester: requesterView(request.requester),
     asks: request.asks.map(({ operation, resources, target }) => ({
       operation,
       resources: [...resources],
@@ -45,6 +45,12 @@ function requestView({ request, hash, decision, grant }: StoredRequest): Request
     createdAt: iso(request.createdAt),
     grant,
   };
+}
+
+function requesterView({ kind, issuer, subject, name, actsFor }: Principal): RequestView['requester'] {
+  const own = { kind, issuer, subject, name };
+  if (actsFor === undefined) return own;
+  return { ...own, actsFor: { issuer: actsFor.issuer, subject: actsFor.subject, name: actsFor.name } };
 }
 
 function grantView({ grant, version, createdAt }: StoredGrant, targets: Targets): GrantView {

@@ -28,7 +28,7 @@ export interface StoredSession {
   readonly version: number;
 }
 
-export const SESSION_ENDS = ['signed-out', 'reused', 'revoked'] as const;
+export const SESSION_ENDS = ['signed-out', 'reused'] as const;
 export type SessionEnd = (typeof SESSION_ENDS)[number];
 
 export interface SessionChange {
@@ -48,6 +48,7 @@ export interface SessionStore {
    * the proof has been used before; then nothing was changed.
    */
   commitSession(change: SessionChange): Promise<void>;
+  session(id: SessionId): Promise<StoredSession | null>;
   sessionByAccess(hash: string): Promise<StoredSession | null>;
   /** By the good refresh token (`spent: false`) or by one that was used before. */
   sessionByRefresh(hash: string): Promise<{ readonly session: StoredSession; readonly spent: boolean } | null>;

@@ -77,10 +77,7 @@ function storyOf(outcome: Outcome, timeline: readonly Step[], now: number, width
     fact('for', formatDuration(request.seconds)),
     fact('reason', request.reason),
     ...(request.ticket === null ? [] : [fact('ticket', request.ticket)]),
-    fact(
-      'by',
-      `${request.requester.name} (${request.requester.kind} ${request.requester.subject} of ${request.requester.issuer})`,
-    ),
+    fact('by', by(request.requester)),
     fact('asked', time(request.createdAt)),
     fact('decision', `${request.state}${request.tier === null ? '' : `, ${request.tier}`}: ${request.why}`),
     ...(grant === null ? [] : grantTimes(grant, time)),
@@ -123,4 +120,9 @@ function grantTimes(grant: GrantView, time: (text: string) => string): Fact[] {
     ['closed', grant.closedAt],
   ] as const;
   return times.flatMap(([name, at]) => (at === null ? [] : [fact(name, time(at))]));
+}
+
+function by({ name, kind, subject, issuer, actsFor }: Outcome['request']['requester']): string {
+  const own = `${name} (${kind} ${subject} of ${issuer})`;
+  return actsFor === undefined ? own : `${own} for ${actsFor.name} (${actsFor.subject} of ${actsFor.issuer})`;
 }

@@ -17,12 +17,15 @@ export const TOKEN_SECONDS = 300;
 const SOURCE_IDENTITY = /^[\w+=,.@-]{2,64}$/;
 
 /**
- * Who acts, for CloudTrail: the person's name where AWS takes it as it is. Any other name is not cut to fit, since two
- * people could become one: it is `sha256-` and 40 hexadecimal digits of the SHA-256 of issuer, newline, subject.
+ * Who acts, for CloudTrail; of an agent the person for whom it acts. The user of an embedded broker by name, anybody else by
+ * the subject, for a name is whatever its owner last chose, where AWS takes it as it is. Nothing is cut to fit, since two
+ * people could become one: what does not fit is `sha256-` and 40 hexadecimal digits of the SHA-256 of issuer, newline, subject.
  */
 export function sourceIdentity(principal: Principal): string {
-  if (SOURCE_IDENTITY.test(principal.name) && !principal.name.startsWith('sha256-')) return principal.name;
-  const digest = createHash('sha256').update(`${principal.issuer}\n${principal.subject}`, 'utf8').digest('hex');
+  const { issuer, subject, name } = principal.actsFor ?? principal;
+  const shown = issuer === 'os' ? name : subject;
+  if (SOURCE_IDENTITY.test(shown) && !shown.startsWith('sha256-')) return shown;
+  const digest = createHash('sha256').update(`${issuer}\n${subject}`, 'utf8').digest('hex');
   return `sha256-${digest.slice(0, 40)}`;
 }
 

@@ -6,7 +6,9 @@ import * as fc from 'fast-check';
 import type { Principal } from '../../../src/core/principal.ts';
 import { sourceIdentity, webIdentityClaims } from '../../../src/providers/aws/names.ts';
 
-const person = (name: string, subject = 'u1', issuer = 'https://idp.example'): Principal => ({
+const LONG = 'auth0|5f7c8ec7c33c6c004bbafe82';
+
+const person = (subject: string, name = 'Ann Smith', issuer = 'https://idp.example'): Principal => ({
   kind: 'user',
   issuer,
   subject,
@@ -14,31 +16,50 @@ const person = (name: string, subject = 'u1', issuer = 'https://idp.example'): P
   groups: [],
 });
 
-test('a name that AWS takes is the source identity as it is', () => {
-  assert.equal(sourceIdentity(person('ann@example.com')), 'ann@example.com');
+test('who signed in is known by the subject, whatever name they chose; the user of this machine by name', () => {
+  assert.equal(sourceIdentity(person('ann@example.com', 'bob')), 'ann@example.com');
   assert.equal(sourceIdentity(person('a.b-c_d+e=f,g')), 'a.b-c_d+e=f,g');
+  assert.equal(sourceIdentity(person('1000', 'ann', 'os')), 'ann');
 });
 
-test('any other name becomes a fingerprint of issuer and subject, and is never cut to fit', () => {
-  for (const name of ['', 'a', 'Ann Smith', 'ann\n', 'änn', 'x'.repeat(65), 'aws:admin', '"}', 'a/b', '../x']) {
-    assert.match(sourceIdentity(person(name)), /^sha256-[0-9a-f]{40}$/, JSON.stringify(name));
+test('an agent is known by the person for whom it acts', () => {
+  const actsFor = { ...person('ann'), kind: 'user' } as const;
+  assert.equal(sourceIdentity({ ...person('bot'), kind: 'agent', actsFor }), 'ann');
+});
+
+test('what AWS does not take becomes a fingerprint of issuer and subject, and is never cut to fit', () => {
+  for (const subject of [
+    '',
+    'a',
+    'Ann Smith',
+    'ann\n',
+    'änn',
+    'x'.repeat(65),
+    'aws:admin',
+    '"}',
+    'a/b',
+    '../x',
+    LONG,
+  ]) {
+    assert.match(sourceIdentity(person(subject)), /^sha256-[0-9a-f]{40}$/, JSON.stringify(subject));
   }
   // The fingerprint is documented, so that an auditor can recompute it.
-  const digest = createHash('sha256').update('https://idp.example\nu1').digest('hex').slice(0, 40);
-  assert.equal(sourceIdentity(person('Ann Smith')), `sha256-${digest}`);
-  assert.notEqual(sourceIdentity(person('A B', 'u1')), sourceIdentity(person('A B', 'u2')));
-  assert.notEqual(sourceIdentity(person('A B', 'u1', 'i1')), sourceIdentity(person('A B', 'u1', 'i2')));
+  const digest = createHash('sha256').update(`https://idp.example\n${LONG}`).digest('hex').slice(0, 40);
+  assert.equal(sourceIdentity(person(LONG)), `sha256-${digest}`);
+  assert.notEqual(sourceIdentity(person('A B')), sourceIdentity(person('A C')));
+  assert.notEqual(sourceIdentity(person('A B', '', 'i1')), sourceIdentity(person('A B', '', 'i2')));
 });
 
-test('nobody can take the fingerprint of somebody else as a name', () => {
+test('nobody can take the fingerprint of somebody else', () => {
   const stolen = sourceIdentity(person('Ann Smith'));
-  assert.notEqual(sourceIdentity(person(stolen, 'mallory')), stolen);
+  assert.notEqual(sourceIdentity(person(stolen)), stolen);
+  assert.notEqual(sourceIdentity(person('1000', stolen, 'os')), stolen);
 });
 
-test('whatever the name, the source identity is one that AWS takes', () => {
+test('whatever the subject, the source identity is one that AWS takes', () => {
   fc.assert(
-    fc.property(fc.string({ unit: 'binary', maxLength: 80 }), (name) => {
-      assert.match(sourceIdentity(person(name)), /^[A-Za-z0-9_+=,.@-]{2,64}$/);
+    fc.property(fc.string({ unit: 'binary', maxLength: 80 }), (subject) => {
+      assert.match(sourceIdentity(person(subject)), /^[A-Za-z0-9_+=,.@-]{2,64}$/);
     }),
   );
 });

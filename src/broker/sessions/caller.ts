@@ -1,0 +1,25 @@
+/**
+ * Who makes a call, as far as it has been proven.
+ * @module
+ */
+import type { Principal } from '../../core/principal.ts';
+import type { Proof } from '../../identity/dpop/check.ts';
+import type { StoredSession } from '../store/sessions.ts';
+
+export type Caller =
+  | { readonly kind: 'nobody' }
+  /** The holder of a key, and nothing more. */
+  | { readonly kind: 'key holder'; readonly proof: Proof }
+  | { readonly kind: 'os user'; readonly principal: Principal }
+  | {
+      readonly kind: 'signed in';
+      readonly principal: Principal;
+      readonly session: StoredSession;
+      readonly proof: Proof;
+    };
+
+/**
+ * What a route demands. `fresh`: the identity provider has vouched within the configured time, so that whoever was disabled
+ * or left a group is issued nothing more.
+ */
+export type Access = 'open' | 'key' | 'signed in' | 'fresh';
