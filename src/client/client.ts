@@ -6,8 +6,11 @@ import type { Credential, ToolSettings } from '../core/credential.ts';
 import type { GrantId, RequestId } from '../core/ids.ts';
 import { Secret } from '../core/secret.ts';
 import type { RequestBody, RevokeBody, UseBody } from '../wire/bodies.ts';
+import type * as sessions from '../wire/sessions.ts';
+import type { ConfirmBody, SessionBody, SessionView, SignInView, TokenView } from '../wire/sessions.ts';
 import type * as views from '../wire/views.ts';
 import type { CatalogView, EntriesView, Health, Outcome, OutcomeList, PlanView } from '../wire/views.ts';
+import type { Authorizer } from './authorizer.ts';
 import type { BrokerRef } from './ref.ts';
 import { type Call, openTransport, type Reply } from './transport.ts';
 
@@ -16,6 +19,8 @@ export interface ClientOptions {
   readonly userAgent: string;
   /** Ends every call when it aborts. A `JitError` as its reason is thrown as it is, any other becomes `ERR_INTERRUPTED`. */
   readonly signal?: AbortSignal | undefined;
+  /** Proves who calls; none for the embedded broker, whose socket does. */
+  readonly authorizer?: Authorizer | undefined;
 }
 
 /** One credential of a grant, its secret wrapped from the moment the reply was parsed. */
@@ -69,6 +74,19 @@ export interface BrokerClient {
       readonly limit?: number;
     },
   ): Promise<EntriesView>;
+  /** How one signs in there; answered to anybody. */
+  signIn(): Promise<SignInView>;
+  /**
+   * A session for the key of the authorizer, which adds a proof of the key and no token. Never repeated by itself: what it
+   * carries counts once. The tokens in the answer are plain text: wrap them at once.
+   */
+  exchange(body: SessionBody): Promise<TokenView>;
+  /** The identity provider has vouched again. */
+  confirm(body: ConfirmBody): Promise<SessionView>;
+  /** Whose session the call is made with. */
+  session(): Promise<SessionView>;
+  /** Signs out: the session and its tokens count no longer. */
+  endSession(): Promise<void>;
   health(): Promise<Health>;
   /** Closes idle connections, so that a process can end. The client must not be used afterwards. */
   close(): void;
@@ -78,14 +96,19 @@ export interface BrokerClient {
 export function openClient(ref: BrokerRef, options: ClientOptions): BrokerClient {
   const transport = openTransport(ref, options);
 
-  // Imported with the first reply: the schemas cost more to load than all the rest of a command.
-  async function call<T>(read: (views: Views) => { safeParse(body: unknown): Parsed<T> }, request: Call): Promise<T> {
+  async function ask<T>(schema: () => Promise<Schema<T>>, request: Call): Promise<T> {
     const reply = await transport.send(request);
     await refuseProblem(reply);
-    const parsed = read(await import('../wire/views.ts')).safeParse(reply.body);
+    const parsed = (await schema()).safeParse(reply.body);
     if (parsed.success) return parsed.data;
     throw transport.badReply('its answer is not in the form that this version of jit knows');
   }
+
+  // Imported with the first reply: the schemas cost more to load than all the rest of a command.
+  const call = <T>(read: (views: Views) => Schema<T>, request: Call): Promise<T> =>
+    ask(async () => read(await import('../wire/views.ts')), request);
+  const about = <T>(read: (views: typeof sessions) => Schema<T>, request: Call): Promise<T> =>
+    ask(async () => read(await import('../wire/sessions.ts')), request);
 
   return {
     request: (body, key) => call((v) => v.outcomeSchema, { method: 'POST', path: 'v1/requests', body, key }),
@@ -141,12 +164,20 @@ export function openClient(ref: BrokerRef, options: ClientOptions): BrokerClient
           limit: of.limit,
         }),
       ),
-    health: () => call((v) => v.healthSchema, get('healthz', {})),
+    signIn: () => about((v) => v.signInViewSchema, { ...get('v1/sign-in', {}), access: 'open' }),
+    exchange: (body) => about((v) => v.tokenViewSchema, { method: 'POST', path: 'v1/sessions', body }),
+    confirm: (body) => about((v) => v.sessionViewSchema, { method: 'POST', path: 'v1/sessions/confirm', body }),
+    session: () => about((v) => v.sessionViewSchema, get('v1/sessions/current', {})),
+    endSession: async () => refuseProblem(await transport.send({ method: 'POST', path: 'v1/sessions/end' })),
+    health: () => call((v) => v.healthSchema, { ...get('healthz', {}), access: 'open' }),
     close: () => transport.close(),
   };
 }
 
 type Views = typeof views;
+interface Schema<T> {
+  safeParse(body: unknown): Parsed<T>;
+}
 type Parsed<T> = { readonly success: true; readonly data: T } | { readonly success: false };
 
 function get(path: string, query: Record<string, string | number | true | undefined>, wait: Wait = {}): Call {

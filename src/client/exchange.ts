@@ -16,6 +16,8 @@ export interface Outgoing {
   readonly path: string;
   readonly body?: unknown;
   readonly key?: string;
+  /** Lower-case names; those that say who calls. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly userAgent: string;
   /** Bytes of the answer's body. */
   readonly limit: number;
@@ -54,6 +56,7 @@ export async function exchange(wire: Wire, outgoing: Outgoing): Promise<Exchange
     signal: outgoing.signal,
     maxHeaderSize: 16_384,
     headers: {
+      ...outgoing.headers,
       ...(wire.ref.kind === 'embedded' ? { host: 'localhost' } : {}),
       accept: 'application/json',
       'accept-encoding': 'identity',

@@ -3,9 +3,11 @@
  * @module
  */
 import { randomInt } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { display } from '../core/display.ts';
 import { asJitError, JitError } from '../core/errors.ts';
+import type { Authorizer } from './authorizer.ts';
 import { type Exchange, exchange, type Wire } from './exchange.ts';
 import { type BrokerRef, brokerName } from './ref.ts';
 
@@ -21,6 +23,8 @@ export interface Call {
   readonly safe?: 'repeat';
   /** How long the broker was asked to hold the call; added to the deadline. */
   readonly waitSeconds?: number;
+  /** Answered to anybody: nothing is sent that says who calls. */
+  readonly access?: 'open';
 }
 
 /** `body` is parsed JSON of unknown shape, or null where the broker sent none. */
@@ -37,21 +41,29 @@ export interface Transport {
   close(): void;
 }
 
-/** Time for one call, repetitions included, on top of what it asked the broker to wait. */
+export interface TransportOptions {
+  readonly userAgent: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Without one, nothing but the connection says who calls. */
+  readonly authorizer?: Authorizer | undefined;
+}
+
+/** Time for one call, repetitions included, on top of what it asked the broker to wait and of what the authorizer takes. */
 export const DEADLINE_MS = 30_000;
 /** Bytes of a reply's body. */
 export const LONGEST_REPLY = 1_048_576;
 const ATTEMPTS = 3;
+/** A session may lack a nonce, then a token, then a look at the identity provider: each is mended once. */
+const MENDINGS = 3;
 
 /**
  * A call that never reached the broker is repeated, and one whose connection broke midway only if repeating it is
  * harmless: a GET, a POST with an Idempotency-Key, or one marked so. At most three attempts within the one deadline.
  * Redirects are answers, not followed: nothing is sent to a host that the user did not name.
+ * A refusal with status 401 is shown to the authorizer, at most three times, and the call repeated if it could mend that:
+ * whatever was refused so has not been done.
  */
-export function openTransport(
-  ref: BrokerRef,
-  options: { readonly userAgent: string; readonly signal?: AbortSignal | undefined },
-): Transport {
+export function openTransport(ref: BrokerRef, options: TransportOptions): Transport {
   const name = brokerName(ref);
   const wire: Wire = { ref, agent: undefined };
   const badReply = (what: string): JitError =>
@@ -62,24 +74,66 @@ export function openTransport(
     });
 
   async function send(call: Call): Promise<Reply> {
+    const authorizer = call.access === 'open' ? undefined : options.authorizer;
+    for (let mended = 0; ; mended += 1) {
+      const { reply, headers, sent } = await once(call, authorizer);
+      const nonce = headers['dpop-nonce'];
+      const given = typeof nonce === 'string' ? nonce : null;
+      if (reply.status !== 401 || authorizer === undefined || mended >= MENDINGS) {
+        if (given !== null) options.authorizer?.seen(given);
+        return reply;
+      }
+      const verdict = await authorizer.refused({ code: codeOf(reply.body), nonce: given, sent });
+      if (verdict === 'no use') return reply;
+    }
+  }
+
+  async function once(call: Call, authorizer: Authorizer | undefined): Promise<Answered> {
     const limitMs = DEADLINE_MS + (call.waitSeconds ?? 0) * 1_000;
+    const proofs = async (): Promise<Readonly<Record<string, string>>> =>
+      (await authorizer?.headers(call.method, urlOf(ref, call.path))) ?? {};
+    refuseInterrupted(options.signal);
+    // Before the clock starts: it may take a renewal, which has time limits of its own.
+    let sent = await proofs();
     const deadline = AbortSignal.timeout(limitMs);
     const signal = options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
     for (let attempt = 1; ; attempt += 1) {
       refuseInterrupted(options.signal);
-      const result = await exchange(wire, { ...call, userAgent: options.userAgent, limit: LONGEST_REPLY, signal });
+      const { userAgent } = options;
+      const result = await exchange(wire, { ...call, headers: sent, userAgent, limit: LONGEST_REPLY, signal });
       refuseInterrupted(options.signal);
-      if (result.kind === 'reply') return { status: result.status, body: parse(result, badReply) };
+      if (result.kind === 'reply') {
+        return { reply: { status: result.status, body: parse(result, badReply) }, headers: result.headers, sent };
+      }
       if (result.kind === 'unusable') throw badReply(result.what);
       if (deadline.aborted) throw unreachable(name, `it did not answer within ${Math.round(limitMs / 1_000)}s`, ref);
       const repeatable = result.phase === 'connect' ? !result.final : repeats(call);
       if (attempt >= ATTEMPTS || !repeatable) throw unreachable(name, result.what, ref, result.cause);
       // The embedded broker is started anew by others meanwhile; a far one may be behind a balancer that is switching.
       await sleep(randomInt(50, 150) * attempt * attempt, undefined, { signal }).catch(() => undefined);
+      // A proof counts once, whether or not the attempt got through.
+      sent = await proofs();
     }
   }
 
   return { send, badReply, close: () => wire.agent?.destroy() };
+}
+
+interface Answered {
+  readonly reply: Reply;
+  readonly headers: IncomingHttpHeaders;
+  /** What the authorizer gave. */
+  readonly sent: Readonly<Record<string, string>>;
+}
+
+function urlOf(ref: BrokerRef, path: string): URL {
+  return ref.kind === 'embedded' ? new URL(`http://localhost/${path}`) : new URL(`${ref.url.href}${path}`);
+}
+
+function codeOf(body: unknown): string | null {
+  return typeof body === 'object' && body !== null && 'code' in body && typeof body.code === 'string'
+    ? body.code
+    : null;
 }
 
 function repeats(call: Call): boolean {
