@@ -2,29 +2,19 @@
  * The broker as an OpenID Connect issuer of its own: clouds trust its public key, so it holds no standing cloud secret.
  * @module
  */
-import { SignJWT, importJWK } from 'jose';
-import { JitError } from '../../core/errors.ts';
+import { SignJWT } from 'jose';
+import { asJitError, JitError } from '../../core/errors.ts';
 import type { Clock, Random, TokenSigner } from '../../core/ports.ts';
 import { Secret } from '../../core/secret.ts';
-import { loadKeys } from './key-file.ts';
-import type { IssuerKey } from './key-file.ts';
+import { localFault } from '../../local/fault.ts';
+import type { Log } from '../service/log.ts';
+import { issuerKey, type KeyFile, markOf, readKeyFile } from './key-file.ts';
+import { type IssuerKey, MAX_TOKEN_SECONDS, type PublicJwk, publishedKeys, signingKey } from './key-ring.ts';
+import { openKeyFile } from './rotate.ts';
 
 const JWKS_PATH = '/.well-known/jwks.json';
-/** The longest life of a token: it is exchanged at once, so this only has to cover clocks that differ. */
-const MAX_TOKEN_SECONDS = 3_600;
-
 const SKEW_SECONDS = 60;
-
-/** A public key as clouds fetch it (RFC 7517). */
-export interface PublicJwk {
-  readonly kty: 'EC';
-  readonly crv: 'P-256';
-  readonly x: string;
-  readonly y: string;
-  readonly kid: string;
-  readonly use: 'sig';
-  readonly alg: 'ES256';
-}
+const LOOK_MS = 1_000;
 
 export interface Issuer {
   readonly signer: TokenSigner;
@@ -34,8 +24,12 @@ export interface Issuer {
   readonly discovery: () => Readonly<Record<string, string | readonly string[]>>;
 }
 
+/** Where the key set of an issuer is fetched. */
+export const jwksUri = (issuer: string): string => `${issuer}${JWKS_PATH}`;
+
 /**
- * Opens the issuer, making its first key where `file` is absent.
+ * Opens the issuer, making its first key where `file` is absent. A later change of the file is noticed at the next use, at
+ * most a second late; a file that is then damaged, foreign or gone is logged, and the keys that are known stay in use.
  * @param parts.issuer the exact `iss`: an https URL, or http on loopback for the sandbox.
  * @param parts.file 0600, in an existing 0700 folder.
  * Throws `ERR_CONFIG` for another issuer and `ERR_LOCAL_FILE` for a file that others could have read or written.
@@ -45,17 +39,17 @@ export async function openIssuer(parts: {
   readonly file: string;
   readonly now: Clock;
   readonly random: Random;
+  readonly log: Log;
 }): Promise<Issuer> {
-  const { issuer, file, now, random } = parts;
+  const { issuer, file, now, random, log } = parts;
   checkIssuer(issuer);
-  const keys = await loadKeys(file, now);
-  const published = keys.map(publicJwk);
+  const keys = followKeys(await openKeyFile(file, now), { file, now, log });
   return {
-    signer: await signerWith(keys, { issuer, now, random }),
-    jwks: () => ({ keys: [...published] }),
+    signer: signerWith(keys, { issuer, now, random }),
+    jwks: () => ({ keys: publishedKeys(keys(), now()).map(({ publicJwk }) => publicJwk) }),
     discovery: () => ({
       issuer,
-      jwks_uri: `${issuer}${JWKS_PATH}`,
+      jwks_uri: jwksUri(issuer),
       response_types_supported: ['id_token'],
       subject_types_supported: ['public'],
       id_token_signing_alg_values_supported: ['ES256'],
@@ -65,20 +59,49 @@ export async function openIssuer(parts: {
   };
 }
 
-async function signerWith(
-  keys: readonly IssuerKey[],
+/** The keys as the file has them, looked at anew on use. */
+function followKeys(
+  opened: KeyFile,
+  parts: { readonly file: string; readonly now: Clock; readonly log: Log },
+): () => readonly IssuerKey[] {
+  const { file, now, log } = parts;
+  let known = { mark: opened.mark, keys: opened.stored.map(issuerKey) };
+  let lookedAt = now();
+  let complaint: string | null = null;
+  const look = (): void => {
+    if (markOf(file) === known.mark) return;
+    const found = readKeyFile(file);
+    if (found === null) throw localFault(file, 'the file is gone', 'restore it from a backup');
+    known = { mark: found.mark, keys: found.stored.map(issuerKey) };
+    log.info('the signing keys have changed', { keys: known.keys.length, signing: signingKey(known.keys, now()).kid });
+  };
+  return () => {
+    if (Math.abs(now() - lookedAt) < LOOK_MS) return known.keys;
+    lookedAt = now();
+    try {
+      look();
+      complaint = null;
+    } catch (thrown) {
+      const { message, hint = '' } = asJitError(thrown);
+      if (message !== complaint)
+        log.error('the key file is refused; the keys read before stay in use', { message, hint });
+      complaint = message;
+    }
+    return known.keys;
+  };
+}
+
+function signerWith(
+  keys: () => readonly IssuerKey[],
   parts: { readonly issuer: string; readonly now: Clock; readonly random: Random },
-): Promise<TokenSigner> {
-  const current = keys.find(({ use }) => use === 'current');
-  if (current === undefined) throw new JitError({ code: 'ERR_LOCAL_FILE', message: 'the issuer has no current key' });
-  const key = await importJWK(current.jwk.expose(), 'ES256');
-  const header = { alg: 'ES256', kid: current.kid, typ: 'JWT' };
+): TokenSigner {
   return {
     issuer: parts.issuer,
     sign: async (claims, seconds) => {
       if (!Number.isSafeInteger(seconds) || seconds < 1 || seconds > MAX_TOKEN_SECONDS) {
         throw new JitError({ code: 'ERR_UNEXPECTED', message: `a token lives 1 to ${MAX_TOKEN_SECONDS} seconds` });
       }
+      const { kid, privateKey } = signingKey(keys(), parts.now());
       const at = Math.floor(parts.now() / 1_000);
       const token = await new SignJWT({
         ...claims,
@@ -89,16 +112,11 @@ async function signerWith(
         exp: at + seconds,
         jti: Buffer.from(parts.random(16)).toString('hex'),
       })
-        .setProtectedHeader(header)
-        .sign(key);
+        .setProtectedHeader({ alg: 'ES256', kid, typ: 'JWT' })
+        .sign(privateKey.expose());
       return new Secret(token);
     },
   };
-}
-
-function publicJwk({ kid, jwk }: IssuerKey): PublicJwk {
-  const { kty, crv, x, y } = jwk.expose();
-  return { kty, crv, x, y, kid, use: 'sig', alg: 'ES256' };
 }
 
 function checkIssuer(issuer: string): void {

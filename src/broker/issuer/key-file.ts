@@ -2,19 +2,18 @@
  * Where the issuer's private keys are kept: one JSON file that only its owner can read.
  * @module
  */
-import { lstat } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
+import { createECDH, createHash, createPrivateKey } from 'node:crypto';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { z } from 'zod';
-import { JitError } from '../../core/errors.ts';
-import type { Clock } from '../../core/ports.ts';
 import { Secret } from '../../core/secret.ts';
-import { readOwnFile, replaceFile } from '../../local/atomic.ts';
-import { localFault, shellWord } from '../../local/fault.ts';
-import { withLock } from '../../local/lock.ts';
+import { replaceFile } from '../../local/atomic.ts';
+import { asLocalFault, errnoOf, localFault, shellWord } from '../../local/fault.ts';
 import { ownUid } from '../../local/private-dir.ts';
+import { type IssuerKey, isRing, type KeyTimes, MOST_KEYS, PUBLISHED_AFTER_SECONDS } from './key-ring.ts';
 
 const COORDINATE = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
+const TIME = z.int().nonnegative();
 
 const PRIVATE_JWK = z.strictObject({
   kty: z.literal('EC'),
@@ -27,71 +26,118 @@ const PRIVATE_JWK = z.strictObject({
 /** A P-256 private key as a JSON Web Key (RFC 7517, RFC 7518 section 6.2). */
 export type PrivateJwk = z.infer<typeof PRIVATE_JWK>;
 
-const CONTENT = z.strictObject({
-  v: z.literal(1),
-  keys: z
-    .array(
-      z.strictObject({
-        use: z.enum(['current', 'previous']),
-        createdAt: z.int().nonnegative(),
-        jwk: PRIVATE_JWK,
-      }),
-    )
-    .min(1)
-    .max(8)
-    .refine((keys) => keys.filter(({ use }) => use === 'current').length === 1, 'exactly one key is current'),
+const KEY = z.strictObject({
+  kid: COORDINATE,
+  jwk: PRIVATE_JWK,
+  createdAt: TIME,
+  signsFrom: TIME,
+  retiresAt: TIME.nullable(),
 });
 
-/** A key with its RFC 7638 thumbprint. `current` signs; `previous` ones are only published, until their tokens are dead. */
-export interface IssuerKey {
-  readonly kid: string;
-  readonly use: 'current' | 'previous';
-  /** Epoch ms. */
-  readonly createdAt: number;
-  readonly jwk: Secret<PrivateJwk>;
+/** A key as it is written down. */
+export type StoredKey = Readonly<z.infer<typeof KEY>>;
+
+const CONTENT = z.discriminatedUnion('v', [
+  // Before keys could be rotated.
+  z.strictObject({
+    v: z.literal(1),
+    keys: z
+      .array(z.strictObject({ use: z.enum(['current', 'previous']), createdAt: TIME, jwk: PRIVATE_JWK }))
+      .max(MOST_KEYS)
+      .refine((keys) => keys.filter(({ use }) => use === 'current').length === 1, 'exactly one key is current'),
+  }),
+  z.strictObject({
+    v: z.literal(2),
+    keys: z
+      .array(KEY)
+      .min(1)
+      .max(MOST_KEYS)
+      .refine((keys) => isRing(keys), 'keys hand over to each other')
+      .refine((keys) => keys.every(({ kid, jwk }) => kid === thumbprint(jwk)), 'a key is named by its thumbprint'),
+  }),
+]);
+
+/** What the file held when it was read. */
+export interface KeyFile {
+  /** In the order in which they sign. */
+  readonly stored: readonly StoredKey[];
+  /** Another than `markOf` gives later, once the file has been changed or replaced. */
+  readonly mark: string;
 }
 
 const MAX_BYTES = 16_384;
-const LOCK = 'issuer';
-const LOCK_WAIT_MS = 10_000;
 
 /**
- * Reads the keys, or makes the first one where there is no file. Of two processes that start at once, both end up with
- * the key that is in the file. Throws `ERR_LOCAL_FILE` when the file or its folder belongs to somebody else or can be
- * read by others, or when the file is not one of ours.
+ * Null where there is no file. Reads in one go, without giving way to anything else: the file is small and read rarely.
+ * Throws `ERR_LOCAL_FILE` for a link, a file of somebody else or that others can read, and content that is not ours.
  */
-export async function loadKeys(file: string, now: Clock): Promise<readonly IssuerKey[]> {
-  await checkPrivate(dirname(file), 'folder');
-  // Under a lock, because between the look and the renaming of `replaceFile` another broker could put its own key.
-  const found =
-    (await readKeys(file)) ??
-    (await withLock(LOCK, dirname(file), { waitMs: LOCK_WAIT_MS }, async () => {
-      return (await readKeys(file)) ?? (await createKeys(file, now));
-    }));
-  return await Promise.all(
-    found.keys.map(async ({ use, createdAt, jwk }) => ({
-      kid: await calculateJwkThumbprint(jwk, 'sha256'),
-      use,
-      createdAt,
-      jwk: new Secret(jwk),
-    })),
-  );
+export function readKeyFile(file: string): KeyFile | null {
+  try {
+    // O_NONBLOCK: opening a FIFO must not wait for a writer.
+    const descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      const found = fstatSync(descriptor, { bigint: true });
+      checkOwn(file, found);
+      const stored = found.size > BigInt(MAX_BYTES) ? null : parseKeys(readFileSync(descriptor, 'utf8'));
+      if (stored === null) {
+        const hint = 'restore it from a backup; a new key must be trusted by every cloud anew';
+        throw localFault(file, 'not a key file of jit', hint);
+      }
+      return { stored, mark: markFrom(found) };
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'ENOENT') return null;
+    throw asLocalFault(thrown, file);
+  }
 }
 
-async function readKeys(file: string): Promise<z.infer<typeof CONTENT> | null> {
-  const bytes = await readOwnFile(file, MAX_BYTES);
-  if (bytes === null) return null;
-  await checkPrivate(file, 'file');
-  const parsed = CONTENT.safeParse(asJson(bytes.toString('utf8')));
-  // What zod found is left out: it could quote a part of the key.
-  if (!parsed.success) {
-    throw localFault(
-      file,
-      'not a key file of jit',
-      'restore it from a backup; a new key must be trusted by every cloud anew',
-    );
-  }
-  return parsed.data;
+/** The mark of the file as it is now; a text of its own where it is absent. Throws what lstat(2) does. */
+export function markOf(file: string): string {
+  const found = lstatSync(file, { bigint: true, throwIfNoEntry: false });
+  return found === undefined ? 'absent' : markFrom(found);
+}
+
+/** Replaces the file as a whole. The caller holds the lock. Throws `ERR_LOCAL_FILE` with the old file intact. */
+export async function writeKeyFile(file: string, keys: readonly StoredKey[]): Promise<void> {
+  const content = CONTENT.parse({ v: 2, keys });
+  await replaceFile(file, Buffer.from(`${JSON.stringify(content)}\n`), { mode: 0o600 });
+}
+
+/** The key with its private half out of sight. */
+export function issuerKey({ kid, jwk, createdAt, signsFrom, retiresAt }: StoredKey): IssuerKey {
+  const { kty, crv, x, y } = jwk;
+  return {
+    kid,
+    createdAt,
+    signsFrom,
+    retiresAt,
+    publicJwk: { kty, crv, x, y, kid, use: 'sig', alg: 'ES256' },
+    privateKey: new Secret(createPrivateKey({ key: jwk, format: 'jwk' })),
+  };
+}
+
+/** @returns `jwk` as it is written down. */
+export function storedKey(jwk: PrivateJwk, times: KeyTimes): StoredKey {
+  const { createdAt, signsFrom, retiresAt } = times;
+  return { kid: thumbprint(jwk), jwk, createdAt, signsFrom, retiresAt };
+}
+
+/** Null for anything but keys of ours. What exactly was wrong is not said: it could quote a part of a key. */
+function parseKeys(text: string): readonly StoredKey[] | null {
+  const parsed = CONTENT.safeParse(asJson(text));
+  if (!parsed.success || !parsed.data.keys.every(({ jwk }) => isPair(jwk))) return null;
+  if (parsed.data.v === 2) return parsed.data.keys;
+  const current = parsed.data.keys.find(({ use }) => use === 'current');
+  if (current === undefined) return null;
+  const handedOver = current.createdAt;
+  const previous = parsed.data.keys
+    .filter(({ use }) => use === 'previous')
+    .map(({ jwk, createdAt }) => ({ jwk, createdAt, signsFrom: Math.min(createdAt, handedOver) }))
+    .toSorted((a, b) => a.signsFrom - b.signsFrom)
+    .map((key) => storedKey(key.jwk, { ...key, retiresAt: handedOver + PUBLISHED_AFTER_SECONDS * 1_000 }));
+  return [...previous, storedKey(current.jwk, { createdAt: handedOver, signsFrom: handedOver, retiresAt: null })];
 }
 
 function asJson(text: string): unknown {
@@ -102,37 +148,40 @@ function asJson(text: string): unknown {
   }
 }
 
-async function createKeys(file: string, now: Clock): Promise<z.infer<typeof CONTENT>> {
-  const { privateKey } = await generateKeyPair('ES256', { extractable: true });
-  const { kty, crv, x, y, d } = await exportJWK(privateKey);
-  const content = CONTENT.parse({ v: 1, keys: [{ use: 'current', createdAt: now(), jwk: { kty, crv, x, y, d } }] });
-  const bytes = Buffer.from(`${JSON.stringify(content)}\n`);
-  await replaceFile(file, bytes, { mode: 0o600, expect: 'absent' });
-  const kept = await readKeys(file);
-  if (kept !== null) return kept;
-  throw new JitError({ code: 'ERR_LOCAL_FILE', message: 'the key file disappeared while it was being made' });
+/** Whether the public half belongs to the private one: otherwise clouds would be shown a key that verifies nothing. */
+function isPair({ x, y, d }: PrivateJwk): boolean {
+  try {
+    const curve = createECDH('prime256v1');
+    curve.setPrivateKey(Buffer.from(d, 'base64url'));
+    // An uncompressed point: SEC 1, section 2.3.3.
+    return curve
+      .getPublicKey()
+      .equals(Buffer.concat([Buffer.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')]));
+  } catch {
+    return false;
+  }
 }
 
-async function checkPrivate(path: string, kind: 'file' | 'folder'): Promise<void> {
-  const found = await lstat(path).catch((thrown: unknown) => {
-    throw localFault(
-      path,
-      `the ${kind} cannot be looked at`,
-      `create it with: install -d -m 700 ${shellWord(path)}`,
-      thrown,
-    );
-  });
-  if (kind === 'folder' && !found.isDirectory()) {
-    throw localFault(path, 'not a folder, or a link to one', 'name the real folder');
-  }
-  if (kind === 'file' && !found.isFile()) throw localFault(path, 'not a regular file', 'name the real file');
+/** RFC 7638 section 3: the required members in the order of their names, without white space. */
+function thumbprint({ crv, kty, x, y }: PrivateJwk): string {
+  return createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url');
+}
+
+function markFrom({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return [dev, ino, size, mtimeNs, ctimeNs].join(':');
+}
+
+function checkOwn(file: string, found: BigIntStats): void {
+  if (!found.isFile()) throw localFault(file, 'not a regular file', 'name the real file');
   const uid = ownUid();
   if (uid === null) return;
-  if (found.uid !== uid) {
-    throw localFault(path, 'belongs to another user', `make it yours with: sudo chown ${uid} ${shellWord(path)}`);
+  if (found.uid !== BigInt(uid)) {
+    throw localFault(file, 'belongs to another user', `make it yours with: sudo chown ${uid} ${shellWord(file)}`);
   }
-  if ((found.mode & 0o077) !== 0) {
-    const mode = kind === 'file' ? '600' : '700';
-    throw localFault(path, 'others can read it', `close it with: chmod ${mode} ${shellWord(path)}`);
+  if ((found.mode & 0o077n) !== 0n) {
+    throw localFault(file, 'others can read it', `close it with: chmod 600 ${shellWord(file)}`);
+  }
+  if (found.nlink > 1n) {
+    throw localFault(file, 'has a second name (hard link)', `find it with: find / -xdev -samefile ${shellWord(file)}`);
   }
 }

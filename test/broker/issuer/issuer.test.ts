@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -40,7 +40,8 @@ async function folder(): Promise<string> {
   return await mkdtemp(join(root, 'd-'));
 }
 
-const open = (file: string, issuer = ISSUER) => openIssuer({ issuer, file, now: () => NOW, random });
+const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+const open = (file: string, issuer = ISSUER) => openIssuer({ issuer, file, now: () => NOW, random, log });
 
 async function entry(use: 'current' | 'previous') {
   const { privateKey } = await generateKeyPair('ES256', { extractable: true });
@@ -114,7 +115,7 @@ test('processes that start at once end up with one key', async () => {
     const { openIssuer } = await import(${JSON.stringify(import.meta.resolve('../../../src/broker/issuer/issuer.ts'))});
     const { randomBytes } = await import('node:crypto');
     const { jwks } = await openIssuer({
-      issuer: ${JSON.stringify(ISSUER)}, file: ${JSON.stringify(file)}, now: Date.now, random: randomBytes,
+      issuer: ${JSON.stringify(ISSUER)}, file: ${JSON.stringify(file)}, now: Date.now, random: randomBytes, log: console,
     });
     console.log(jwks().keys[0].kid);`;
   const kids = await Promise.all(
@@ -127,7 +128,7 @@ test('processes that start at once end up with one key', async () => {
   assert.match(kids[0] ?? '', /^[\w-]{43}\n$/);
 });
 
-test('a previous key is published and does not sign', async () => {
+test('a file from before keys could be rotated keeps its keys: the current one signs, the previous one is published', async () => {
   const file = join(await folder(), 'keys.json');
   const keys = [await entry('previous'), await entry('current')];
   await writeFile(file, JSON.stringify({ v: 1, keys }), { mode: 0o600 });
@@ -135,6 +136,7 @@ test('a previous key is published and does not sign', async () => {
   assert.equal(jwks().keys.length, 2);
   const { kid } = decodeProtectedHeader((await signer.sign({}, 60)).expose());
   assert.equal(kid, jwks().keys[1]?.kid);
+  assert.deepEqual(JSON.parse(await readFile(file, 'utf8')).v, 1);
 });
 
 test('a file that others can read is refused, with the command that closes it', async () => {
@@ -168,6 +170,24 @@ test('a link in place of the file is refused', async () => {
   await open(join(dir, 'real.json'));
   await symlink(join(dir, 'real.json'), join(dir, 'keys.json'));
   await refused(open(join(dir, 'keys.json')), 'ERR_LOCAL_FILE');
+});
+
+test('a file with a second name is refused', async () => {
+  const dir = await folder();
+  await open(join(dir, 'keys.json'));
+  await link(join(dir, 'keys.json'), join(dir, 'other.json'));
+  await refused(open(join(dir, 'keys.json')), 'ERR_LOCAL_FILE');
+});
+
+test('a key whose halves do not belong together is refused, and so is one under a wrong name', async () => {
+  const file = join(await folder(), 'keys.json');
+  const [one, other] = [await entry('current'), await entry('current')];
+  const halves = { ...one, jwk: { ...one.jwk, d: other.jwk.d } };
+  await writeFile(file, JSON.stringify({ v: 1, keys: [halves] }), { mode: 0o600 });
+  await refused(open(file), 'ERR_LOCAL_FILE');
+  const named = { kid: 'A'.repeat(43), jwk: one.jwk, createdAt: NOW, signsFrom: NOW, retiresAt: null };
+  await writeFile(file, JSON.stringify({ v: 2, keys: [named] }), { mode: 0o600 });
+  await refused(open(file), 'ERR_LOCAL_FILE');
 });
 
 test('a damaged file is refused, never replaced, and its content is in no message', async () => {

@@ -79,7 +79,8 @@ export async function tempFolder(): Promise<{ readonly path: string; remove(): P
 /** A real issuer with a key of its own. */
 export async function makeIssuer(folder: string, now: () => number): Promise<Issuer> {
   const random = (bytes: number): Uint8Array => randomBytes(bytes);
-  return await openIssuer({ issuer: 'http://127.0.0.1:9', file: join(folder, 'issuer.json'), now, random });
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  return await openIssuer({ issuer: 'http://127.0.0.1:9', file: join(folder, 'issuer.json'), now, random, log });
 }
 
 export interface TestServer {
