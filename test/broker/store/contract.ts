@@ -3,15 +3,18 @@
  * @module
  */
 import { describe, test } from 'node:test';
+import type { SessionStore } from '../../../src/broker/store/sessions.ts';
 import type { Store } from '../../../src/broker/store/store.ts';
 import type { Check } from './contract/check.ts';
 import { commitContract } from './contract/commit.ts';
+import { forgetContract } from './contract/forget.ts';
 import { entriesContract, revokedContract } from './contract/log.ts';
 import { outboxContract } from './contract/outbox.ts';
 import { recordsContract } from './contract/records.ts';
+import { sessionsContract } from './contract/sessions.ts';
 
 export interface OpenedStore {
-  readonly store: Store;
+  readonly store: Store & SessionStore;
   /** Closes the store, if it is still open, and removes what it was made of. */
   readonly end: () => Promise<void>;
 }
@@ -32,5 +35,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
   describe(`${name}: commit`, () => commitContract(check));
   describe(`${name}: outbox`, () => outboxContract(check));
   describe(`${name}: revoked legs`, () => revokedContract(check));
+  describe(`${name}: sessions`, () => sessionsContract(check));
+  describe(`${name}: forgetting sessions`, () => forgetContract(check));
   describe(`${name}: audit entries`, () => entriesContract(check));
 }

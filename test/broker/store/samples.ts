@@ -2,11 +2,13 @@
  * Domain objects for the tests of stores, as small as the port allows.
  * @module
  */
+import { createHash } from 'node:crypto';
 import type { AuditEvent } from '../../../src/audit/entry.ts';
 import { type Grant, type Leg, openGrant } from '../../../src/core/grant.ts';
-import { type GrantId, grantId, type RequestId, requestId } from '../../../src/core/ids.ts';
+import { type GrantId, grantId, type RequestId, requestId, type SessionId, sessionId } from '../../../src/core/ids.ts';
 import type { Principal } from '../../../src/core/principal.ts';
 import { type AccessRequest, type Decision, requestHash } from '../../../src/core/request.ts';
+import type { SessionChange, StoredSession } from '../../../src/broker/store/sessions.ts';
 import type { Change, Idempotency, StoredGrant } from '../../../src/broker/store/store.ts';
 
 /** Epoch ms at which the tests begin. */
@@ -20,6 +22,14 @@ export const ada: Principal = {
   groups: ['sre', 'on-call'],
 };
 export const eve: Principal = { ...ada, subject: 'eve', name: 'Eve', groups: [] };
+export const bot: Principal = {
+  kind: 'agent',
+  issuer: 'https://agents.example',
+  subject: 'bot',
+  name: 'Bot',
+  groups: [],
+  actsFor: { ...ada, kind: 'user' },
+};
 
 function bytes(number: number): Uint8Array {
   const sixteen = Buffer.alloc(16);
@@ -30,6 +40,7 @@ function bytes(number: number): Uint8Array {
 /** Ids by number, so that a test can say which one it means. */
 export const req = (number: number): RequestId => requestId(bytes(number));
 export const gr = (number: number): GrantId => grantId(bytes(number));
+export const ses = (number: number): SessionId => sessionId(bytes(number));
 
 export interface Sample {
   readonly number: number;
@@ -115,5 +126,36 @@ export function event(
     request: about.request ?? null,
     grant: about.grant ?? null,
     data: about.data ?? {},
+  };
+}
+
+/** Hex SHA-256, as the store has it of a token. */
+export const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex');
+
+/** The commit that makes a session. Its tokens are `access N of sign-in` and `refresh N of sign-in`. */
+export function signIn(given: {
+  readonly number: number;
+  readonly principal?: Principal;
+  readonly proof?: string;
+}): SessionChange & { readonly session: StoredSession } {
+  const { number, principal = ada, proof = `proof ${number}` } = given;
+  return {
+    session: {
+      id: ses(number),
+      provider: 'corp',
+      principal,
+      keyThumbprint: `thumbprint ${number}`,
+      accessHash: hashOf(`access ${number} of sign-in`),
+      accessUntil: START + 600_000,
+      refreshHash: hashOf(`refresh ${number} of sign-in`),
+      createdAt: START,
+      expiresAt: START + 43_200_000,
+      verifiedAt: START - 5_000,
+      renewal: 'on demand',
+      ended: null,
+      version: 0,
+    },
+    spentProof: { once: proof, until: START + 300_000 },
+    entries: [event('session.started', { data: { session: ses(number) } })],
   };
 }

@@ -2,6 +2,7 @@
  * Every statement that the store runs, in one place, so that a test can ask SQLite how it would run each of them.
  * @module
  */
+import { SESSION_QUERIES } from './session-queries.ts';
 
 const DUE_TARGETS = `
   WITH RECURSIVE targets (target) AS (
@@ -101,4 +102,6 @@ export const QUERIES = {
   entriesOfBoth: `
     SELECT seq, line FROM entries WHERE grant_id = :grant AND request_id = :request AND seq >= :from
     ORDER BY seq LIMIT :limit`,
+
+  ...SESSION_QUERIES,
 } as const;

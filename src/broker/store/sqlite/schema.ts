@@ -2,6 +2,7 @@
  * The tables, as an ordered list of migrations. A migration that has been released is never changed: add another.
  * @module
  */
+import { SESSION_TABLES } from './session-schema.ts';
 
 /** Written into the header of the file, so that no other program's database is taken for a store: `jit1` in ASCII. */
 export const APPLICATION_ID = 0x6a697431;
@@ -126,4 +127,5 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TRIGGER entries_stay_the_same BEFORE UPDATE ON entries
     BEGIN SELECT raise(ABORT, 'audit entries are never changed'); END;
   `,
+  SESSION_TABLES,
 ];

@@ -5,6 +5,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { JitError } from '../../../core/errors.ts';
 import type { Clock } from '../../../core/ports.ts';
+import type { SessionStore } from '../sessions.ts';
 import type { Store } from '../store.ts';
 import { asFailure, asStoreFailure, isDiskFull } from './failure.ts';
 import { prepareFile } from './file.ts';
@@ -23,6 +24,7 @@ import {
 } from './read.ts';
 import { openReserve, type Reserve } from './reserve.ts';
 import { MIGRATIONS } from './schema.ts';
+import { forgetOver, readOneSession, sessionByAccess, sessionByRefresh, writeSession } from './session-store.ts';
 import { statements } from './statements.ts';
 import { writeChange } from './write.ts';
 
@@ -48,13 +50,14 @@ const NO_RESERVE: Reserve = { release: () => undefined, restore: () => undefined
  * Opens the store, makes it when it is missing, and migrates it. Throws `ERR_STORE` with a hint when the file is not the
  * broker's own, is no store, or was written by a newer program.
  */
-export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
+export async function openSqliteStore(options: SqliteOptions): Promise<Store & SessionStore> {
   const { file, now, onProblem = warn, reserveBytes = RESERVE_BYTES } = options;
   // Lazily: commands that need no store do not pay for loading SQLite.
   const sqlite = await import('node:sqlite');
   if (file !== ':memory:') await prepareFile(file);
   const db = opened(() => new sqlite.DatabaseSync(file, { timeout: BUSY_MS, defensive: true }), now);
-  return storeOn(db, onProblem, file === ':memory:' ? NO_RESERVE : openReserve(`${file}.reserve`, reserveBytes));
+  const reserve = file === ':memory:' ? NO_RESERVE : openReserve(`${file}.reserve`, reserveBytes);
+  return storeOn(db, now, onProblem, reserve);
 }
 
 function opened(open: () => DatabaseSync, now: Clock): DatabaseSync {
@@ -88,7 +91,7 @@ function requireLog(db: DatabaseSync): void {
   });
 }
 
-function storeOn(db: DatabaseSync, report: ReportProblem, reserve: Reserve): Store {
+function storeOn(db: DatabaseSync, clock: Clock, report: ReportProblem, reserve: Reserve): Store & SessionStore {
   const sql = statements(db);
   const writer = groupCommit(db);
   let open = true;
@@ -138,6 +141,12 @@ function storeOn(db: DatabaseSync, report: ReportProblem, reserve: Reserve): Sto
     nextDue: (busy) => read(() => earliestReady(sql, busy)),
     revoked: (provider, now) => read(() => readRevoked(sql, provider, now)),
     entries: (filter) => read(() => readEntries(sql, filter)),
+    commitSession: (change) => (change.session?.ended ? writeEnd : write)(() => writeSession(sql, change)),
+    session: (id) => read(() => readOneSession(sql, id)),
+    sessionByAccess: (hash) => read(() => sessionByAccess(sql, hash)),
+    sessionByRefresh: (hash) => read(() => sessionByRefresh(sql, hash)),
+    // What is not over yet is not forgotten, whatever the caller takes for the time.
+    forgetSessions: (before) => write(() => forgetOver(sql, Math.min(before, clock()))),
     async close() {
       if (!open) return;
       open = false;

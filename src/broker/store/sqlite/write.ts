@@ -2,12 +2,11 @@
  * Writes one change. Runs inside a transaction that holds the write lock, so that what it checks stays true until the commit.
  * @module
  */
-import { type AuditEvent, auditLine, leafHash } from '../../../audit/entry.ts';
 import { JitError } from '../../../core/errors.ts';
 import type { Grant, GrantState } from '../../../core/grant.ts';
 import type { GrantId } from '../../../core/ids.ts';
 import type { Change, StoredGrant } from '../store.ts';
-import { integer } from './cells.ts';
+import { appendEntries } from './append.ts';
 import type { Statements } from './statements.ts';
 
 /** Throws `ERR_CONFLICT` as the port says; whatever it throws, the caller undoes what was written. */
@@ -112,15 +111,6 @@ function writeEffects(sql: Statements, grantId: GrantId | undefined, effects: No
   for (const effect of effects) {
     const { kind, dueAt, claimedUntil } = effect;
     sql('effectPut').run({ grantId, kind, target: 'target' in effect ? effect.target : '', dueAt, claimedUntil });
-  }
-}
-
-function appendEntries(sql: Statements, events: readonly AuditEvent[]): void {
-  const first = integer(sql('nextSequence').get() ?? {}, 'next');
-  for (const [offset, event] of events.entries()) {
-    const line = auditLine(first + offset, event);
-    const { request, grant } = event;
-    sql('entryInsert').run({ seq: first + offset, request, grant, line, leaf: leafHash(line) });
   }
 }
 

@@ -5,7 +5,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { START } from '../samples.ts';
 
-/** Twenty targets, each grant active with one effect due later, and every hundredth grant revoked early. */
+/** Twenty targets, each grant active with one effect due later, every hundredth grant revoked early, and as many sessions and spent tokens. */
 export function fill(db: DatabaseSync, grants: number): void {
   db.exec(`
     BEGIN;
@@ -26,6 +26,12 @@ export function fill(db: DatabaseSync, grants: number): void {
       SELECT 'gr_' || body, 'revoke', target, ${START} + 60000 + i FROM numbers;
     INSERT INTO entries (seq, request_id, grant_id, line, leaf)
       SELECT i, 'req_' || body, 'gr_' || body, '{}', zeroblob(32) FROM numbers WHERE i < 1000;
+    INSERT INTO sessions (id, provider, principal, key_thumbprint, access_hash, access_until, refresh_hash, created_at,
+        expires_at, verified_at, renewal, version)
+      SELECT 'ses_' || body, 'corp', json_object('issuer', 'os', 'subject', subject), 'k', printf('%064d', i), ${START},
+        printf('%064d', i), ${START}, ${START} + i, ${START}, 'on demand', 1 FROM numbers;
+    INSERT INTO spent_refresh (hash, session) SELECT printf('%064d', i), i + 1 FROM numbers;
+    INSERT INTO spent_proofs (once, until) SELECT body, ${START} + i FROM numbers;
     DROP TABLE numbers;
     COMMIT;`);
 }

@@ -18,12 +18,14 @@ test('no statement walks a table or sorts more than it returns', () => {
   const db = new DatabaseSync(':memory:');
   migrate(db, MIGRATIONS, now);
   fill(db, 100_000);
+  const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
+  const scan = new RegExp(`^SCAN (?:${tables.map((row) => String(row['name'])).join('|')})\\b`);
   for (const [name, sql] of Object.entries(QUERIES)) {
     const plan = db
       .prepare(`EXPLAIN QUERY PLAN ${sql}`)
       .all()
       .map((row) => String(row['detail']));
-    const walks = plan.filter((step) => /^SCAN (?:requests|grants|legs|effects|entries)\b/.test(step));
+    const walks = plan.filter((step) => scan.test(step));
     assert.deepEqual(walks, WALKS[name] === undefined ? [] : [WALKS[name]], `${name}: ${plan.join('; ')}`);
     // The claim merges its targets' shares, at most a page, and sorts those.
     const sorts = plan.filter((step) => step.includes('TEMP B-TREE FOR ORDER BY'));

@@ -1,0 +1,16 @@
+/**
+ * Appends to the audit log, in the transaction of what the entries are about.
+ * @module
+ */
+import { type AuditEvent, auditLine, leafHash } from '../../../audit/entry.ts';
+import { integer } from './cells.ts';
+import type { Statements } from './statements.ts';
+
+export function appendEntries(sql: Statements, events: readonly AuditEvent[]): void {
+  const first = integer(sql('nextSequence').get() ?? {}, 'next');
+  for (const [offset, event] of events.entries()) {
+    const line = auditLine(first + offset, event);
+    const { request, grant } = event;
+    sql('entryInsert').run({ seq: first + offset, request, grant, line, leaf: leafHash(line) });
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Sessions: written by compare-and-set, found by the hash of a token, forgotten when they are over.
+ * @module
+ */
+import { JitError } from '../../../core/errors.ts';
+import type { SessionId } from '../../../core/ids.ts';
+import type { SessionChange, SessionStore, StoredSession } from '../sessions.ts';
+import { appendEntries } from './append.ts';
+import { integer, type Row } from './cells.ts';
+import { understood } from './read.ts';
+import { readSession, sessionCells } from './session-rows.ts';
+import type { Statements } from './statements.ts';
+
+/** How much one call of `forgetOver` removes: bounds how long it keeps the event loop. */
+const FORGET_AT_ONCE = 1_000;
+
+/** Throws `ERR_CONFLICT` and `ERR_NOT_SIGNED_IN` as the port says; whatever it throws, the caller undoes what was written. */
+export function writeSession(sql: Statements, change: SessionChange): void {
+  const { session, spentRefreshHash, spentProof, entries } = change;
+  // First: a used proof stays one whatever else has moved, so that its second user does not try again.
+  if (spentProof !== undefined) spendProof(sql, spentProof);
+  if (session !== undefined) putSession(sql, session);
+  if (spentRefreshHash !== undefined) spendRefresh(sql, session, spentRefreshHash);
+  if (entries.length > 0) appendEntries(sql, entries);
+}
+
+function spendProof(sql: Statements, { once, until }: NonNullable<SessionChange['spentProof']>): void {
+  if (sql('proofSpend').run({ once, until }).changes === 1) return;
+  throw new JitError({
+    code: 'ERR_NOT_SIGNED_IN',
+    message: 'that proof of identity has been used before',
+    hint: 'sign in again',
+  });
+}
+
+function putSession(sql: Statements, session: StoredSession): void {
+  const cells = sessionCells(session);
+  const { version } = session;
+  const written = version === 0 ? sql('sessionInsert').run(cells) : sql('sessionUpdate').run({ ...cells, version });
+  if (written.changes !== 1) throw conflict();
+}
+
+function spendRefresh(sql: Statements, session: StoredSession | undefined, hash: string): void {
+  if (session === undefined) {
+    throw new JitError({ code: 'ERR_UNEXPECTED', message: 'a refresh token is used up with a change of its session' });
+  }
+  if (sql('refreshSpend').run({ hash, session: session.id }).changes !== 1) throw conflict();
+}
+
+function conflict(): JitError {
+  return new JitError({
+    code: 'ERR_CONFLICT',
+    message: 'the session has changed meanwhile',
+    hint: 'read it again and decide anew',
+  });
+}
+
+export function readOneSession(sql: Statements, id: SessionId): StoredSession | null {
+  return whole(`session ${id}`, () => sql('session').get({ id }));
+}
+
+export function sessionByAccess(sql: Statements, hash: string): StoredSession | null {
+  return whole('a session, found by its access token', () => sql('sessionByAccess').get({ hash }));
+}
+
+export function sessionByRefresh(sql: Statements, hash: string): Awaited<ReturnType<SessionStore['sessionByRefresh']>> {
+  const good = whole('a session, found by its refresh token', () => sql('sessionByRefresh').get({ hash }));
+  if (good !== null) return { session: good, spent: false };
+  const former = whole('a session, found by a spent token', () => sql('sessionBySpent').get({ hash }));
+  return former === null ? null : { session: former, spent: true };
+}
+
+function whole(what: string, find: () => Row | undefined): StoredSession | null {
+  return understood(what, () => {
+    const row = find();
+    return row === undefined ? null : readSession(row);
+  });
+}
+
+/**
+ * Oldest first, a session after the refresh tokens that it used up. What was over at `before`, epoch ms, and not later.
+ * @returns how many rows went; fewer than 1,000 when nothing is left.
+ */
+export function forgetOver(sql: Statements, before: number): number {
+  let left = FORGET_AT_ONCE;
+  for (const row of sql('sessionsOver').all({ before, limit: FORGET_AT_ONCE })) {
+    const session = integer(row, 'n');
+    left -= Number(sql('refreshForget').run({ session, limit: left }).changes);
+    if (left === 0) return FORGET_AT_ONCE;
+    left -= Number(sql('sessionForget').run({ session }).changes);
+    if (left === 0) return FORGET_AT_ONCE;
+  }
+  return FORGET_AT_ONCE - left + Number(sql('proofsForget').run({ before, limit: left }).changes);
+}
