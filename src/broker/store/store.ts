@@ -7,7 +7,7 @@ import type { AuditEvent } from '../../audit/entry.ts';
 import type { Effect, Grant } from '../../core/grant.ts';
 import type { GrantId, RequestId } from '../../core/ids.ts';
 import type { Mark } from '../../core/ports.ts';
-import type { Principal } from '../../core/principal.ts';
+import type { PrincipalKey } from '../../core/principal.ts';
 import type { AccessRequest, Decision } from '../../core/request.ts';
 
 export interface StoredRequest {
@@ -19,7 +19,7 @@ export interface StoredRequest {
 
 export interface StoredGrant {
   readonly grant: Grant;
-  readonly requester: Pick<Principal, 'issuer' | 'subject'>;
+  readonly requester: PrincipalKey;
   /** Counts commits of this grant from 1; the condition for the next one. */
   readonly version: number;
   /** Epoch ms of the intent. */
@@ -64,7 +64,8 @@ export interface Change {
 }
 
 export interface GrantFilter {
-  readonly requester?: Pick<Principal, 'issuer' | 'subject'>;
+  /** What this principal answers for: their own and, unless they are an agent, what agents asked for in their name. */
+  readonly requester?: PrincipalKey;
   readonly states?: readonly Grant['state']['name'][];
   /** 1 to 1,000, newest first. */
   readonly limit: number;
@@ -90,11 +91,8 @@ export interface Store {
    */
   commit(change: Change): Promise<void>;
   request(id: RequestId): Promise<StoredRequest | null>;
-  /** The request made earlier with this key by this requester. */
-  replayed(
-    requester: Pick<Principal, 'issuer' | 'subject'>,
-    key: string,
-  ): Promise<{ bodyHash: string; id: RequestId } | null>;
+  /** The request made earlier with this key by exactly this requester. */
+  replayed(requester: PrincipalKey, key: string): Promise<{ bodyHash: string; id: RequestId } | null>;
   grant(id: GrantId): Promise<StoredGrant | null>;
   grants(filter: GrantFilter): Promise<readonly StoredGrant[]>;
   requests(filter: Pick<GrantFilter, 'requester' | 'limit'>): Promise<readonly StoredRequest[]>;

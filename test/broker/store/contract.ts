@@ -10,6 +10,7 @@ import { commitContract } from './contract/commit.ts';
 import { forgetContract } from './contract/forget.ts';
 import { entriesContract, revokedContract } from './contract/log.ts';
 import { outboxContract } from './contract/outbox.ts';
+import { principalsContract } from './contract/principals.ts';
 import { recordsContract } from './contract/records.ts';
 import { sessionsContract } from './contract/sessions.ts';
 
@@ -32,6 +33,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
     });
   };
   describe(`${name}: requests and grants`, () => recordsContract(check));
+  describe(`${name}: agents and people`, () => principalsContract(check));
   describe(`${name}: commit`, () => commitContract(check));
   describe(`${name}: outbox`, () => outboxContract(check));
   describe(`${name}: revoked legs`, () => revokedContract(check));

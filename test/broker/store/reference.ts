@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { auditLine } from '../../../src/audit/entry.ts';
 import type { Grant } from '../../../src/core/grant.ts';
 import type { GrantId, RequestId } from '../../../src/core/ids.ts';
+import { samePrincipal } from '../../../src/core/principal.ts';
 import type { Mark } from '../../../src/core/ports.ts';
 import type {
   Change,
@@ -79,13 +80,11 @@ function takesRequest(reference: Reference, next: NonNullable<Change['request']>
     const decided = known.decision.state !== 'pending' && known.decision.state !== next.decision.state;
     return !decided && (known.grant === null || known.grant === next.grant) && known.hash === next.hash;
   }
-  const { issuer, subject } = next.request.requester;
   return ![...reference.requests.values()].some(
     ({ request, idempotency }) =>
       idempotency !== null &&
       idempotency.key === next.idempotency?.key &&
-      request.requester.issuer === issuer &&
-      request.requester.subject === subject,
+      samePrincipal(request.requester, next.request.requester),
   );
 }
 

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import type { AuditEvent } from '../../../src/audit/entry.ts';
 import { type Grant, type Leg, openGrant } from '../../../src/core/grant.ts';
 import { type GrantId, grantId, type RequestId, requestId, type SessionId, sessionId } from '../../../src/core/ids.ts';
-import type { Principal } from '../../../src/core/principal.ts';
+import type { Principal, PrincipalKey } from '../../../src/core/principal.ts';
 import { type AccessRequest, type Decision, requestHash } from '../../../src/core/request.ts';
 import type { SessionChange, StoredSession } from '../../../src/broker/store/sessions.ts';
 import type { Change, Idempotency, StoredGrant } from '../../../src/broker/store/store.ts';
@@ -30,6 +30,12 @@ export const bot: Principal = {
   groups: [],
   actsFor: { ...ada, kind: 'user' },
 };
+
+/** Nothing but what identifies, as it comes back of a grant. */
+export function keyOf({ issuer, subject, actsFor }: Principal): PrincipalKey {
+  if (actsFor === undefined) return { issuer, subject };
+  return { issuer, subject, actsFor: { issuer: actsFor.issuer, subject: actsFor.subject } };
+}
 
 function bytes(number: number): Uint8Array {
   const sixteen = Buffer.alloc(16);
@@ -93,7 +99,7 @@ export function approval(sample: Sample): Change & { readonly grant: StoredGrant
     request: { request, hash: requestHash(request), decision, grant: id, idempotency: sample.idempotency ?? null },
     grant: {
       grant,
-      requester: { issuer: requester.issuer, subject: requester.subject },
+      requester: keyOf(requester),
       version: 0,
       createdAt: at,
       deliveredAt: null,

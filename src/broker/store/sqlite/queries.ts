@@ -29,47 +29,64 @@ const DUE = `${DUE_TARGETS}
   )
   ORDER BY ready_at LIMIT :limit`;
 
+/** Left joins, so that a row whose principal is missing is found, and refused by whoever reads it. */
+const requesterOf = (table: string): string => `
+  LEFT JOIN principals AS requester ON requester.n = ${table}.requester
+  LEFT JOIN principals AS person ON person.n = requester.person`;
+
+const REQUESTER = `
+  requester.issuer, requester.subject, requester.person, person.issuer AS person_issuer, person.subject AS person_subject`;
+
 const REQUEST = `
-  SELECT id, requester_kind, issuer, subject, name, groups, asks, permissions, seconds, reason, ticket, created_at,
-    hash, state, tier, why, policy, grant_id
-  FROM requests WHERE id = :id`;
+  SELECT requests.id, requester_kind, name, groups, person_name, person_groups, asks, permissions, seconds, reason, ticket,
+    created_at, hash, state, tier, why, policy, grant_id, ${REQUESTER}
+  FROM requests ${requesterOf('requests')} WHERE requests.id = :id`;
 
 const GRANT = `
-  SELECT id, request_id, issuer, subject, seconds, state, state_at, expires_at, close_reason, version, created_at, delivered_at
-  FROM grants WHERE id = :id`;
+  SELECT grants.id, request_id, seconds, state, state_at, expires_at, close_reason, version, created_at, delivered_at,
+    ${REQUESTER}
+  FROM grants ${requesterOf('grants')} WHERE grants.id = :id`;
+
+const NEWEST = 'ORDER BY created_at DESC, n DESC LIMIT :limit';
+const IN_STATES = 'state IN (SELECT value FROM json_each(:states))';
 
 export const QUERIES = {
+  principal: 'SELECT n FROM principals WHERE issuer = :issuer AND subject = :subject AND person IS NULL',
+  agent: 'SELECT n FROM principals WHERE issuer = :issuer AND subject = :subject AND person = :person',
+  principalInsert: 'INSERT INTO principals (issuer, subject, person) VALUES (:issuer, :subject, :person)',
+
   request: REQUEST,
   requestStanding: 'SELECT hash, state, grant_id FROM requests WHERE id = :id',
   requestInsert: `
-    INSERT INTO requests (id, requester_kind, issuer, subject, name, groups, asks, permissions, seconds, reason, ticket,
-      created_at, hash, state, tier, why, policy, grant_id, idempotency_key, body_hash)
-    VALUES (:id, :requesterKind, :issuer, :subject, :name, :groups, :asks, :permissions, :seconds, :reason, :ticket,
-      :createdAt, :hash, :state, :tier, :why, :policy, :grantId, :idempotencyKey, :bodyHash)`,
+    INSERT INTO requests (id, requester, owner, requester_kind, name, groups, person_name, person_groups, asks, permissions,
+      seconds, reason, ticket, created_at, hash, state, tier, why, policy, grant_id, idempotency_key, body_hash)
+    VALUES (:id, :requester, :owner, :requesterKind, :name, :groups, :personName, :personGroups, :asks, :permissions,
+      :seconds, :reason, :ticket, :createdAt, :hash, :state, :tier, :why, :policy, :grantId, :idempotencyKey, :bodyHash)`,
   requestDecide:
     'UPDATE requests SET state = :state, tier = :tier, why = :why, policy = :policy, grant_id = :grantId WHERE id = :id',
-  replayed:
-    'SELECT id, body_hash FROM requests WHERE issuer = :issuer AND subject = :subject AND idempotency_key = :key',
-  requestsNewest: 'SELECT id FROM requests ORDER BY created_at DESC, n DESC LIMIT :limit',
-  requestsOf:
-    'SELECT id FROM requests WHERE issuer = :issuer AND subject = :subject ORDER BY created_at DESC, n DESC LIMIT :limit',
+  replayed: 'SELECT id, body_hash FROM requests WHERE requester = :requester AND idempotency_key = :key',
+  requestsNewest: `SELECT id FROM requests ${NEWEST}`,
+  requestsOf: `SELECT id FROM requests WHERE owner = :owner ${NEWEST}`,
+  requestsBy: `SELECT id FROM requests WHERE requester = :requester AND requester <> owner ${NEWEST}`,
 
   grant: GRANT,
   grantInsert: `
-    INSERT INTO grants (id, request_id, issuer, subject, seconds, state, state_at, expires_at, close_reason, version,
+    INSERT INTO grants (id, request_id, requester, owner, seconds, state, state_at, expires_at, close_reason, version,
       created_at, delivered_at)
-    VALUES (:id, :requestId, :issuer, :subject, :seconds, :state, :stateAt, :expiresAt, :closeReason, 1,
+    VALUES (:id, :requestId, :requester, :owner, :seconds, :state, :stateAt, :expiresAt, :closeReason, 1,
       :createdAt, :deliveredAt)
     ON CONFLICT DO NOTHING`,
   grantUpdate: `
     UPDATE grants SET seconds = :seconds, state = :state, state_at = :stateAt, expires_at = :expiresAt,
       close_reason = :closeReason, version = version + 1, delivered_at = :deliveredAt
     WHERE id = :id AND version = :version`,
-  grantsNewest:
-    'SELECT n, id, created_at FROM grants WHERE state = :state ORDER BY created_at DESC, n DESC LIMIT :limit',
-  grantsOf: `
-    SELECT n, id, created_at FROM grants WHERE issuer = :issuer AND subject = :subject AND state = :state
-    ORDER BY created_at DESC, n DESC LIMIT :limit`,
+  grantsNewest: `SELECT n, id, created_at FROM grants WHERE state = :state ${NEWEST}`,
+  grantsOf: `SELECT id FROM grants WHERE owner = :owner AND ${IN_STATES} ${NEWEST}`,
+  grantsLiveOf: `SELECT id FROM grants WHERE owner = :owner AND state <> 'closed' AND ${IN_STATES} ${NEWEST}`,
+  grantsBy: `SELECT id FROM grants WHERE requester = :requester AND requester <> owner AND ${IN_STATES} ${NEWEST}`,
+  grantsLiveBy: `
+    SELECT id FROM grants
+    WHERE owner = :owner AND requester = :requester AND state <> 'closed' AND ${IN_STATES} ${NEWEST}`,
 
   legs: 'SELECT target, provider, handle, state, ends_at, not_after, attempts, problem FROM legs WHERE grant_id = :grantId ORDER BY position',
   legPut: `

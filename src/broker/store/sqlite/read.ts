@@ -5,10 +5,12 @@
 import { JitError } from '../../../core/errors.ts';
 import { type GrantId, isGrantId, isRequestId, type RequestId } from '../../../core/ids.ts';
 import type { Mark } from '../../../core/ports.ts';
+import type { PrincipalKey } from '../../../core/principal.ts';
 import type { EntryFilter, GrantFilter, Store, StoredGrant, StoredRequest } from '../store.ts';
 import { guarded, integer, type Row, text } from './cells.ts';
 import { asStoreFailure, unreadable } from './failure.ts';
 import { GRANT_STATES, readGrant, readMark, readRequest } from './rows.ts';
+import { findPrincipal } from './principals.ts';
 import type { Statements } from './statements.ts';
 
 export type ReportProblem = (problem: JitError) => void;
@@ -27,19 +29,34 @@ export function readOneGrant(sql: Statements, id: GrantId): StoredGrant | null {
   });
 }
 
-/** Newest first. Goes state by state, so that a few live grants are found at once among many closed ones. */
 export function readGrants(sql: Statements, filter: GrantFilter, report: ReportProblem): readonly StoredGrant[] {
   const limit = requireLimit(filter.limit);
   const { requester, states = GRANT_STATES } = filter;
-  const newest = [...new Set(states)]
-    .flatMap((state) =>
-      requester === undefined
-        ? sql('grantsNewest').all({ state, limit })
-        : sql('grantsOf').all({ issuer: requester.issuer, subject: requester.subject, state, limit }),
-    )
+  const newest = requester === undefined ? newestOf(sql, states, limit) : grantsOf(sql, requester, states, limit);
+  return readable(newest, (row) => readOneGrant(sql, requireId(isGrantId, 'grant', row)), report);
+}
+
+type States = NonNullable<GrantFilter['states']>;
+
+/** Goes state by state, so that a few live grants are found at once among many closed ones. */
+function newestOf(sql: Statements, states: States, limit: number): readonly Row[] {
+  return [...new Set(states)]
+    .flatMap((state) => sql('grantsNewest').all({ state, limit }))
     .toSorted((a, b) => integer(b, 'created_at') - integer(a, 'created_at') || integer(b, 'n') - integer(a, 'n'))
     .slice(0, limit);
-  return readable(newest, (row) => readOneGrant(sql, requireId(isGrantId, 'grant', row)), report);
+}
+
+function grantsOf(sql: Statements, requester: PrincipalKey, names: States, limit: number): readonly Row[] {
+  const filed = findPrincipal(sql, requester);
+  if (filed === null) return [];
+  const { owner } = filed;
+  const states = JSON.stringify(names);
+  const closedToo = names.includes('closed');
+  if (requester.actsFor === undefined) {
+    return sql(closedToo ? 'grantsOf' : 'grantsLiveOf').all({ owner, states, limit });
+  }
+  if (!closedToo) return sql('grantsLiveBy').all({ ...filed, states, limit });
+  return sql('grantsBy').all({ requester: filed.requester, states, limit });
 }
 
 export function readRequests(
@@ -47,21 +64,26 @@ export function readRequests(
   filter: Parameters<Store['requests']>[0],
   report: ReportProblem,
 ): readonly StoredRequest[] {
-  const limit = requireLimit(filter.limit);
-  const { requester } = filter;
-  const newest =
-    requester === undefined
-      ? sql('requestsNewest').all({ limit })
-      : sql('requestsOf').all({ issuer: requester.issuer, subject: requester.subject, limit });
+  const newest = newestRequests(sql, filter.requester, requireLimit(filter.limit));
   return readable(newest, (row) => readOneRequest(sql, requireId(isRequestId, 'request', row)), report);
+}
+
+function newestRequests(sql: Statements, requester: PrincipalKey | undefined, limit: number): readonly Row[] {
+  if (requester === undefined) return sql('requestsNewest').all({ limit });
+  const filed = findPrincipal(sql, requester);
+  if (filed === null) return [];
+  return requester.actsFor === undefined
+    ? sql('requestsOf').all({ owner: filed.owner, limit })
+    : sql('requestsBy').all({ requester: filed.requester, limit });
 }
 
 export function readReplayed(
   sql: Statements,
-  requester: Parameters<Store['replayed']>[0],
+  principal: PrincipalKey,
   key: string,
 ): Awaited<ReturnType<Store['replayed']>> {
-  const row = sql('replayed').get({ issuer: requester.issuer, subject: requester.subject, key });
+  const filed = findPrincipal(sql, principal);
+  const row = filed === null ? undefined : sql('replayed').get({ requester: filed.requester, key });
   if (row === undefined) return null;
   return { bodyHash: text(row, 'body_hash'), id: requireId(isRequestId, 'request', row) };
 }

@@ -5,6 +5,7 @@
 import { CLOSE_REASONS, type GrantState, type Leg } from '../../../core/grant.ts';
 import { isGrantId, isRequestId } from '../../../core/ids.ts';
 import type { Mark } from '../../../core/ports.ts';
+import type { Principal, PrincipalKey } from '../../../core/principal.ts';
 import type { Ask, Permission } from '../../../core/request.ts';
 import { TIERS } from '../../../core/tier.ts';
 import type { ClaimedEffect, StoredGrant, StoredRequest } from '../store.ts';
@@ -20,13 +21,7 @@ export function readRequest(row: Row): StoredRequest {
   return {
     request: {
       id: guarded(isRequestId, row, 'id'),
-      requester: {
-        kind: word(REQUESTERS, row, 'requester_kind'),
-        issuer: text(row, 'issuer'),
-        subject: text(row, 'subject'),
-        name: text(row, 'name'),
-        groups: list(asText, row, 'groups'),
-      },
+      requester: readRequester(row),
       asks: list(asAsk, row, 'asks'),
       permissions: list(asPermission, row, 'permissions'),
       seconds: integer(row, 'seconds'),
@@ -45,6 +40,25 @@ export function readRequest(row: Row): StoredRequest {
   };
 }
 
+function readRequester(row: Row): Principal {
+  const { issuer, subject, actsFor } = readKey(row);
+  const kind = word(REQUESTERS, row, 'requester_kind');
+  const itself = { kind, issuer, subject, name: text(row, 'name'), groups: list(asText, row, 'groups') };
+  if (actsFor === undefined) {
+    // A person's name without the person would turn what an agent did into what somebody did alone.
+    if (row['person_name'] !== null || row['person_groups'] !== null) throw new TypeError('column person_name');
+    return itself;
+  }
+  const person = { name: text(row, 'person_name'), groups: list(asText, row, 'person_groups') };
+  return { ...itself, actsFor: { kind: 'user', ...actsFor, ...person } };
+}
+
+function readKey(row: Row): PrincipalKey {
+  const itself = { issuer: text(row, 'issuer'), subject: text(row, 'subject') };
+  if (row['person'] === null) return itself;
+  return { ...itself, actsFor: { issuer: text(row, 'person_issuer'), subject: text(row, 'person_subject') } };
+}
+
 export function readGrant(row: Row, legs: readonly Row[]): StoredGrant {
   return {
     grant: {
@@ -54,7 +68,7 @@ export function readGrant(row: Row, legs: readonly Row[]): StoredGrant {
       state: readState(row),
       legs: legs.map(readLeg),
     },
-    requester: { issuer: text(row, 'issuer'), subject: text(row, 'subject') },
+    requester: readKey(row),
     version: integer(row, 'version'),
     createdAt: integer(row, 'created_at'),
     deliveredAt: orNull(integer, row, 'delivered_at'),

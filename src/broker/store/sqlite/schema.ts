@@ -15,14 +15,27 @@ export const MIGRATIONS: readonly string[] = [
     applied_at INTEGER NOT NULL
   ) STRICT;
 
+  CREATE TABLE principals (
+    n INTEGER PRIMARY KEY,
+    issuer TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    -- For whom an agent acts.
+    person INTEGER REFERENCES principals (n)
+  ) STRICT;
+  CREATE UNIQUE INDEX principals_themselves ON principals (issuer, subject) WHERE person IS NULL;
+  CREATE UNIQUE INDEX principals_agents ON principals (person, issuer, subject) WHERE person IS NOT NULL;
+
   CREATE TABLE requests (
     n INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE CHECK (id GLOB 'req_*'),
+    requester INTEGER NOT NULL REFERENCES principals (n),
+    -- Who answers for it: the person of an agent, or the requester.
+    owner INTEGER NOT NULL REFERENCES principals (n),
     requester_kind TEXT NOT NULL CHECK (requester_kind IN ('user', 'workload', 'agent')),
-    issuer TEXT NOT NULL,
-    subject TEXT NOT NULL,
     name TEXT NOT NULL,
     groups TEXT NOT NULL CHECK (json_valid(groups)),
+    person_name TEXT CHECK ((person_name IS NULL) = (owner = requester)),
+    person_groups TEXT CHECK (json_valid(person_groups)) CHECK ((person_groups IS NULL) = (owner = requester)),
     asks TEXT NOT NULL CHECK (json_valid(asks)),
     permissions TEXT NOT NULL CHECK (json_valid(permissions)),
     seconds INTEGER NOT NULL CHECK (seconds > 0),
@@ -39,17 +52,18 @@ export const MIGRATIONS: readonly string[] = [
     body_hash TEXT,
     CHECK ((idempotency_key IS NULL) = (body_hash IS NULL))
   ) STRICT;
-  CREATE UNIQUE INDEX requests_replay ON requests (issuer, subject, idempotency_key) WHERE idempotency_key IS NOT NULL;
+  CREATE UNIQUE INDEX requests_replay ON requests (requester, idempotency_key) WHERE idempotency_key IS NOT NULL;
   CREATE INDEX requests_newest ON requests (created_at);
-  CREATE INDEX requests_of ON requests (issuer, subject, created_at);
+  CREATE INDEX requests_of ON requests (owner, created_at);
+  CREATE INDEX requests_by ON requests (requester, created_at) WHERE requester <> owner;
 
   CREATE TABLE grants (
     n INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE CHECK (id GLOB 'gr_*'),
     -- A request becomes at most one grant, however many brokers decide it at once.
     request_id TEXT NOT NULL UNIQUE REFERENCES requests (id),
-    issuer TEXT NOT NULL,
-    subject TEXT NOT NULL,
+    requester INTEGER NOT NULL REFERENCES principals (n),
+    owner INTEGER NOT NULL REFERENCES principals (n),
     seconds INTEGER NOT NULL CHECK (seconds > 0),
     state TEXT NOT NULL CHECK (state IN ('issuing', 'active', 'revoking', 'stuck', 'closed')),
     -- When it came to this state: issuedAt, since or closedAt.
@@ -63,7 +77,10 @@ export const MIGRATIONS: readonly string[] = [
     delivered_at INTEGER
   ) STRICT;
   CREATE INDEX grants_newest ON grants (state, created_at);
-  CREATE INDEX grants_of ON grants (issuer, subject, state, created_at);
+  -- By owner without the state: it moves several times in the life of a grant, and each move would rewrite the index.
+  CREATE INDEX grants_of ON grants (owner, created_at);
+  CREATE INDEX grants_live_of ON grants (owner, created_at) WHERE state <> 'closed';
+  CREATE INDEX grants_by ON grants (requester, created_at) WHERE requester <> owner;
 
   CREATE TABLE legs (
     n INTEGER PRIMARY KEY,

@@ -7,6 +7,7 @@ import type { Grant, GrantState } from '../../../core/grant.ts';
 import type { GrantId } from '../../../core/ids.ts';
 import type { Change, StoredGrant } from '../store.ts';
 import { appendEntries } from './append.ts';
+import { filePrincipal } from './principals.ts';
 import type { Statements } from './statements.ts';
 
 /** Throws `ERR_CONFLICT` as the port says; whatever it throws, the caller undoes what was written. */
@@ -42,17 +43,21 @@ function writeRequest(sql: Statements, change: NonNullable<Change['request']>): 
     sql('requestDecide').run({ id: request.id, ...decided });
     return;
   }
-  const { kind: requesterKind, issuer, subject, name, groups } = request.requester;
-  if (idempotency !== null && sql('replayed').get({ issuer, subject, key: idempotency.key }) !== undefined) {
-    throw conflict('that idempotency key is taken', undefined);
+  const { kind: requesterKind, name, groups, actsFor } = request.requester;
+  const filed = filePrincipal(sql, request.requester);
+  if (idempotency !== null) {
+    const { requester } = filed;
+    const taken = sql('replayed').get({ requester, key: idempotency.key });
+    if (taken !== undefined) throw conflict('that idempotency key is taken', undefined);
   }
   sql('requestInsert').run({
     id: request.id,
+    ...filed,
     requesterKind,
-    issuer,
-    subject,
     name,
     groups: JSON.stringify(groups),
+    personName: actsFor?.name ?? null,
+    personGroups: actsFor === undefined ? null : JSON.stringify(actsFor.groups),
     asks: JSON.stringify(request.asks),
     permissions: JSON.stringify(request.permissions),
     seconds: request.seconds,
@@ -71,13 +76,11 @@ function writeGrant(sql: Statements, change: StoredGrant): void {
   const changing = { id: grant.id, seconds: grant.seconds, ...stateCells(grant.state), deliveredAt };
   const written =
     version === 0
-      ? sql('grantInsert').run({ ...changing, requestId: grant.requestId, ...requesterCells(requester), createdAt })
+      ? sql('grantInsert').run({ ...changing, requestId: grant.requestId, ...filePrincipal(sql, requester), createdAt })
       : sql('grantUpdate').run({ ...changing, version });
   if (written.changes !== 1) throw conflict('the grant has changed meanwhile', grant.id);
   writeLegs(sql, grant);
 }
-
-const requesterCells = ({ issuer, subject }: StoredGrant['requester']) => ({ issuer, subject });
 
 function stateCells(state: GrantState) {
   const none = { stateAt: null, expiresAt: null, closeReason: null };

@@ -11,13 +11,14 @@ export function fill(db: DatabaseSync, grants: number): void {
     BEGIN;
     CREATE TEMP TABLE numbers AS
       WITH RECURSIVE numbers (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM numbers WHERE i < ${grants} - 1)
-      SELECT i, printf('%026d', i) AS body, 'subject-' || (i % 500) AS subject, 'target-' || (i % 20) AS target FROM numbers;
-    INSERT INTO requests (id, requester_kind, issuer, subject, name, groups, asks, permissions, seconds, reason, created_at,
+      SELECT i, printf('%026d', i) AS body, 'subject-' || (i % 500) AS subject, 1 + i % 500 AS who, 'target-' || (i % 20) AS target FROM numbers;
+    INSERT INTO principals (issuer, subject) SELECT 'os', subject FROM numbers WHERE i < 500;
+    INSERT INTO requests (id, requester, owner, requester_kind, name, groups, asks, permissions, seconds, reason, created_at,
         hash, state, why, policy, grant_id)
-      SELECT 'req_' || body, 'user', 'os', subject, subject, '[]', '[]', '[]', 60, 'r', ${START} + i,
+      SELECT 'req_' || body, who, who, 'user', subject, '[]', '[]', '[]', 60, 'r', ${START} + i,
         'h', 'approved', 'w', 'p', 'gr_' || body FROM numbers;
-    INSERT INTO grants (id, request_id, issuer, subject, seconds, state, state_at, expires_at, version, created_at)
-      SELECT 'gr_' || body, 'req_' || body, 'os', subject, 60, 'active', ${START}, ${START} + i, 1, ${START} + i FROM numbers;
+    INSERT INTO grants (id, request_id, requester, owner, seconds, state, state_at, expires_at, version, created_at)
+      SELECT 'gr_' || body, 'req_' || body, who, who, 60, 'active', ${START}, ${START} + i, 1, ${START} + i FROM numbers;
     INSERT INTO legs (grant_id, position, target, provider, handle, state, ends_at, not_after, attempts, ended_at)
       SELECT 'gr_' || body, 0, target, 'aws', 'h', 'issued', ${START} + 600000, ${START} + 900000, 0,
         iif(i % 100 = 0, ${START}, NULL) FROM numbers;

@@ -13,7 +13,7 @@ import type { Store } from '../../../../src/broker/store/store.ts';
 import type { JitError } from '../../../../src/core/errors.ts';
 import { failsWith } from '../contract/check.ts';
 import { inFolder, now } from '../places.ts';
-import { ada, approval, gr, req, START } from '../samples.ts';
+import { ada, approval, bot, gr, req, START } from '../samples.ts';
 
 interface Tampering {
   readonly store: Store;
@@ -79,6 +79,30 @@ test('a request that cannot be read fails by name, and the list still shows the 
     );
     assert.equal(problems.length, 1);
     assert.match(problems[0]?.message ?? '', new RegExp(req(2)));
+  });
+});
+
+test('a requester that cannot be read, in part or whole, is never taken for somebody else', async () => {
+  await tampering(async ({ store, raw }) => {
+    await store.commit(approval({ number: 4, requester: bot }));
+    const person = "(SELECT n FROM principals WHERE subject = 'ada')";
+    const breaks = [
+      [4, `UPDATE requests SET person_name = NULL WHERE id = '${req(4)}'`],
+      [4, `UPDATE requests SET person_groups = '{}' WHERE id = '${req(4)}'`],
+      [4, `UPDATE requests SET requester = ${person} WHERE id = '${req(4)}'`],
+      [3, `UPDATE requests SET person_name = 'Eve' WHERE id = '${req(3)}'`],
+      [3, `UPDATE requests SET requester = (SELECT n FROM principals WHERE subject = 'bot') WHERE id = '${req(3)}'`],
+      [2, `UPDATE requests SET requester = 99 WHERE id = '${req(2)}'`],
+    ] as const;
+    for (const [number, sql] of breaks) {
+      raw.exec(sql);
+      await assert.rejects(store.request(req(number)), failsWith('ERR_STORE'), sql);
+    }
+    raw.exec(`UPDATE grants SET requester = 99 WHERE id = '${gr(2)}'`);
+    await assert.rejects(store.grant(gr(2)), failsWith('ERR_STORE'));
+    raw.exec(`DELETE FROM principals WHERE n = ${person}`);
+    await assert.rejects(store.grant(gr(4)), failsWith('ERR_STORE'), 'the person is missing');
+    await assert.rejects(store.grant(gr(1)), failsWith('ERR_STORE'));
   });
 });
 

@@ -13,9 +13,10 @@ import { openSqliteStore } from '../../../../src/broker/store/sqlite/store.ts';
 import type { Change, Store } from '../../../../src/broker/store/store.ts';
 import { CLOSE_REASONS, type Effect, type GrantState, type Leg } from '../../../../src/core/grant.ts';
 import { JitError } from '../../../../src/core/errors.ts';
+import { answersFor, type Principal } from '../../../../src/core/principal.ts';
 import { now } from '../places.ts';
 import { claimed, commit, emptyReference, nextReady, type Reference, released, revokedMarks } from '../reference.ts';
-import { ada, approval, event, eve, gr, req, START, submission } from '../samples.ts';
+import { ada, approval, bot, event, eve, gr, req, START, submission } from '../samples.ts';
 
 interface Real {
   store: Store;
@@ -27,7 +28,9 @@ const number = fc.integer({ min: 0, max: 5 });
 const time = fc.integer({ min: 0, max: 60 }).map((after) => START + after);
 const target = fc.constantFrom('a', 'b', 'c');
 const idempotency = fc.option(fc.record({ key: fc.constantFrom('k1', 'k2'), bodyHash: fc.constantFrom('b1', 'b2') }));
-const requester = fc.constantFrom(ada, eve);
+const botOfEve: Principal = { ...bot, actsFor: { ...eve, kind: 'user' } };
+const people = [ada, eve, bot, botOfEve];
+const requester = fc.constantFrom(...people);
 
 const state: fc.Arbitrary<GrantState> = fc
   .oneof(
@@ -200,6 +203,18 @@ async function requireSame(reference: Reference, store: Store): Promise<void> {
     if (given === null) continue;
     const replayed = await store.replayed(stored.request.requester, given.key);
     assert.deepEqual(replayed, { bodyHash: given.bodyHash, id: stored.request.id });
+  }
+  for (const who of people) {
+    for (const states of [undefined, ['active', 'revoking'] as const]) {
+      const expected = [...reference.grants.values()].filter(
+        (one) => answersFor(who, one.requester) && (states?.some((name) => name === one.grant.state.name) ?? true),
+      );
+      const listed = await store.grants({ requester: who, limit: 1_000, ...(states === undefined ? {} : { states }) });
+      assert.deepEqual(listed.toSorted(byId), expected.toSorted(byId));
+    }
+    const requests = (await store.requests({ requester: who, limit: 1_000 })).map(({ request }) => request.id);
+    const theirs = [...reference.requests.values()].filter(({ request }) => answersFor(who, request.requester));
+    assert.deepEqual(requests.toSorted(), theirs.map(({ request }) => request.id).toSorted());
   }
   const entries = await store.entries({ from: 0, limit: 1_000 });
   assert.deepEqual(

@@ -33,3 +33,16 @@ test('no statement walks a table or sorts more than it returns', () => {
   }
   db.close();
 });
+
+test('the live grants of one principal are found among the live ones, not among all that they ever had', () => {
+  const db = new DatabaseSync(':memory:');
+  migrate(db, MIGRATIONS, now);
+  for (const name of ['grantsLiveOf', 'grantsLiveBy'] as const) {
+    const plan = db.prepare(`EXPLAIN QUERY PLAN ${QUERIES[name]}`).all();
+    assert.ok(
+      plan.some((step) => String(step['detail']).includes('USING INDEX grants_live_of (owner=?)')),
+      JSON.stringify(plan),
+    );
+  }
+  db.close();
+});
