@@ -57,7 +57,7 @@ export const awsProviderSchema = z
   .strictObject({
     type: z.literal('aws'),
     accounts: z
-      .array(z.string().regex(/^\d{12}$/, 'twelve digits in quotes'))
+      .array(z.string('twelve digits in quotes').regex(/^\d{12}$/, 'twelve digits in quotes'))
       .min(1)
       .max(200),
     roles: z.array(arn('role')).max(500).default([]),

@@ -63,9 +63,12 @@ export async function getWebIdentityToken(parts: WebIdentityParts): Promise<Secr
     SigningAlgorithm: 'ES384',
   });
   try {
-    const { WebIdentityToken } = await client.send(command, signal === undefined ? {} : { abortSignal: signal });
-    if (WebIdentityToken === undefined) throw fault('ERR_IDENTITY_PROVIDER', 'aws sts gave no token', null);
-    return new Secret(WebIdentityToken);
+    const { WebIdentityToken: token = '' } = await client.send(
+      command,
+      signal === undefined ? {} : { abortSignal: signal },
+    );
+    if (!JWT.test(token)) throw fault('ERR_IDENTITY_PROVIDER', 'aws sts gave no token', null);
+    return new Secret(token);
   } catch (thrown) {
     if (thrown instanceof JitError) throw thrown;
     const error = thrown instanceof Error ? thrown : new TypeError('not an error');
@@ -79,6 +82,7 @@ export async function getWebIdentityToken(parts: WebIdentityParts): Promise<Secr
   }
 }
 
+const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 const REFUSED =
   /^(?:Expired|InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch|InvalidToken|RequestExpired)/;
 

@@ -209,7 +209,7 @@ export interface Sts {
 export interface Canned {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body: string;
+  readonly body: string | Buffer;
 }
 
 /** An STS that believes everybody and answers what it is told to. */
