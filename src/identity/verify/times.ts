@@ -1,0 +1,36 @@
+/**
+ * When a token counts.
+ * @module
+ */
+import { type Claims, timeClaim } from './claims.ts';
+import type { ProviderConfig } from './config.ts';
+import { refused } from './refusal.ts';
+import type { Verified } from './verified.ts';
+
+/** How far the clock of a provider may be off. */
+export const LEEWAY_MS = 60_000;
+/** The oldest proof, by how its kind is renewed: made for this sign-in, or handed out once for a job or kept by somebody's cache. */
+export const OLDEST_MS: Readonly<Record<Verified['renewal'], number>> = {
+  'on demand': 10 * 60_000,
+  fixed: 24 * 60 * 60_000,
+};
+
+/** Only people and jobs on GitHub get a new token whenever they ask; projected files and metadata services repeat an old one. */
+export function renewalOf({ type }: ProviderConfig): Verified['renewal'] {
+  return type === 'oidc' || type === 'github' ? 'on demand' : 'fixed';
+}
+
+/** `issuedAt` by the provider's clock; from `until` on this check fails, so for as long a proof must be remembered as used. */
+export type Times = Pick<Verified, 'issuedAt' | 'until' | 'renewal'>;
+
+/** Throws `ERR_NOT_SIGNED_IN` for a token that is over, not yet good or too old, and without `exp` or `iat`. */
+export function timesOf(config: ProviderConfig, claims: Claims, now: number): Times {
+  const [exp, iat, nbf] = [timeClaim(claims, 'exp'), timeClaim(claims, 'iat'), timeClaim(claims, 'nbf')];
+  if (exp === null || iat === null) throw refused('it does not say when it was issued and when it ends');
+  if (iat > now + LEEWAY_MS) throw refused('it was issued in the future');
+  if (nbf !== null && nbf > now + LEEWAY_MS) throw refused('it is not good yet');
+  const renewal = renewalOf(config);
+  const until = Math.min(exp, iat + OLDEST_MS[renewal]) + LEEWAY_MS;
+  if (now >= until) throw refused(now >= exp + LEEWAY_MS ? 'it has expired' : 'it is too old');
+  return { issuedAt: iat, until, renewal };
+}
