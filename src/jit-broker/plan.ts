@@ -3,6 +3,7 @@
  * @module
  */
 import { lstat, readFile } from 'node:fs/promises';
+import { isIPv6 } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { type BrokerConfig, parseBrokerConfig } from '../broker/config/config.ts';
 import { loadPolicySources } from '../broker/config/policy-sources.ts';
@@ -84,19 +85,32 @@ async function planShared(configFile: string, stateFolder: string): Promise<Brok
     const message = `${configFile}: a shared broker needs listen, issuer and policies`;
     throw new JitError({ code: 'ERR_CONFIG', message });
   }
+  const publicUrl = new URL(issuer);
+  const beside = (file: string): string => resolve(dirname(configFile), file);
+  const tls =
+    listen.tls === null
+      ? null
+      : { cert: beside(listen.tls.cert), key: beside(listen.tls.key), host: publicUrl.hostname };
   return {
     config,
-    policies: await loadPolicySources(resolve(dirname(configFile), policies)),
+    policies: await loadPolicySources(beside(policies)),
     state,
     locks: join(state, 'locks'),
-    address: { kind: 'tcp', host: listen.host, port: listen.port },
+    address: { kind: 'tcp', host: listen.host, port: listen.port, tls },
     issuer,
     user: null,
-    hosts: new Set([new URL(issuer).host, `${listen.host}:${listen.port}`, `localhost:${listen.port}`]),
+    // Whoever reaches a listener without TLS directly is on this machine, as a probe of its health is.
+    hosts: new Set([
+      publicUrl.host,
+      ...(tls === null ? [`${bracketed(listen.host)}:${listen.port}`, `localhost:${listen.port}`] : []),
+    ]),
     sandbox: 'without',
     idleSeconds: null,
   };
 }
+
+/** A host as it stands in a URL (RFC 3986, section 3.2.2). */
+const bracketed = (host: string): string => (isIPv6(host) ? `[${host}]` : host);
 
 /** The socket's folder is open to one user only, so whoever connects is that user. */
 function osUser(uid: number, env: NodeJS.ProcessEnv): Principal {

@@ -69,7 +69,7 @@ export async function serve(mode: Mode): Promise<number> {
           verifier: verifierByType(new Map()),
           limits: plan.config.sessions,
           signIn: { audience: plan.issuer, providers: [] },
-          scheme: 'http',
+          scheme: plan.address.kind === 'tcp' && plan.address.tls !== null ? 'https' : 'http',
           now,
           random,
           log,
@@ -96,7 +96,7 @@ export async function serve(mode: Mode): Promise<number> {
       lastCall = now();
     },
   });
-  const listener = await listen(app, plan.address);
+  const listener = await listen(app, plan.address, { now, log });
   if (plan.address.kind === 'socket') {
     await replaceFile(join(plan.state, SOCKET_FILE), Buffer.from(plan.address.path), { mode: 0o600 });
   }

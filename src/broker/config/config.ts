@@ -2,7 +2,7 @@
  * The broker's configuration file.
  * @module
  */
-import { isIPv4 } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import * as z from 'zod';
 import { JitError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/suggest.ts';
@@ -16,6 +16,7 @@ const LINE = /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]{1,200}$/u;
 
 const name = z.string().regex(NAME, 'a name is lower-case letters, digits and -, at most 63, starting with a letter');
 const line = z.string().regex(LINE, 'one line of at most 200 characters');
+const pathOf = (what: string): z.ZodString => z.string().regex(/^[^\0]{1,1024}$/, what);
 const named = <T extends z.ZodType>(value: T) => z.record(name, value).default({});
 
 const parameter = z
@@ -46,23 +47,29 @@ const operation = z
   })
   .refine(({ target, targets }) => target === undefined || targets === undefined, 'give either target or targets');
 
+const listen = z
+  .strictObject({
+    host: z.string(),
+    port: z.int().min(1).max(65_535),
+    tls: z
+      .strictObject({ cert: pathOf('the path of a PEM file'), key: pathOf('the path of a PEM file') })
+      .nullable()
+      .default(null),
+  })
+  .refine(({ host, tls }) => tls === null || host === 'localhost' || isIP(host) !== 0, {
+    path: ['host'],
+    message: 'an IP address, or localhost',
+  })
+  .refine(({ host, tls }) => tls !== null || isLoopback(host), {
+    path: ['host'],
+    message: 'only a loopback address: without TLS nothing else is safe, give listen.tls or put a TLS proxy in front',
+  });
+
 const config = z.strictObject({
   targets: named(z.looseObject({ provider: name, environment: line })),
   operations: named(operation),
-  policies: z
-    .string()
-    .regex(/^[^\0]{1,1024}$/, 'the path of a folder')
-    .nullable()
-    .default(null),
-  listen: z
-    .strictObject({
-      host: z
-        .string()
-        .refine(isLoopback, 'only a loopback address: without TLS nothing else is safe, put a TLS proxy in front'),
-      port: z.int().min(1).max(65_535),
-    })
-    .nullable()
-    .default(null),
+  policies: pathOf('the path of a folder').nullable().default(null),
+  listen: listen.nullable().default(null),
   sessions: sessionsSchema,
   issuer: z
     .string()
@@ -86,7 +93,8 @@ export interface BrokerConfig {
   readonly operations: ReadonlyMap<string, OperationConfig>;
   /** A folder of `.cedar` files, relative to the configuration file, or null. */
   readonly policies: string | null;
-  readonly listen: { readonly host: string; readonly port: number } | null;
+  /** Where a shared broker listens. Without `tls`, whose files are relative to the configuration file, only on loopback. */
+  readonly listen: Readonly<z.infer<typeof listen>> | null;
   /** Exact `iss` of the broker's own tokens, the address at which it is reached, and the audience of proofs of identity. */
   readonly issuer: string | null;
   readonly sessions: SessionsConfig;
@@ -126,6 +134,10 @@ const FIELDS = [
   'operations',
   'policies',
   'listen',
+  'host',
+  'port',
+  'tls',
+  'cert',
   'issuer',
   'sessions',
   'identity',

@@ -23,11 +23,13 @@ operations:
     risk: high
 `;
 
+const TLS = 'tls: { cert: tls/cert.pem, key: tls/key.pem }';
+
 test('everything that can be configured is read', () => {
   const config = parseBrokerConfig(FULL, 'broker.yaml');
   assert.deepEqual(
     [config.issuer, config.policies, config.listen],
-    ['https://jit.example.com', './policies', { host: '127.0.0.1', port: 8443 }],
+    ['https://jit.example.com', './policies', { host: '127.0.0.1', port: 8443, tls: null }],
   );
   assert.deepEqual(config.targets.get('prod'), {
     provider: 'aws',
@@ -35,6 +37,13 @@ test('everything that can be configured is read', () => {
     config: { provider: 'aws', environment: 'prod', role: 'arn:aws:iam::123456789012:role/jit' },
   });
   assert.equal(config.operations.get('deploy-web')?.risk, 'high');
+});
+
+test('with TLS any address may be listened on', () => {
+  for (const host of ['0.0.0.0', '::', '192.0.2.7', 'localhost']) {
+    const { listen } = parseBrokerConfig(`listen: { host: "${host}", port: 443, ${TLS} }`, 'broker.yaml');
+    assert.deepEqual(listen, { host, port: 443, tls: { cert: 'tls/cert.pem', key: 'tls/key.pem' } });
+  }
 });
 
 test('an empty file configures nothing', () => {
@@ -82,6 +91,12 @@ const refusals: readonly (readonly [name: string, text: string, message: RegExp]
   ['a port as text', 'listen: { host: 127.0.0.1, port: "80" }', /listen\.port/],
   ['an address that others can reach', 'listen: { host: 0.0.0.0, port: 80 }', /listen\.host: only a loopback address/],
   ['a name that begins like loopback', 'listen: { host: 127.0.0.1.example.com, port: 80 }', /only a loopback/],
+  [
+    'a name to listen on',
+    `listen: { host: jit.example.com, port: 80, ${TLS} }`,
+    /listen\.host: an IP address, or localhost/,
+  ],
+  ['half of TLS', 'listen: { host: 127.0.0.1, port: 80, tls: { cert: a.pem } }', /listen\.tls\.key/],
   ['an issuer without TLS', 'issuer: http://jit.example.com', /issuer: an https URL/],
   ['an issuer with a query', 'issuer: https://jit.example.com/?a', /issuer/],
   ['an issuer with a bar', 'issuer: https://jit.example.com/a|b', /issuer/],
