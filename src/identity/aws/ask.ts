@@ -10,7 +10,7 @@ import { urlToHttpOptions } from 'node:url';
 import type { Place } from './place.ts';
 import { CALL } from './proof.ts';
 import type { ProofHeaders } from './proof.ts';
-import { unanswered } from './refusal.ts';
+import { unanswered } from './unanswered.ts';
 
 export interface Question {
   readonly place: Place;

@@ -8,13 +8,13 @@ import { JitError } from '../../core/errors.ts';
 import { isGrantId } from '../../core/ids.ts';
 import type { Principal } from '../../core/principal.ts';
 import type { Secret } from '../../core/secret.ts';
+import { refused } from '../verify/refusal.ts';
 import type { Binding, Verified } from '../verify/verified.ts';
 import type { Caller } from './answer.ts';
 import { ASK_LIMITS, type AskLimits, makeAsk } from './ask.ts';
 import { type Partition, placeOf } from './place.ts';
 import { challengeText } from './proof.ts';
 import { PROOF_MS } from './read-proof.ts';
-import { refused } from './refusal.ts';
 import { type CallerCheck, type Vouched, vouch } from './verify.ts';
 
 const NAMED =

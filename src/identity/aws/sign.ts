@@ -37,15 +37,15 @@ export interface SigningParts extends Challenge {
  *   minutes, it tells whose it is, and nothing else.
  *
  * The salt makes two proofs of one second two proofs: SigV4 knows whole seconds only, and the same one is not taken twice.
- * @throws {JitError} `ERR_NOT_SIGNED_IN` where there are no credentials or they are too long to send, `ERR_USAGE` for
- * what is no region, `ERR_BROKER_REPLY` for an audience or nonce that has no place in a header.
+ * @throws {JitError} `ERR_NOT_SIGNED_IN` where there are no credentials, they are too long to send, or the region is none;
+ * `ERR_BROKER_REPLY` for an audience or nonce that has no place in a header.
  */
 export async function signCallerIdentity(parts: SigningParts): Promise<Secret<string>> {
   const { region, credentials, random, now } = parts;
   const place = placeOf(region);
   if (place === null) {
     throw new JitError({
-      code: 'ERR_USAGE',
+      code: 'ERR_NOT_SIGNED_IN',
       message: 'that is not an AWS region with an STS of its own',
       hint: 'set AWS_REGION to one like eu-west-1',
     });

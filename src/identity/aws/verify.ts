@@ -3,11 +3,12 @@
  * @module
  */
 import type { Secret } from '../../core/secret.ts';
+import { refused } from '../verify/refusal.ts';
 import type { Binding } from '../verify/verified.ts';
 import { type Caller, readReply } from './answer.ts';
 import type { Ask } from './ask.ts';
 import { readProof } from './read-proof.ts';
-import { refused, unanswered } from './refusal.ts';
+import { unanswered } from './unanswered.ts';
 
 /** A caller for whom STS has vouched. No rule of the configuration has been looked at yet. */
 export interface Vouched {

@@ -13,6 +13,8 @@ export interface WebIdentityParts {
   readonly region: string;
   /** Null for the default chain of the SDK. */
   readonly credentials: AwsCredentials | null;
+  /** Those from whom the broker takes tokens: another account's would be refused where the signed request is taken. */
+  readonly issuers: readonly string[];
   /** An origin instead of AWS's own, for tests; null for what the SDK finds. */
   readonly endpoint: string | null;
   readonly signal?: AbortSignal;
@@ -41,12 +43,13 @@ const NOT_HERE: ReadonlySet<string> = new Set([
 /**
  * Calls `sts:GetWebIdentityToken`. The token's `iss` is the account's own issuer, its `sub` the ARN of the role or user
  * (IAM user guide, "Understanding token claims"), so that a role made anew under an old name is the same subject.
- * @returns null where AWS has none to give, see `signCallerIdentity`.
+ * @returns null where AWS has none to give, or none that this broker takes: see `signCallerIdentity`.
  * @throws {JitError} `ERR_NOT_SIGNED_IN` without credentials or with ones that AWS does not take, `ERR_IDENTITY_PROVIDER`
- * where STS cannot be asked.
+ * where STS cannot be asked, and what the signal was aborted with.
  */
 export async function getWebIdentityToken(parts: WebIdentityParts): Promise<Secret<string> | null> {
-  const { audience, region, credentials, endpoint, signal } = parts;
+  const { audience, region, credentials, issuers, endpoint, signal } = parts;
+  if (issuers.length === 0) return null;
   // Read first, so that credentials which are not there are told apart from an STS which is not.
   const keys = await readCredentials(credentials, region);
   const { GetWebIdentityTokenCommand, STSClient } = await import('@aws-sdk/client-sts');
@@ -68,8 +71,9 @@ export async function getWebIdentityToken(parts: WebIdentityParts): Promise<Secr
       signal === undefined ? {} : { abortSignal: signal },
     );
     if (!JWT.test(token)) throw fault('ERR_IDENTITY_PROVIDER', 'aws sts gave no token', null);
-    return new Secret(token);
+    return issuers.includes(issuerOf(token)) ? new Secret(token) : null;
   } catch (thrown) {
+    signal?.throwIfAborted();
     if (thrown instanceof JitError) throw thrown;
     const error = thrown instanceof Error ? thrown : new TypeError('not an error');
     if (NOT_HERE.has(error.name)) return null;
@@ -85,6 +89,16 @@ export async function getWebIdentityToken(parts: WebIdentityParts): Promise<Secr
 const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 const REFUSED =
   /^(?:Expired|InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch|InvalidToken|RequestExpired)/;
+
+/** Not verified: AWS has just given it, and the broker will check it. */
+function issuerOf(token: string): string {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
+    return typeof claims === 'object' && claims !== null && 'iss' in claims ? String(claims.iss) : '';
+  } catch {
+    return '';
+  }
+}
 
 function fault(code: 'ERR_NOT_SIGNED_IN' | 'ERR_IDENTITY_PROVIDER', message: string, cause: unknown): JitError {
   return new JitError({ code, message, ...(cause === null ? {} : { cause }) });

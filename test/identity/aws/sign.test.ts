@@ -13,7 +13,7 @@ import { placeOf } from '../../../src/identity/aws/place.ts';
 import { signCallerIdentity } from '../../../src/identity/aws/sign.ts';
 import { sessionBodySchema } from '../../../src/wire/sessions.ts';
 import { tempFolder } from '../../providers/aws/support.ts';
-import { AUDIENCE, BINDING, KEYS, REGION, failed, open, prove } from './support.ts';
+import { AUDIENCE, BINDING, KEYS, REGION, failed, open, prove, withVariables } from './support.ts';
 
 test('a proof holds the signed headers and nothing that was not signed', async () => {
   const now = (): number => Date.UTC(2026, 0, 2, 3, 4, 5, 678);
@@ -61,7 +61,7 @@ test('a session token that is too long to send is said to be so', async () => {
 
 test('a region without an STS of its own, and a challenge that has no place in a header', async () => {
   for (const region of ['', 'aws-global', 'eu-west-1.evil.example', 'us-iso-east-1', 'EU-WEST-1']) {
-    assert.equal((await failed(prove({ region }))).code, 'ERR_USAGE');
+    assert.match((await failed(prove({ region }))).message, /not an AWS region/);
   }
   for (const nonce of ['', 'a;b', 'a b', 'a\r\nx: y', 'ä', 'x'.repeat(1_025)]) {
     assert.equal((await failed(prove({ binding: { ...BINDING, nonce } }))).code, 'ERR_BROKER_REPLY');
@@ -84,27 +84,11 @@ test('without credentials the real default chain ends in the next thing to do', 
   t.after(() => folder.remove());
   const empty = join(folder.path, 'empty');
   await writeFile(empty, '');
-  const changes: Readonly<Record<string, string | undefined>> = {
-    ...Object.fromEntries(
-      Object.keys(process.env).flatMap((name) => (name.startsWith('AWS_') ? [[name, undefined]] : [])),
-    ),
-    AWS_CONFIG_FILE: empty,
-    AWS_SHARED_CREDENTIALS_FILE: empty,
-    AWS_EC2_METADATA_DISABLED: 'true',
-  };
-  const before = Object.fromEntries(Object.keys(changes).map((name) => [name, process.env[name]]));
-  const set = (values: Readonly<Record<string, string | undefined>>): void => {
-    for (const [name, value] of Object.entries(values)) {
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-    }
-  };
-  set(changes);
-  t.after(() => set(before));
+  withVariables(t, { AWS_CONFIG_FILE: empty, AWS_SHARED_CREDENTIALS_FILE: empty });
   const parts = { ...BINDING, audience: AUDIENCE, region: REGION, random: randomBytes, now: Date.now };
   const { code, message } = await failed(signCallerIdentity({ ...parts, credentials: null }));
   assert.equal(code, 'ERR_NOT_SIGNED_IN');
   assert.equal(message, 'there are no AWS credentials to prove an identity with');
-  set({ AWS_ACCESS_KEY_ID: KEYS.accessKeyId, AWS_SECRET_ACCESS_KEY: KEYS.secretAccessKey });
+  withVariables(t, { AWS_ACCESS_KEY_ID: KEYS.accessKeyId, AWS_SECRET_ACCESS_KEY: KEYS.secretAccessKey });
   assert.equal((await readCredentials(null, REGION)).accessKeyId, KEYS.accessKeyId);
 });

@@ -17,6 +17,7 @@ import { awsProviderSchema, makeAwsVerifier } from '../../../src/identity/aws/co
 import type { AwsVerify } from '../../../src/identity/aws/config.ts';
 import type { SdkKeys } from '../../../src/identity/aws/credentials.ts';
 import { signCallerIdentity } from '../../../src/identity/aws/sign.ts';
+import { refused } from '../../../src/identity/verify/refusal.ts';
 import type { Binding } from '../../../src/identity/verify/verified.ts';
 import { createCloud } from '../../../src/sandbox/cloud.ts';
 import { handle } from '../../../src/sandbox/handler.ts';
@@ -173,7 +174,7 @@ function proofHeaders(headers: Readonly<Record<string, string>>): Record<string,
 /** The one error of every refusal: @returns the reason, which is for the log only. */
 export async function refusal(promise: Promise<unknown>): Promise<string> {
   const { code, message, reason } = await failed(promise);
-  assert.deepEqual([code, message], ['ERR_NOT_SIGNED_IN', 'this proof of identity is not accepted'], reason);
+  assert.deepEqual([code, message], ['ERR_NOT_SIGNED_IN', refused('').message], reason);
   return reason;
 }
 
@@ -295,4 +296,17 @@ export function identityXml(named: Named = {}): string {
   </ResponseMetadata>
 </GetCallerIdentityResponse>
 `;
+}
+
+const REAL = Object.entries(process.env).filter(([name]) => name.startsWith('AWS_'));
+
+function setVariables(variables: Readonly<Record<string, string | undefined>>): void {
+  for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name];
+  Object.assign(process.env, variables);
+}
+
+/** Runs the rest of the test with these variables of AWS and no others: the SDK reads the real environment. */
+export function withVariables(t: TestContext, variables: Readonly<Record<string, string>>): void {
+  setVariables({ AWS_EC2_METADATA_DISABLED: 'true', ...variables });
+  t.after(() => setVariables(Object.fromEntries(REAL)));
 }

@@ -9,6 +9,9 @@ import { serve } from '../../providers/aws/support.ts';
 import type { Canned } from './support.ts';
 import { AUDIENCE, KEYS, REGION, cannedSts, failed } from './support.ts';
 
+const ISSUER = 'https://abc123-def456.tokens.sts.global.api.aws';
+const claims = (iss: string): string => `e30.${Buffer.from(JSON.stringify({ iss })).toString('base64url')}.c2ln`;
+const JWT = claims(ISSUER);
 const NS = 'https://sts.amazonaws.com/doc/2011-06-15/';
 const token = (jwt: string): Canned => ({
   body: `<GetWebIdentityTokenResponse xmlns="${NS}"><GetWebIdentityTokenResult><WebIdentityToken>${jwt}</WebIdentityToken><Expiration>2026-11-22T03:04:05Z</Expiration></GetWebIdentityTokenResult><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></GetWebIdentityTokenResponse>`,
@@ -22,6 +25,7 @@ const at = (endpoint: string) => ({
   audience: AUDIENCE,
   region: REGION,
   credentials: () => Promise.resolve(KEYS),
+  issuers: ['https://idp.example.com', ISSUER],
   endpoint,
 });
 
@@ -31,10 +35,10 @@ async function asked(t: TestContext, canned: Canned) {
 }
 
 test('the token of AWS, for this broker only and for five minutes', async (t) => {
-  const { sts, answer } = await asked(t, token('aaa.bbb.ccc'));
+  const { sts, answer } = await asked(t, token(JWT));
   const got = await answer;
   assert.equal(String(got), '[secret]');
-  assert.equal(got?.expose(), 'aaa.bbb.ccc');
+  assert.equal(got?.expose(), JWT);
   const fields = Object.fromEntries(new URLSearchParams(sts.seen[0]?.body));
   assert.deepEqual(fields, {
     Action: 'GetWebIdentityToken',
@@ -69,6 +73,16 @@ for (const [name, status, code] of [
   });
 }
 
+test('a token of an account that the broker does not know is not used, and none is asked for where it knows none', async (t) => {
+  const other = 'https://zzz999.tokens.sts.global.api.aws';
+  for (const jwt of [claims(other), claims(`${ISSUER}/`), 'a.b.c', 'e30.W10.c2ln']) {
+    assert.equal(await (await asked(t, token(jwt))).answer, null);
+  }
+  const sts = await cannedSts(t, () => token(JWT));
+  assert.equal(await getWebIdentityToken({ ...at(sts.url), issuers: [] }), null);
+  assert.deepEqual(sts.seen, []);
+});
+
 test('an answer without a token, one that is no XML, and an STS that is not there', async (t) => {
   assert.equal((await failed((await asked(t, token(''))).answer)).code, 'ERR_IDENTITY_PROVIDER');
   const html = { body: '<!doctype html><title>proxy</title>', headers: { 'content-type': 'text/html' } };
@@ -79,7 +93,7 @@ test('an answer without a token, one that is no XML, and an STS that is not ther
 });
 
 test('without credentials nothing is asked', async (t) => {
-  const sts = await cannedSts(t, () => token('aaa.bbb.ccc'));
+  const sts = await cannedSts(t, () => token(JWT));
   const credentials = (): Promise<never> => Promise.reject(new RangeError('none'));
   assert.equal((await failed(getWebIdentityToken({ ...at(sts.url), credentials }))).code, 'ERR_NOT_SIGNED_IN');
   assert.deepEqual(sts.seen, []);
