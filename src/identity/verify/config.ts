@@ -17,7 +17,10 @@ const line = z.string().refine((text) => isPlain(text, 256), 'one line of at mos
 const scalar = z.union([line, z.number(), z.boolean()], 'a text, a number, true or false');
 const group = z.string().refine((text) => isPlain(text, LONGEST_GROUP), 'the name of a group');
 const id = z
-  .union([z.int().positive(), z.string().regex(/^[1-9]\d{0,19}$/)], 'an id, which is a whole number')
+  .union(
+    [z.int().positive(), z.string().regex(/^[1-9]\d{0,30}$/, 'an id, which is a whole number')],
+    'an id, which is a whole number',
+  )
   .transform(String);
 const guid = z.string().toLowerCase().regex(GUID, 'a GUID');
 /** One value may stand for the list of it. */

@@ -88,6 +88,11 @@ export function makeKeySource(parts: {
     if (due && !tooSoon) await refresh(version);
   }
 
+  async function lookAgain(): Promise<void> {
+    const version = await origin.version();
+    if (flight !== null || now() - triedAt >= COOLDOWN_MS) await refresh(version);
+  }
+
   function matching(alg: Algorithm, kid: string | null): readonly PublicKey[] {
     return held === null || now() - held.at > STALE_MS ? [] : candidates(held.keys, alg, kid);
   }
@@ -95,7 +100,7 @@ export function makeKeySource(parts: {
   return {
     find: async (alg, kid) => {
       await freshen();
-      if (matching(alg, kid).length === 0 && now() - triedAt >= COOLDOWN_MS) await refresh(await origin.version());
+      if (matching(alg, kid).length === 0) await lookAgain();
       const found = matching(alg, kid);
       // While the provider does not answer, an unknown key may be a new one: nobody can say that the proof is wrong.
       if (found.length === 0 && failure !== null) throw unavailable(`no keys of ${origin.name}`, failure);

@@ -33,9 +33,9 @@ function isSegment(text: string): boolean {
 /** A path, or everything below one: `/ns/prod/sa/web`, `/ns/prod/*`. */
 export function isPathPattern(text: string): boolean {
   const path = text.endsWith('/*') ? text.slice(0, -2) : text;
-  return text !== '' && parseSpiffeId(`spiffe://any${path}`) !== null;
+  return text.startsWith('/') && parseSpiffeId(`spiffe://any${path}`) !== null;
 }
 
 export function matchesPath(path: string, pattern: string): boolean {
-  return pattern.endsWith('/*') ? path.startsWith(pattern.slice(0, -1)) && path !== '' : path === pattern;
+  return pattern.endsWith('/*') ? path.startsWith(pattern.slice(0, -1)) : path === pattern;
 }
