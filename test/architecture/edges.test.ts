@@ -22,6 +22,7 @@ const EXPOSED: Readonly<Record<string, readonly [calls: number, goesTo: string]>
   'src/broker/service/views.ts': [1, 'the one reply that hands out credentials'],
   'src/cli/commands/credential.ts': [1, 'stdout of jit credential, which is for that'],
   'src/identity/aws/verify.ts': [1, 'the check of a proof of an AWS identity, which goes to STS and nowhere else'],
+  'src/identity/verify/verifier.ts': [1, 'the checks of a token that proves an identity'],
   'src/keeper/format.ts': [2, 'the answers to credential_process and to the loopback endpoint'],
   'src/profiles/aws/write.ts': [1, 'the credentials file, with --write-credentials only'],
   'src/providers/aws/assume.ts': [1, 'the web identity token into AssumeRoleWithWebIdentity'],

@@ -47,10 +47,15 @@ export function timeClaim(claims: Claims, name: string): number | null {
   return Math.floor(value * 1_000);
 }
 
+function listOf(value: unknown): readonly unknown[] {
+  // Safe: it is a list, of whatever.
+  return Array.isArray(value) ? (value as readonly unknown[]) : [value];
+}
+
 /** Throws `ERR_NOT_SIGNED_IN` unless the audience is this one and no other. */
 export function demandAudience(claims: Claims, audience: string): void {
   const value = claims.get('aud');
-  const [only, ...others] = Array.isArray(value) ? (value as readonly unknown[]) : [value];
+  const [only, ...others] = listOf(value);
   if (only !== audience || others.length > 0) throw refused('it is for another audience, or for others too');
 }
 
@@ -66,7 +71,7 @@ export function groupsClaim(claims: Claims, name: string): readonly string[] {
   }
   const value = claims.get(name);
   if (value === undefined) return [];
-  const list = Array.isArray(value) ? (value as readonly unknown[]) : [value];
+  const list = listOf(value);
   if (list.length > MOST_GROUPS) throw refused(`the claim ${name} has more than ${MOST_GROUPS} groups`);
   const groups = list.map((group) => {
     if (typeof group === 'string' && isPlain(group, LONGEST_GROUP)) return group;
@@ -90,7 +95,7 @@ export type Scalar = string | number | boolean;
 export function demandClaims(claims: Claims, required: Readonly<Record<string, readonly Scalar[]>>): void {
   for (const [name, allowed] of Object.entries(required)) {
     const value = claims.get(name);
-    const values = Array.isArray(value) ? (value as readonly unknown[]) : [value];
+    const values = listOf(value);
     if (!allowed.some((each) => values.includes(each))) throw refused(`the claim ${name} is not as required`);
     if (name === 'email') demandVerifiedEmail(claims);
   }

@@ -24,8 +24,11 @@ const id = z
   .transform(String);
 const guid = z.string().toLowerCase().regex(GUID, 'a GUID');
 /** One value may stand for the list of it. */
-const some = <T extends z.ZodType>(value: T) =>
-  z.union([value.transform((one) => [one]), z.array(value).min(1).max(1_000)], 'a value or a list of values');
+const some = <T extends z.ZodType>(value: T, what: string) =>
+  z.union([value.transform((one) => [one]), z.array(value).min(1).max(1_000)], `${what}, or a list of them`);
+
+const ids = some(id, 'an id, which is a whole number');
+const lines = some(line, 'one line of text');
 
 /** The form that everything compares: no `|`, which separates it from the subject elsewhere, and not the name of the embedded broker's own. */
 const issuer = z
@@ -49,7 +52,7 @@ const common = {
   /** Lets keys be fetched from private networks and from this host, the latter without TLS too. */
   allow_private_addresses: z.boolean().default(false),
   /** Claims that a token must have, each with its value or one of several. */
-  require: z.record(line, some(scalar)).default({}),
+  require: z.record(line, some(scalar, 'a text, a number, true or false')).default({}),
 };
 const workload = {
   ...common,
@@ -84,12 +87,12 @@ const github = z.strictObject({
   ...workload,
   type: z.literal('github'),
   issuer: issuer.default('https://token.actions.githubusercontent.com'),
-  repository_ids: some(id),
-  repository_owner_ids: some(id),
-  environment: some(line).optional(),
-  ref: some(line).optional(),
-  job_workflow_ref: some(line).optional(),
-  event_name: some(line).optional(),
+  repository_ids: ids,
+  repository_owner_ids: ids,
+  environment: lines.optional(),
+  ref: lines.optional(),
+  job_workflow_ref: lines.optional(),
+  event_name: lines.optional(),
 });
 
 const gitlab = z
@@ -97,38 +100,37 @@ const gitlab = z
     ...workload,
     type: z.literal('gitlab'),
     issuer: issuer.default('https://gitlab.com'),
-    project_ids: some(id).optional(),
-    namespace_ids: some(id).optional(),
-    ref: some(line).optional(),
+    project_ids: ids.optional(),
+    namespace_ids: ids.optional(),
+    ref: lines.optional(),
     ref_protected: z.boolean().optional(),
-    environment: some(line).optional(),
+    environment: lines.optional(),
     environment_protected: z.boolean().optional(),
   })
   .refine((each) => each.project_ids ?? each.namespace_ids, 'project_ids, namespace_ids or both are needed');
 
 const namespace = z.string().regex(KUBERNETES_NAME, 'a namespace');
+const serviceAccount = z.string().refine((text) => {
+  const parts = text.split('/');
+  return parts.length === 2 && parts.every((part) => KUBERNETES_NAME.test(part));
+}, 'a service account, as namespace/name');
 const kubernetes = z
   .strictObject({
     ...workload,
     type: z.literal('kubernetes'),
     issuer,
     /** All service accounts of these. */
-    namespaces: some(namespace).optional(),
-    service_accounts: some(
-      z
-        .string()
-        .refine((text) => /^[^/]+\/[^/]+$/.test(text) && text.split('/').every((part) => KUBERNETES_NAME.test(part)), {
-          error: 'a service account, as namespace/name',
-        }),
-    ).optional(),
+    namespaces: some(namespace, 'a namespace').optional(),
+    service_accounts: some(serviceAccount, 'a service account, as namespace/name').optional(),
   })
   .refine((each) => each.namespaces ?? each.service_accounts, 'namespaces, service_accounts or both are needed');
 
+const PATH = 'a path such as /ns/prod/sa/web, or /ns/prod/* for all below it';
 const spiffe = z.strictObject({
   ...workload,
   type: z.literal('spiffe'),
   trust_domain: z.string().refine(isTrustDomain, 'a trust domain, such as example.org'),
-  paths: some(z.string().refine(isPathPattern, 'a path such as /ns/prod/sa/web, or /ns/prod/* for all below it')),
+  paths: some(z.string().refine(isPathPattern, PATH), PATH),
   /** Where given, the `iss` that tokens must have; SPIFFE itself does not ask for one. */
   issuer: issuer.optional(),
   /** The trust domain's bundle. */
@@ -146,7 +148,7 @@ const azure = z.strictObject({
   issuer,
   tenant_id: guid,
   /** Of managed identities or other service principals. */
-  object_ids: some(guid),
+  object_ids: some(guid, 'a GUID'),
   /** The application that stands for this broker: in tokens of version 2.0 it is the audience, in place of the broker's URL. */
   application_id: guid.optional(),
 });
@@ -157,8 +159,8 @@ const google = z
     type: z.literal('google'),
     issuer: issuer.default('https://accounts.google.com'),
     /** `sub`: it stays with one account, while the address of a deleted account can be given away again. */
-    service_account_ids: some(id).optional(),
-    service_account_emails: some(line).optional(),
+    service_account_ids: ids.optional(),
+    service_account_emails: lines.optional(),
   })
   .refine((each) => each.service_account_ids ?? each.service_account_emails, {
     error: 'service_account_ids, service_account_emails or both are needed',

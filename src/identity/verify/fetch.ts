@@ -9,7 +9,7 @@ import { type RequestOptions, request as requestSecure } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { jsonProblem } from '../../core/json.ts';
 import { isLoopback, isReachable, type Reach, urlProblem } from './address.ts';
-import { unavailable } from './refusal.ts';
+import { detailOf, unavailable } from './refusal.ts';
 
 /** Bytes of a body. */
 export const LARGEST = 65_536;
@@ -58,7 +58,7 @@ export function makeFetchJson(
         response.destroy();
       }
     } catch (thrown) {
-      const late = signal.aborted ? 'no complete answer in time' : (messageOf(thrown) ?? 'no usable answer');
+      const late = signal.aborted ? 'no complete answer in time' : detailOf(thrown);
       throw unavailable(`${url.origin}${url.pathname}: ${late}`, thrown);
     }
   };
@@ -94,28 +94,27 @@ async function open(url: URL, options: RequestOptions): Promise<IncomingMessage>
 
 async function read(response: IncomingMessage): Promise<Buffer> {
   const { statusCode, headers } = response;
-  if (statusCode !== 200) throw new Error(`status ${statusCode ?? 'unknown'}, and redirects are not followed`);
-  if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw new Error('compressed content');
-  if (Number(headers['content-length'] ?? 0) > LARGEST) throw new Error(`more than ${LARGEST} bytes announced`);
+  if (statusCode !== 200) throw unavailable(`status ${statusCode ?? 'unknown'}, and redirects are not followed`);
+  if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw unavailable('compressed content');
+  if (Number(headers['content-length'] ?? 0) > LARGEST) throw unavailable(`more than ${LARGEST} bytes announced`);
   const chunks: Buffer[] = [];
   let length = 0;
   // Safe: without an encoding a response consists of buffers. It throws where the body ends before its announced length.
   for await (const chunk of response as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > LARGEST) throw new Error(`more than ${LARGEST} bytes`);
+    if (length > LARGEST) throw unavailable(`more than ${LARGEST} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
 }
 
-/** Throws a `TypeError` or `SyntaxError` for what is not JSON in UTF-8, an `Error` for what two readers could read differently. */
+/**
+ * Throws `ERR_IDENTITY_PROVIDER` for what two readers could read differently, `TypeError` or `SyntaxError` for what is not
+ * JSON in UTF-8.
+ */
 export function parse(body: Uint8Array): unknown {
   const text = new TextDecoder('utf-8', { fatal: true }).decode(body);
   const problem = jsonProblem(text, LIMITS);
-  if (problem !== null) throw new Error(problem);
+  if (problem !== null) throw unavailable(problem);
   return JSON.parse(text) as unknown;
-}
-
-function messageOf(thrown: unknown): string | undefined {
-  return thrown instanceof Error ? thrown.message : undefined;
 }

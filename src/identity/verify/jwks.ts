@@ -5,6 +5,7 @@
 import type { JWK } from 'jose';
 import * as z from 'zod';
 import { type Algorithm, type KeyShape, SHAPES } from './algorithms.ts';
+import { unavailable } from './refusal.ts';
 
 /** Keys of one set. */
 export const MOST_KEYS = 100;
@@ -40,11 +41,11 @@ const set = z.object({ keys: z.array(z.unknown()).max(MOST_KEYS) });
 
 /**
  * The keys that can check signatures; those of other kinds and uses are left out, as both standards ask.
- * Throws an `Error` for what is no set, or one of more than 100 keys.
+ * Throws `ERR_IDENTITY_PROVIDER` for what is no set, or one of more than 100 keys.
  */
 export function readKeys(document: unknown, use: KeyUse): readonly PublicKey[] {
   const read = set.safeParse(document);
-  if (!read.success) throw new Error(`not a JWK Set of at most ${MOST_KEYS} keys`);
+  if (!read.success) throw unavailable(`not a JWK Set of at most ${MOST_KEYS} keys`);
   return read.data.keys.flatMap((each) => {
     const parsed = key.safeParse(each);
     return parsed.success && usable(parsed.data, use) ? [publicKey(parsed.data)] : [];

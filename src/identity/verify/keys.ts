@@ -4,7 +4,7 @@
  */
 import { type Algorithm } from './algorithms.ts';
 import { candidates, type PublicKey } from './jwks.ts';
-import { unavailable } from './refusal.ts';
+import { detailOf, unavailable } from './refusal.ts';
 
 /** For so long nothing is fetched for a key that is there. */
 export const FRESH_MS = 10 * 60_000;
@@ -63,8 +63,7 @@ export function makeKeySource(parts: {
       failure = null;
     } catch (thrown) {
       failure = thrown;
-      const cause = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause.message : String(thrown);
-      log.warn('the keys of an identity provider cannot be had', { provider: origin.name, cause });
+      log.warn('the keys of an identity provider cannot be had', { provider: origin.name, cause: detailOf(thrown) });
     } finally {
       flight = null;
     }
@@ -103,7 +102,8 @@ export function makeKeySource(parts: {
       if (matching(alg, kid).length === 0) await lookAgain();
       const found = matching(alg, kid);
       // While the provider does not answer, an unknown key may be a new one: nobody can say that the proof is wrong.
-      if (found.length === 0 && failure !== null) throw unavailable(`no keys of ${origin.name}`, failure);
+      if (found.length === 0 && failure !== null)
+        throw unavailable(`no keys of ${origin.name}: ${detailOf(failure)}`, failure);
       return found;
     },
   };

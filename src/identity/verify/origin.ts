@@ -9,7 +9,7 @@ import type { Reach } from './address.ts';
 import { type FetchJson, LARGEST, parse } from './fetch.ts';
 import { type KeyUse, type PublicKey, readKeys } from './jwks.ts';
 import type { Origin } from './keys.ts';
-import { unavailable } from './refusal.ts';
+import { detailOf, unavailable } from './refusal.ts';
 
 /** For a discovery document and its keys together. */
 export const DEADLINE_MS = 5_000;
@@ -81,6 +81,6 @@ function keysIn(document: unknown, use: KeyUse, where: string): readonly PublicK
   try {
     return readKeys(document, use);
   } catch (thrown) {
-    throw unavailable(`${where} holds ${thrown instanceof Error ? thrown.message : 'nothing usable'}`, thrown);
+    throw unavailable(`${where}: ${detailOf(thrown)}`, thrown);
   }
 }

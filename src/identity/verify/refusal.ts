@@ -23,3 +23,9 @@ export function unavailable(detail: string, cause?: unknown): JitError {
     cause: new Error(detail, { cause }),
   });
 }
+
+/** What was wrong, as the log should have it: the detail of an error of ours, the message of any other. */
+export function detailOf(thrown: unknown): string {
+  if (thrown instanceof JitError && thrown.cause instanceof Error) return thrown.cause.message;
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

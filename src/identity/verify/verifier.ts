@@ -15,7 +15,7 @@ import { type KeySource, makeKeySource, type Origin, type VerifyLog } from './ke
 import { demandKind } from './kind.ts';
 import { DEADLINE_MS, fromDiscovery, fromFile, fromUrl, type Net } from './origin.ts';
 import { personOf } from './people.ts';
-import { refused } from './refusal.ts';
+import { detailOf, refused } from './refusal.ts';
 import { parseSpiffeId } from './spiffe-id.ts';
 import { timesOf } from './times.ts';
 import { readToken, type Token } from './token.ts';
@@ -77,7 +77,7 @@ export function makeVerifier(parts: VerifierParts): Verifier {
         } catch (thrown) {
           if (!(thrown instanceof JitError)) throw thrown;
           if (thrown.code === 'ERR_IDENTITY_PROVIDER') outage ??= thrown;
-          reasons.push(`${entry.name}: ${thrown.cause instanceof Error ? thrown.cause.message : thrown.message}`);
+          reasons.push(`${entry.name}: ${detailOf(thrown)}`);
         }
       }
       throw outage ?? refused(reasons.length === 0 ? 'no configured provider issues such tokens' : reasons.join('; '));
