@@ -9,6 +9,8 @@ export interface Refusal {
   readonly code: string | null;
   /** The value of `DPoP-Nonce`, RFC 9449 section 8, on this or any other answer. */
   readonly nonce: string | null;
+  /** When it was said, by the broker's clock (`Date`): epoch ms, or null. */
+  readonly date: number | null;
   /** What `headers` gave for the call that was refused: another call may have renewed the session meanwhile. */
   readonly sent: Readonly<Record<string, string>>;
 }

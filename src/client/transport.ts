@@ -83,7 +83,13 @@ export function openTransport(ref: BrokerRef, options: TransportOptions): Transp
         if (given !== null) options.authorizer?.seen(given);
         return reply;
       }
-      const verdict = await authorizer.refused({ code: codeOf(reply.body), nonce: given, sent });
+      const date = Date.parse(headers.date ?? '');
+      const verdict = await authorizer.refused({
+        code: codeOf(reply.body),
+        nonce: given,
+        date: Number.isNaN(date) ? null : date,
+        sent,
+      });
       if (verdict === 'no use') return reply;
     }
   }

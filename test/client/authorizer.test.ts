@@ -80,7 +80,9 @@ test('a refused call is made again with a fresh proof, and the authorizer hears 
     'GET /team/v1/grants?live=true GET:/team/v1/grants:2',
   ]);
   const sent = { authorization: 'DPoP t', dpop: 'GET:/team/v1/grants:1' };
-  assert.deepEqual(refusals, [{ code: 'ERR_PROOF_NONCE', nonce: 'n1', sent }]);
+  const [refusal] = refusals;
+  assert.ok(Math.abs((refusal?.date ?? 0) - Date.now()) < 60_000);
+  assert.deepEqual(refusals, [{ code: 'ERR_PROOF_NONCE', nonce: 'n1', date: refusal?.date, sent }]);
   assert.deepEqual(seen, ['n2']);
 });
 

@@ -1,0 +1,197 @@
+/**
+ * Who one is at one broker, as every call proves it: read from the store once, renewed and confirmed when the broker asks.
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import type { Authorizer, Refusal } from '../../client/authorizer.ts';
+import { JitError } from '../../core/errors.ts';
+import type { Secret } from '../../core/secret.ts';
+import { withLock } from '../../local/lock.ts';
+import type { SecretStore } from '../secrets/store.ts';
+import { authorizationOf, type Link, type LinkParts, openLink } from './link.ts';
+import { confirmed, opened, renewed, whyOver } from './mend.ts';
+import { type Person, readRecord, type SessionRecord, type SharedBroker } from './record.ts';
+import { notSignedIn } from './words.ts';
+import { signInAsWorkload, type WorkloadPort, type Workloads } from './workload.ts';
+
+/** A newer proof from the identity provider, and what it gave for the next time. */
+export interface Vouched {
+  readonly idToken: Secret<string>;
+  /** Null where the one that was used stays good. */
+  readonly refreshToken: Secret<string> | null;
+}
+
+export interface SessionParts extends LinkParts {
+  readonly ref: SharedBroker;
+  /** Where a person's session rests. */
+  readonly keychain: () => Promise<SecretStore>;
+  /** Where a workload's session rests: no longer than this user's processes, and in no file. Reading it starts nothing. */
+  readonly memory: () => Promise<SecretStore>;
+  /** The private folder for locks that all processes of this user share. */
+  readonly locks: string;
+  /**
+   * Asks the identity provider to vouch again, without the person. Throws `ERR_NOT_SIGNED_IN`, `ERR_IDENTITY_PROVIDER`.
+   * @param provider its name at the broker.
+   */
+  readonly refreshIdp: (
+    vouching: Person & { readonly refreshToken: Secret<string> },
+    provider: string,
+  ) => Promise<Vouched>;
+  readonly workloads: Workloads;
+}
+
+/** A record and the store that it rests in. */
+export interface Kept {
+  readonly record: SessionRecord;
+  readonly store: SecretStore;
+}
+
+export interface Session extends Authorizer {
+  readonly link: Link;
+  /** What is stored; null where nobody is signed in. Calls nobody, signs nobody in. Throws `ERR_KEYCHAIN`, `ERR_KEEPER`. */
+  kept(): Promise<Kept | null>;
+  /** Signs in as a workload, whoever is signed in already. @param sources at least one; the first that the broker takes. */
+  enter(sources: readonly WorkloadPort[]): Promise<Kept>;
+  /** Runs `work` alone among all processes that change this session; what it left is read afterwards. */
+  change<T>(work: () => Promise<T>): Promise<T>;
+}
+
+/** A token that has less than this left is renewed before it is sent. */
+const MARGIN_MS = 5_000;
+/** Longer than whoever holds the lock may take: a call to the identity provider, two to the broker, and the keychain. */
+const LOCK_WAIT_MS = 90_000;
+
+export function openSession(parts: SessionParts): Session {
+  const { ref, locks, now } = parts;
+  const link = openLink(parts);
+  const lock = `session-${createHash('sha256').update(ref.url.href).digest('hex').slice(0, 32)}`;
+  let held: Kept | null = null;
+  let finding: Promise<Kept> | null = null;
+  let queue: Promise<unknown> = Promise.resolve();
+
+  /** One after the other in this process too, so that those who waited find the work done. */
+  function alone<T>(work: () => Promise<T>): Promise<T> {
+    const run = queue.then(() => withLock(lock, locks, { waitMs: LOCK_WAIT_MS }, work));
+    queue = run.catch(() => undefined);
+    return run;
+  }
+
+  async function readFrom(open: () => Promise<SecretStore>): Promise<Kept | null> {
+    const store = await open();
+    const record = await readRecord(store, ref);
+    return record === null ? null : { record, store };
+  }
+
+  /** A workload first: it was chosen for the processes of today, and reading it takes no keychain. */
+  const kept = async (): Promise<Kept | null> => (await readFrom(parts.memory)) ?? (await readFrom(parts.keychain));
+
+  async function find(): Promise<Kept> {
+    const [found, trouble] = await kept().then(
+      (each): [Kept | null, null] => [each, null],
+      (thrown: unknown): [null, JitError] => {
+        if (thrown instanceof JitError && thrown.code === 'ERR_KEYCHAIN') return [null, thrown];
+        throw thrown;
+      },
+    );
+    if (found !== null) return found;
+    const sources = await parts.workloads.detect(trouble);
+    if (sources.length === 0) throw trouble ?? notSignedIn(ref, parts.workloads.lookedFor);
+    return await alone(async () => (await readFrom(parts.memory)) ?? (await signInAsWorkload(parts, link, sources)));
+  }
+
+  async function holder(): Promise<Kept> {
+    if (held !== null) return held;
+    finding ??= find().finally(() => (finding = null));
+    held = await finding;
+    return held;
+  }
+
+  /**
+   * Changes the session unless another process, or another call of this one, has done so since `before` was read.
+   * @param done whether what is stored now is good enough.
+   */
+  async function mend(
+    before: Kept,
+    done: (now: SessionRecord) => boolean,
+    work: (fresh: Kept) => Promise<Kept>,
+  ): Promise<void> {
+    held = await alone(async () => {
+      const record = await readRecord(before.store, ref);
+      if (record === null) return await opened(parts, link, before.record, notSignedIn(ref));
+      const fresh = { record, store: before.store };
+      return done(record) ? fresh : await work(fresh);
+    }).catch((thrown: unknown) => {
+      // Somebody may sign in while this process goes on.
+      if (thrown instanceof JitError && thrown.code === 'ERR_NOT_SIGNED_IN') held = null;
+      throw thrown;
+    });
+  }
+
+  const isOver = ({ access }: SessionRecord): boolean => access.until - MARGIN_MS <= now();
+  const isSent = ({ access }: SessionRecord, sent: Refusal['sent']): boolean =>
+    sent['authorization'] === authorizationOf(access.token);
+
+  const renewIfOver = async (fresh: Kept): Promise<Kept> =>
+    isOver(fresh.record) ? await renewed(parts, link, fresh) : fresh;
+
+  async function usable(): Promise<Kept> {
+    const found = await holder();
+    if (!isOver(found.record)) return found;
+    await mend(
+      found,
+      (record) => !isOver(record),
+      (fresh) => renewed(parts, link, fresh),
+    );
+    return await holder();
+  }
+
+  return {
+    link,
+    kept,
+    enter: async (sources) => (held = await alone(() => signInAsWorkload(parts, link, sources))),
+    change: async (work) => {
+      try {
+        return await alone(work);
+      } finally {
+        held = null;
+      }
+    },
+    seen: link.seen,
+    headers: async (method, url) => {
+      const { record } = await usable();
+      return await link.headers({ key: record.key, token: record.access.token, method, url });
+    },
+    refused: async (refusal) => {
+      const { code, sent } = refusal;
+      if (link.learn(refusal)) return 'again';
+      const before = await holder();
+      switch (code ?? '') {
+        case 'ERR_TOKEN_EXPIRED':
+          await mend(
+            before,
+            (record) => !isSent(record, sent),
+            (fresh) => renewed(parts, link, fresh),
+          );
+          return 'again';
+        case 'ERR_IDENTITY_STALE': {
+          const { verifiedAt } = before.record.session;
+          await mend(
+            before,
+            ({ session }) => Date.parse(session.verifiedAt) > Date.parse(verifiedAt),
+            async (fresh) => await confirmed(parts, link, await renewIfOver(fresh)),
+          );
+          return 'again';
+        }
+        case 'ERR_NOT_SIGNED_IN':
+          await mend(
+            before,
+            (record) => !isSent(record, sent),
+            ({ record }) => opened(parts, link, record, whyOver(parts, record)),
+          );
+          return 'again';
+        default:
+          return 'no use';
+      }
+    },
+  };
+}

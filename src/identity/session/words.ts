@@ -1,0 +1,78 @@
+/**
+ * What is said about a session, always with the name of its broker and with the command that goes on.
+ * @module
+ */
+import { brokerName } from '../../client/ref.ts';
+import { display } from '../../core/display.ts';
+import { JitError } from '../../core/errors.ts';
+import type { SharedBroker } from './record.ts';
+
+/** What to type for this broker: its name in the settings, or its address where it has none. */
+export function brokerWord(ref: SharedBroker): string {
+  return display(ref.name === ref.url.host ? ref.url.href : ref.name, 2_048);
+}
+
+export function loginCommand(ref: SharedBroker, ...flags: readonly string[]): string {
+  return ['jit login', brokerWord(ref), ...flags].join(' ');
+}
+
+/** @param lookedFor what of workloads was looked for in vain; empty where a person is expected. */
+export function notSignedIn(ref: SharedBroker, lookedFor: readonly string[] = []): JitError {
+  const name = brokerName(ref);
+  if (lookedFor.length === 0) return refused(ref, `you are not signed in to ${name}`);
+  return new JitError({
+    code: 'ERR_NOT_SIGNED_IN',
+    message: `nobody is signed in to ${name}, and no identity of a workload was found; looked for: ${lookedFor.join('; ')}`,
+    hint: `give this job one of these identities, or sign in at a terminal with: ${loginCommand(ref)}`,
+  });
+}
+
+/** `ERR_NOT_SIGNED_IN` with the command that signs in. */
+export function refused(ref: SharedBroker, message: string, flags: readonly string[] = []): JitError {
+  return new JitError({
+    code: 'ERR_NOT_SIGNED_IN',
+    message,
+    hint: `sign in with: ${loginCommand(ref, ...flags)}`,
+  });
+}
+
+export function over(
+  ref: SharedBroker,
+  why: 'its time is over' | 'the broker has ended it' | 'it cannot be renewed',
+): JitError {
+  return refused(ref, `your session at ${brokerName(ref)} is over: ${why}`);
+}
+
+/** The broker's answer to a refresh token that was used up without its answer being stored. */
+export function interruptedRenewal(ref: SharedBroker): JitError {
+  return refused(
+    ref,
+    `your session at ${brokerName(ref)} is over: a renewal of it was cut off before its answer was stored, and a renewal works once`,
+  );
+}
+
+export function cannotConfirm(ref: SharedBroker, provider: string): JitError {
+  return refused(
+    ref,
+    `${brokerName(ref)} wants to know that ${display(provider, 256)} still vouches for you, and there is no way to ask it without you`,
+    ['--force'],
+  );
+}
+
+/** A broker tells nobody why a proof does not hold. @param by who vouched. */
+export function notTaken(ref: SharedBroker, by: string, cause: JitError): JitError {
+  return new JitError({
+    code: 'ERR_NOT_SIGNED_IN',
+    message: `${brokerName(ref)} does not take the identity that ${display(by, 256)} vouches for`,
+    hint: "the broker's log says why; a token that is given once, to a job or in a file, also signs in once only",
+    cause,
+  });
+}
+
+export function damaged(ref: SharedBroker, store: string): JitError {
+  return new JitError({
+    code: 'ERR_KEYCHAIN',
+    message: `what ${store} holds about your session at ${brokerName(ref)} is damaged`,
+    hint: `remove it, then sign in again: jit logout ${brokerWord(ref)}`,
+  });
+}
