@@ -14,6 +14,7 @@ import { makeChanges } from '../broker/service/changes.ts';
 import { makeIssuer } from '../broker/service/issue.ts';
 import { reconcile } from '../broker/service/reconcile.ts';
 import type { World } from '../broker/service/world.ts';
+import { startForgetting } from '../broker/sessions/forget.ts';
 import { openSqliteStore } from '../broker/store/sqlite/store.ts';
 import { startWorker } from '../broker/worker/worker.ts';
 import { replaceFile } from '../local/atomic.ts';
@@ -28,7 +29,7 @@ import { type Mode, planBroker } from './plan.ts';
 import { pooledRandom } from './random.ts';
 import { signInBySession, signInBySocket } from './sign-in.ts';
 import { openTargets } from './targets.ts';
-import { verifierByType } from './verifier.ts';
+import { providerViews, verifierOf } from './verifier.ts';
 import { version } from './version.ts';
 
 const GRACE_MS = 5_000;
@@ -66,9 +67,9 @@ export async function serve(mode: Mode): Promise<number> {
     plan.user === null
       ? signInBySession({
           store,
-          verifier: verifierByType(new Map()),
+          verifier: verifierOf({ identity: plan.config.identity, audience: plan.issuer, now, log }),
           limits: plan.config.sessions,
-          signIn: { audience: plan.issuer, providers: [] },
+          signIn: { audience: plan.issuer, providers: [...providerViews(plan.config.identity)] },
           scheme: plan.address.kind === 'tcp' && plan.address.tls !== null ? 'https' : 'http',
           now,
           random,
@@ -102,8 +103,11 @@ export async function serve(mode: Mode): Promise<number> {
   }
   log.info('ready', { version, policy: policy.version.slice(0, 12), targets: targets.size, port: listener.port });
 
+  const stopForgetting = startForgetting({ store, now, log });
+
   await untilIdle({ world, worker, stop: stop.signal, idleSeconds: plan.idleSeconds, lastCall: () => lastCall });
   stop.abort();
+  stopForgetting();
   changes.release();
   await listener.close(GRACE_MS);
   await worker.stop();

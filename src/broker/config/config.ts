@@ -7,7 +7,7 @@ import * as z from 'zod';
 import { JitError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/suggest.ts';
 import { RISKS } from '../../policy/question.ts';
-import { sessionsSchema, type SessionsConfig } from './identity.ts';
+import { type IdentityConfig, identitySchema, sessionsSchema, type SessionsConfig } from './identity.ts';
 import { parseYaml, type Yaml } from './yaml.ts';
 
 const NAME = /^[a-z][a-z0-9-]{0,62}$/;
@@ -71,6 +71,7 @@ const config = z.strictObject({
   policies: pathOf('the path of a folder').nullable().default(null),
   listen: listen.nullable().default(null),
   sessions: sessionsSchema,
+  identity: named(identitySchema),
   issuer: z
     .string()
     .refine(isIssuer, 'an https URL without user, query, fragment or final slash')
@@ -98,6 +99,8 @@ export interface BrokerConfig {
   /** Exact `iss` of the broker's own tokens, the address at which it is reached, and the audience of proofs of identity. */
   readonly issuer: string | null;
   readonly sessions: SessionsConfig;
+  /** Who vouches for those who sign in, by name. */
+  readonly identity: ReadonlyMap<string, IdentityConfig>;
 }
 
 /** Whether an operation is a provider's own permission rather than a name from the catalogue: no name holds these. */
@@ -116,7 +119,7 @@ export function parseBrokerConfig(text: string, file: string): BrokerConfig {
     const problems = parsed.error.issues.flatMap((issue) => describe(issue, yaml, file));
     throw new JitError({ code: 'ERR_CONFIG', message: problems.join('\n  ') });
   }
-  const { targets, operations, ...rest } = parsed.data;
+  const { targets, operations, identity, ...rest } = parsed.data;
   return {
     ...rest,
     targets: new Map(
@@ -126,6 +129,7 @@ export function parseBrokerConfig(text: string, file: string): BrokerConfig {
       ]),
     ),
     operations: new Map(Object.entries(operations)),
+    identity: new Map(Object.entries(identity)),
   };
 }
 

@@ -5,6 +5,8 @@
 import * as z from 'zod';
 import { parseDuration } from '../../core/duration.ts';
 import { JitError } from '../../core/errors.ts';
+import { awsProviderSchema } from '../../identity/aws/config.ts';
+import { identityProviderSchema } from '../../identity/verify/config.ts';
 
 /** A duration as people write it, in whole seconds. */
 function duration(least: number, most: number): z.ZodType<number, string> {
@@ -32,4 +34,8 @@ export const sessionsSchema = z
   })
   .prefault({});
 
+/** By type. The order of the entries counts where several know the same identity. */
+export const identitySchema = z.discriminatedUnion('type', [identityProviderSchema, awsProviderSchema]);
+
+export type IdentityConfig = z.infer<typeof identitySchema>;
 export type SessionsConfig = Readonly<z.infer<typeof sessionsSchema>>;
