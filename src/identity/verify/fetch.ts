@@ -7,6 +7,7 @@ import { lookup as systemLookup, type LookupAddress } from 'node:dns';
 import { type IncomingMessage, request as requestPlain } from 'node:http';
 import { type RequestOptions, request as requestSecure } from 'node:https';
 import type { LookupFunction } from 'node:net';
+import { display } from '../../core/display.ts';
 import { jsonProblem } from '../../core/json.ts';
 import { isLoopback, isReachable, type Reach, urlProblem } from './address.ts';
 import { detailOf, unavailable } from './refusal.ts';
@@ -36,7 +37,7 @@ export function makeFetchJson(
   const { resolve = resolveBySystem, ca } = parts;
   return async (text, reach, signal) => {
     const problem = urlProblem(text, reach);
-    if (problem !== null) throw unavailable(`${text} is not ${problem}`);
+    if (problem !== null) throw unavailable(`${display(text, 200)} is not ${problem}`);
     const url = new URL(text);
     const plain = url.protocol === 'http:';
     const permits = (address: string): boolean => isReachable(address, reach) && (!plain || isLoopback(address));

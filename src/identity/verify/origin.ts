@@ -2,6 +2,7 @@
  * The three places that keys come from: what the issuer's discovery document names, a URL, a file.
  * @module
  */
+import { constants } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import * as z from 'zod';
 import { JitError } from '../../core/errors.ts';
@@ -58,7 +59,8 @@ export function fromFile(path: string, use: KeyUse): Origin {
 
 async function readFile(path: string): Promise<unknown> {
   try {
-    const handle = await open(path);
+    // Opening a FIFO must not wait for a writer.
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const stats = await handle.stat();
       if (!stats.isFile()) throw unavailable(`${path} is not a regular file`);

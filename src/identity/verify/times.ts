@@ -20,7 +20,10 @@ export function renewalOf({ type }: ProviderConfig): Verified['renewal'] {
   return type === 'oidc' || type === 'github' ? 'on demand' : 'fixed';
 }
 
-/** `issuedAt` by the provider's clock; from `until` on this check fails, so for as long a proof must be remembered as used. */
+/**
+ * `issuedAt` and `until` by the provider's clock. Up to the leeway after `until` a proof is still taken, so for that much
+ * longer it has to be remembered as used.
+ */
 export type Times = Pick<Verified, 'issuedAt' | 'until' | 'renewal'>;
 
 /** Throws `ERR_NOT_SIGNED_IN` for a token that is over, not yet good or too old, and without `exp` or `iat`. */
@@ -30,7 +33,7 @@ export function timesOf(config: ProviderConfig, claims: Claims, now: number): Ti
   if (iat > now + LEEWAY_MS) throw refused('it was issued in the future');
   if (nbf !== null && nbf > now + LEEWAY_MS) throw refused('it is not good yet');
   const renewal = renewalOf(config);
-  const until = Math.min(exp, iat + OLDEST_MS[renewal]) + LEEWAY_MS;
-  if (now >= until) throw refused(now >= exp + LEEWAY_MS ? 'it has expired' : 'it is too old');
+  const until = Math.min(exp, iat + OLDEST_MS[renewal]);
+  if (now >= until + LEEWAY_MS) throw refused(now >= exp + LEEWAY_MS ? 'it has expired' : 'it is too old');
   return { issuedAt: iat, until, renewal };
 }

@@ -195,6 +195,10 @@ test('http goes to this host alone, and private addresses are asked for by name 
     await assert.rejects(world.verify(), OUTAGE);
     assert.match(world.warnings.join(), /may not be reached/, addresses.join());
   }
+  const nameless: Resolve = (_host, callback) => callback(new Error('ENOTFOUND'), []);
+  const lost = worldOf(named, { keys: { url: `${named}/jwks` } }, { resolve: nameless });
+  await assert.rejects(lost.verify(), OUTAGE);
+  assert.match(lost.warnings.join(), /cannot be resolved/);
   // By default nothing private, whatever else the name has.
   for (const addresses of [
     ['127.0.0.1'],

@@ -3,6 +3,7 @@
  * @module
  */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { chmodSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -133,6 +134,7 @@ test('a file that is too large, no file, no JSON, or open to everybody is not be
   const cases: readonly (readonly [RegExp, () => string])[] = [
     [/cannot be read/, () => join(folder, 'missing')],
     [/not a regular file/, () => folder],
+    [/not a regular file/, fifo],
     [/larger than/, () => written(`${good}${' '.repeat(65_536)}`)],
     [/cannot be read/, () => written('not json')],
     [/cannot be read/, () => written(Buffer.from([0xff, 0xfe]))],
@@ -141,6 +143,11 @@ test('a file that is too large, no file, no JSON, or open to everybody is not be
   function written(content: string | Buffer): string {
     writeFileSync(file, content);
     return file;
+  }
+  function fifo(): string {
+    const path = join(folder, 'fifo');
+    execFileSync('mkfifo', [path]);
+    return path;
   }
   for (const [reason, make] of cases) {
     const world = worldOf('cluster', { keys: { file: make() } });

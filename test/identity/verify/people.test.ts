@@ -58,7 +58,7 @@ test('a person with a good ID token is who the issuer says, by issuer and subjec
       groups: ['sre', 'sre-leads'],
     },
     issuedAt: NOW - 5_000,
-    until: NOW + 300_000 + 60_000,
+    until: NOW + 300_000,
     nonce: 'thumbprint',
     renewal: 'on demand',
   });
