@@ -3,8 +3,11 @@
  * @module
  */
 import { Command, CommanderError } from 'commander';
-import { asJitError, JitError } from '../core/errors.ts';
 import { parseDuration } from '../core/duration.ts';
+import { asJitError, JitError } from '../core/errors.ts';
+import type { InitFlags } from './init.ts';
+import type { BrokerFlags, KeysWorld, RotateFlags } from './keys.ts';
+import { openOutput, type Output } from './output.ts';
 import { version } from './version.ts';
 
 interface ServeFlags {
@@ -14,19 +17,50 @@ interface ServeFlags {
   readonly idle: string;
 }
 
-/** @returns the exit status. Prints errors to stderr, as `jit` does. */
+/** @returns the exit status. Prints errors to stderr, or with `--json` to stdout, as `jit` does. */
 export async function main(argv: readonly string[]): Promise<number> {
-  let status = 0;
+  const out = openOutput(argv.includes('--json') ? 'json' : 'human', process.stdout, process.stderr);
+  const ended = { status: 0 };
   const program = new Command('jit-broker')
     .description(
       'The broker of jit: decides on requests, has clouds issue narrow credentials, and takes them away again.',
     )
     .version(version)
+    .enablePositionalOptions()
     .exitOverride()
-    .addHelpText(
-      'after',
-      '\nexamples:\n  jit-broker serve --embedded\n  jit-broker serve --config /etc/jit/broker.yaml --state /var/lib/jit\n  jit-broker openapi > openapi.json',
-    );
+    .addHelpText('after', examples(EXAMPLES));
+  // Subcommands take this over from their parent when they are made.
+  if (out.format === 'json') program.configureOutput({ outputError: () => undefined });
+  addServe(program, ended);
+  addInit(program, out);
+  addKeys(program, out);
+  program
+    .command('openapi')
+    .description('print the OpenAPI document of the HTTP API')
+    .addHelpText('after', examples(['jit-broker openapi > openapi.json']))
+    .action(async () => {
+      const { openApiDocument } = await import('./openapi.ts');
+      process.stdout.write(`${JSON.stringify(openApiDocument(), null, 2)}\n`);
+    });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return ended.status;
+  } catch (thrown) {
+    return report(thrown, out);
+  }
+}
+
+const EXAMPLES = [
+  'jit-broker init --issuer https://jit.example.com --idp-issuer https://idp.example.com --client-id jit --behind-proxy',
+  'jit-broker serve --config /etc/jit/broker.yaml --state /var/lib/jit',
+  'jit-broker keys rotate --config /etc/jit/broker.yaml --state /var/lib/jit',
+  'jit-broker serve --embedded',
+  'jit-broker openapi > openapi.json',
+];
+
+const examples = (lines: readonly string[]): string => `\nexamples:\n${lines.map((line) => `  ${line}`).join('\n')}`;
+
+function addServe(program: Command, ended: { status: number }): void {
   program
     .command('serve')
     .description('run the broker until it is told to stop')
@@ -34,37 +68,114 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--config <file>', 'the configuration of a shared broker')
     .option('--state <folder>', "a private folder for the shared broker's database and keys")
     .option('--idle <duration>', 'embedded: end after this long with no live grant and no call', '5m')
+    .addHelpText('after', examples(['jit-broker serve --config /etc/jit/broker.yaml --state /var/lib/jit']))
     .action(async (flags: ServeFlags) => {
       const { serve } = await import('./serve.ts');
       const idleSeconds = parseDuration(flags.idle);
       if (flags.embedded === true) {
         if (flags.config !== undefined || flags.state !== undefined) throw usage('--embedded stands alone');
-        status = await serve({ kind: 'embedded', idleSeconds });
+        ended.status = await serve({ kind: 'embedded', idleSeconds });
       } else if (flags.config !== undefined && flags.state !== undefined) {
-        status = await serve({ kind: 'shared', config: flags.config, state: flags.state });
+        ended.status = await serve({ kind: 'shared', config: flags.config, state: flags.state });
       } else {
         throw usage('say which broker: --embedded, or --config FILE --state FOLDER');
       }
     });
+}
+
+function addInit(program: Command, out: Output): void {
   program
-    .command('openapi')
-    .description('print the OpenAPI document of the HTTP API')
-    .action(async () => {
-      const { openApiDocument } = await import('./openapi.ts');
-      process.stdout.write(`${JSON.stringify(openApiDocument(), null, 2)}\n`);
+    .command('init')
+    .description('write a commented configuration, a first policy and a systemd unit for a shared broker')
+    .argument('[folder]', 'where to write; as root /etc/jit')
+    .option('--issuer <url>', 'the https address at which people and clouds reach this broker')
+    .option('--idp-issuer <url>', 'the OpenID Connect issuer of your identity provider')
+    .option('--client-id <id>', 'the client id of jit at the identity provider')
+    .option('--behind-proxy', 'a proxy in front speaks TLS; the broker listens on loopback')
+    .option('--tls-cert <file>', 'the broker speaks TLS itself, with this certificate chain (PEM)')
+    .option('--tls-key <file>', 'its private key (PEM), readable by the user of the broker alone')
+    .option('--host <address>', 'what to listen on; 127.0.0.1 behind a proxy, else 0.0.0.0')
+    .option('--port <port>', 'what to listen on; 8080 behind a proxy, else the port of the issuer')
+    .option('--state <folder>', 'where the broker is to keep its database and keys; as root /var/lib/jit')
+    .option('--json', 'print one JSON document')
+    .addHelpText(
+      'after',
+      `\nOn a terminal it asks for what is missing. It overwrites nothing, and writes everything or nothing.\n${examples(
+        [
+          'jit-broker init',
+          'jit-broker init ./jit --issuer https://jit.example.com --idp-issuer https://idp.example.com --client-id jit \\',
+          '  --behind-proxy',
+          'jit-broker init /etc/jit --issuer https://jit.example.com --idp-issuer https://idp.example.com --client-id jit \\',
+          '  --tls-cert /etc/jit/tls/cert.pem --tls-key /etc/jit/tls/key.pem',
+        ],
+      )}`,
+    )
+    .action(async (folder: string | undefined, flags: InitFlags) => {
+      const { init } = await import('./init.ts');
+      const { openTerminal } = await import('./terminal.ts');
+      const terminal = openTerminal(process.stdin, process.stderr);
+      await init(folder, flags, { out, terminal, program: [process.execPath, process.argv[1] ?? 'jit-broker'] });
     });
-  try {
-    await program.parseAsync([...argv], { from: 'user' });
-    return status;
-  } catch (thrown) {
-    // Commander has already printed what is wrong, or the help that was asked for.
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
-    const error = asJitError(thrown);
-    const hint = error.hint === undefined ? '' : `hint: ${error.hint}\n`;
-    const detail = error.code === 'ERR_UNEXPECTED' && error.cause instanceof Error ? ` (${error.cause.name})` : '';
-    process.stderr.write(`jit-broker: ${error.message}${detail}\n${hint}`);
-    return error.facts.exit;
+}
+
+function addKeys(program: Command, out: Output): void {
+  const world = async (): Promise<KeysWorld> => {
+    const { openTerminal } = await import('./terminal.ts');
+    const { steadyClock } = await import('./clock.ts');
+    return { env: process.env, now: steadyClock(), out, terminal: openTerminal(process.stdin, process.stderr) };
+  };
+  const which = (command: Command): Command =>
+    command
+      .option('--config <file>', 'the configuration of a shared broker; without it the embedded one is meant')
+      .option('--state <folder>', "the shared broker's folder")
+      .option('--json', 'print one JSON document');
+  const keys = which(program.command('keys'))
+    .description('show the keys with which a broker signs for clouds: who signs, who is next, where they are published')
+    .enablePositionalOptions()
+    .addHelpText(
+      'after',
+      examples([
+        'jit-broker keys',
+        'jit-broker keys --config /etc/jit/broker.yaml --state /var/lib/jit --json',
+        'jit-broker keys rotate --config /etc/jit/broker.yaml --state /var/lib/jit',
+      ]),
+    )
+    .action(async (flags: BrokerFlags) => {
+      const { showKeys } = await import('./keys.ts');
+      await showKeys(flags, await world());
+    });
+  which(keys.command('rotate'))
+    .description('publish a new key at once, and sign with it after an overlap')
+    .option('--overlap <duration>', 'how long the old key still signs; 24h, for clouds keep the key set for long')
+    .option('--now', 'after a compromise: drop every key at once and sign with a new one')
+    .option('--yes', 'with --now: do not ask')
+    .addHelpText(
+      'after',
+      `\nA running broker notices within a second. The old key stays published until its last token has ended, 65 minutes\nafter it last signed.\n${examples(
+        [
+          'jit-broker keys rotate --config /etc/jit/broker.yaml --state /var/lib/jit',
+          'jit-broker keys rotate --config /etc/jit/broker.yaml --state /var/lib/jit --overlap 7d',
+          'jit-broker keys rotate --config /etc/jit/broker.yaml --state /var/lib/jit --now --yes',
+        ],
+      )}`,
+    )
+    .action(async (flags: RotateFlags) => {
+      const { rotate } = await import('./keys.ts');
+      await rotate(flags, await world());
+    });
+}
+
+function report(thrown: unknown, out: Output): number {
+  if (thrown instanceof CommanderError) {
+    if (thrown.exitCode === 0) return 0;
+    // For people commander has already printed what is wrong, or the help that was asked for.
+    const message = thrown.message.replace(/^error: /, '');
+    if (out.format === 'json') out.error(new JitError({ code: 'ERR_USAGE', message }));
+    return 2;
   }
+  const error = asJitError(thrown);
+  out.error(error);
+  return error.facts.exit;
 }
 
 const usage = (message: string): JitError =>

@@ -11,6 +11,7 @@ const EDGES: Readonly<Record<string, string>> = {
   'src/cli/world.ts': 'makes the context of a command from the real process',
   'src/jit-broker/clock.ts': 'the clock of the broker, made of the wall clock and the time since boot',
   'src/jit-broker/log.ts': 'a log line carries the wall clock',
+  'src/jit-broker/main.ts': 'hands the environment to the commands about keys',
   'src/jit-broker/serve.ts': 'starts the broker process: hands the environment to the plan',
   'src/keeper/main.ts': 'starts the keeper process: environment, log, chance for the pauses between tries',
   'src/local/clock.ts': 'the one reader of both clocks',
@@ -18,6 +19,7 @@ const EDGES: Readonly<Record<string, string>> = {
 
 /** How often each file calls `Secret.expose()`, and where the value goes. A new call needs an answer that a reviewer accepts. */
 const EXPOSED: Readonly<Record<string, readonly [calls: number, goesTo: string]>> = {
+  'src/broker/http/tls.ts': [1, 'the key of the certificate into the TLS stack'],
   'src/broker/issuer/issuer.ts': [1, 'the signing key into jose'],
   'src/broker/service/views.ts': [1, 'the one reply that hands out credentials'],
   'src/cli/commands/credential.ts': [1, 'stdout of jit credential, which is for that'],

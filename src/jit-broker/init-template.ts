@@ -1,0 +1,282 @@
+/**
+ * The files that `jit-broker init` writes. A line that begins with # and a letter, or # and two spaces, becomes
+ * configuration when the # is taken away; every other comment is for people.
+ * @module
+ */
+
+import { shellWord } from '../local/fault.ts';
+
+/** Everything that the files say about one broker. Paths are absolute. */
+export interface Settings {
+  readonly folder: string;
+  readonly state: string;
+  readonly issuer: string;
+  readonly host: string;
+  readonly port: number;
+  readonly tls: { readonly cert: string; readonly key: string } | null;
+  readonly idpIssuer: string;
+  readonly clientId: string;
+}
+
+/** How the program is run as a service. */
+export interface Service {
+  /** The command up to its own arguments. */
+  readonly program: readonly string[];
+  readonly user: string;
+  /** Whether that user is whoever ran `init`, or one to be made for the broker alone. */
+  readonly userKind: 'own' | 'new';
+}
+
+export function brokerYaml(settings: Settings): string {
+  const { issuer, idpIssuer, clientId } = settings;
+  return `# The configuration of a broker of jit. It is read when the broker starts, and what is not known in it is refused.
+# To use a line that is commented out, take away its #, and nothing else.
+
+# The address at which everybody reaches this broker, the clouds that trust its keys included. It is part of every
+# proof of identity made for this broker: whoever changes it signs everybody out.
+issuer: ${text(issuer)}
+
+${listenYaml(settings)}
+
+# Relative to this file. What no rule in this folder permits is denied.
+policies: ./policies
+
+# How long a sign-in lasts.
+sessions:
+  # The end of a session, however often its tokens are renewed.
+  length: 12h
+  # Life of one access token.
+  token: 10m
+  # How long ago the identity provider may have vouched when something is issued: whoever is disabled there, or leaves a
+  # group, gets nothing any more after this time.
+  recheck: 30s
+
+# Who vouches for those who sign in. Each entry has a name of your choice; the names show in the audit log.
+identity:
+  # People, by OpenID Connect: a public client with the redirect URI http://127.0.0.1/callback and PKCE.
+  people:
+    type: oidc
+    issuer: ${text(idpIssuer)}
+    client_id: ${text(clientId)}
+    # The claims that hold the groups and the name of a person.
+    claims: { groups: groups, name: name }
+    # Offline access lets jit prove every few seconds of use that the person is still welcome.
+    scopes: [openid, profile, offline_access]
+    # Signing in on another device by a code. Off, for whoever is sent such a code can be talked into entering it.
+    device: false
+    # For a provider in a private network.
+    allow_private_addresses: ${isPrivate(idpIssuer) ? 'true' : 'false'}
+
+${EXAMPLES}`;
+}
+
+const EXAMPLES = `  # GitHub Actions. Repositories and owners are named by their numbers, which nobody can take over by renaming:
+  # gh api repos/OWNER/NAME --jq '.id, .owner.id'
+#  github:
+#    type: github
+#    repository_ids: [123456789]
+#    repository_owner_ids: [987654]
+#    environment: production
+#    groups: [deployers]
+
+  # GitLab CI, with id_tokens whose aud is the address of this broker.
+#  gitlab:
+#    type: gitlab
+#    issuer: https://gitlab.com
+#    project_ids: [4711]
+#    ref_protected: true
+
+  # A Kubernetes cluster: pods with a projected service account token whose audience is the address of this broker.
+  # The issuer is what kubectl get --raw /.well-known/openid-configuration says.
+#  cluster:
+#    type: kubernetes
+#    issuer: https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE
+#    service_accounts: [ci/deployer]
+
+  # Workloads with a JWT-SVID of a SPIFFE trust domain, checked with its bundle.
+#  mesh:
+#    type: spiffe
+#    trust_domain: example.org
+#    paths: [/ns/prod/sa/web]
+#    keys: { url: https://spire.example.org/keys }
+
+  # Roles of AWS accounts, by a signed request to STS that only this broker can use.
+#  aws:
+#    type: aws
+#    accounts: ['123456789012']
+#    roles: ['arn:aws:iam::123456789012:role/ci']
+#    regions: [eu-west-1]
+
+  # Managed identities of an Azure tenant.
+#  azure:
+#    type: azure
+#    issuer: https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0
+#    tenant_id: 11111111-2222-3333-4444-555555555555
+#    object_ids: [66666666-7777-8888-9999-000000000000]
+#    application_id: aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee
+
+  # Service accounts of Google Cloud, by their unique ids.
+#  google:
+#    type: google
+#    service_account_ids: ['104567890123456789012']
+
+# Where this broker can issue. With web-identity it needs no secret of the cloud: the account trusts the keys that it
+# publishes below its issuer address.
+#targets:
+#  staging:
+#    provider: aws
+#    environment: staging
+#    role: arn:aws:iam::123456789012:role/jit-web
+#    revoker: arn:aws:iam::123456789012:role/jit-revoker
+#    region: eu-west-1
+#    credentials: web-identity
+
+# Tasks with a name, so that people need not know what they consist of.
+#operations:
+#  deploy-web:
+#    description: publish the web site
+#    actions: [s3:PutObject, s3:DeleteObject]
+#    resources: ['arn:aws:s3:::web-staging/*']
+#    target: staging
+#    risk: medium
+`;
+
+function listenYaml({ host, port, tls }: Settings): string {
+  if (tls === null) {
+    return `# Behind a proxy that speaks TLS. The proxy passes the Host header on as it is, and takes the path of the issuer away,
+# if it has one. To speak TLS without one, write any address, and tls:
+# listen: { host: 0.0.0.0, port: 443, tls: { cert: /etc/jit/tls/cert.pem, key: /etc/jit/tls/key.pem } }
+listen:
+  host: ${text(host)}
+  port: ${port}`;
+  }
+  return `# Renewed files are taken up without a restart. The key is readable by the user of the broker alone; with certbot, a
+# deploy hook copies both: install -o USER -m 600 "$RENEWED_LINEAGE"/privkey.pem ${tls.key.replaceAll(/[^\x20-\x7e]/g, '?')}
+# Behind a proxy that speaks TLS, write a loopback address, and no tls:
+# listen: { host: 127.0.0.1, port: 8080 }
+listen:
+  host: ${text(host)}
+  port: ${port}
+  tls:
+    cert: ${text(tls.cert)}
+    key: ${text(tls.key)}`;
+}
+
+/** A text as a YAML 1.2 double-quoted scalar, of which JSON is a part; plain where it surely means itself. */
+function text(value: string): string {
+  return /^(?:https?:\/\/|\/)[\w./:-]*[\w/]$/.test(value) ? value : JSON.stringify(value);
+}
+
+/** Whether a provider can only be meant to be on this machine. */
+function isPrivate(issuer: string): boolean {
+  return /^https?:\/\/(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?:[:/]|$)/.test(issuer);
+}
+
+export const STARTER_POLICY = `// The rules of this broker, in Cedar. What no rule permits is denied, and a forbid always wins. All .cedar files of this
+// folder count; they are read when the broker starts.
+//   @tier  auto: at once    self-serve: you confirm it yourself    manual: somebody else approves
+//   @max   the longest that one request may ask for
+
+// Looking at things outside production needs nobody.
+@id("look")
+@tier("auto")
+@max("1h")
+permit (principal, action == Jit::Action::"Request", resource)
+when { ["list", "read"].contains(context.access) && resource.environment != "prod" };
+
+// Looking at production is confirmed first.
+@id("look-at-production")
+@tier("self-serve")
+@max("1h")
+permit (principal, action == Jit::Action::"Request", resource)
+when { ["list", "read"].contains(context.access) && resource.environment == "prod" };
+
+// Changing something outside production is for the group deployers, as the identity provider names it.
+@id("change")
+@tier("self-serve")
+@max("1h")
+permit (principal in Jit::Group::"deployers", action == Jit::Action::"Request", resource)
+when { ["tagging", "write"].contains(context.access) && resource.environment != "prod" };
+
+// Changing production takes another person. Take away the // of these lines and name your groups.
+// @id("change-production")
+// @tier("manual")
+// @max("1h")
+// @approvers("1")
+// @approver_group("sre-leads")
+// permit (principal in Jit::Group::"deployers", action == Jit::Action::"Request", resource)
+// when { ["tagging", "write"].contains(context.access) && resource.environment == "prod" };
+
+// Nobody hands out access to others through jit.
+@id("no-permission-changes")
+@description("changing permissions is not possible through this broker")
+forbid (principal, action == Jit::Action::"Request", resource)
+when { context.access == "permissions" };
+
+// Name what you need: "bucket/*" is fine, "*" and "bucket-*" are not.
+@id("no-broad-wildcards")
+@description("a wildcard may only reach inside one resource that you name")
+forbid (principal, action == Jit::Action::"Request", resource)
+when { context.breadth == "broad" };
+`;
+
+/** A systemd unit; see systemd.exec(5) for each line of the sandbox. */
+export function systemdUnit({ folder, state, port, tls }: Settings, { program, user }: Service): string {
+  const command = [...program, 'serve', '--config', `${folder}/broker.yaml`, '--state', state];
+  const paths = [...program, folder, state, ...(tls === null ? [] : [tls.cert, tls.key])];
+  const inHome = paths.some((path) => /^\/(?:home|root|run\/user)\//.test(path));
+  const low = port < 1_024 ? 'CAP_NET_BIND_SERVICE' : '';
+  const unit = shellWord(`${folder}/jit-broker.service`);
+  return `# Install it with: cp ${unit} /etc/systemd/system/ && systemctl enable --now jit-broker
+[Unit]
+Description=Broker of jit: just-in-time access
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+User=${user}
+ExecStart=${command.map(systemdWord).join(' ')}
+Restart=on-failure
+RestartSec=2s
+TimeoutStopSec=30s
+UMask=0077
+LimitCORE=0
+LimitNOFILE=65536
+${state === '/var/lib/jit' ? 'StateDirectory=jit\nStateDirectoryMode=0700' : `ReadWritePaths=${systemdPath(state.startsWith(`${folder}/`) ? folder : state)}`}
+CapabilityBoundingSet=${low}
+AmbientCapabilities=${low}
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=${inHome ? 'read-only' : 'yes'}
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+
+[Install]
+WantedBy=multi-user.target
+`;
+}
+
+/** One word of a unit's command line: systemd.service(5), "Command lines". */
+function systemdWord(word: string): string {
+  return systemdPath(word.replaceAll('$', '$$$$'));
+}
+
+/** systemd.syntax(7), "Quoting", and systemd.unit(5), "Specifiers". */
+function systemdPath(path: string): string {
+  const escaped = path.replaceAll('%', '%%');
+  if (/^[\w@%+=:,./$-]+$/.test(escaped)) return escaped;
+  return `"${escaped.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+}
