@@ -53,6 +53,8 @@ export async function enterLogin(page: Page, { name, password }: Login): Promise
 /** Presses a button that leads to another page, and waits for that page. */
 export async function press(page: Page, selector: string): Promise<void> {
   await page.waitForSelector(selector);
+  // In a tab in the background Chromium draws nothing, and presses no button.
+  await page.bringToFront();
   await Promise.all([page.waitForNavigation(), page.click(selector)]);
 }
 
