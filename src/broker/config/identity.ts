@@ -12,7 +12,7 @@ import { identityProviderSchema } from '../../identity/verify/config.ts';
 function duration(least: number, most: number): z.ZodType<number, string> {
   return z.string().transform((text, context) => {
     try {
-      const seconds = text === '0s' ? 0 : parseDuration(text);
+      const seconds = parseDuration(text);
       if (seconds >= least && seconds <= most) return seconds;
       context.addIssue({ code: 'custom', message: `from ${least}s to ${most}s` });
     } catch (thrown) {
@@ -23,6 +23,9 @@ function duration(least: number, most: number): z.ZodType<number, string> {
   });
 }
 
+/** The call that follows a confirmation must fit in. */
+const SHORTEST_RECHECK = 2;
+
 export const sessionsSchema = z
   .strictObject({
     /** The end of a session, however often its tokens are renewed. */
@@ -30,7 +33,7 @@ export const sessionsSchema = z
     /** Life of one access token. */
     token: duration(30, 3_600).default(600),
     /** How long ago the identity provider may have vouched when something is issued. */
-    recheck: duration(0, 3_600).default(30),
+    recheck: duration(SHORTEST_RECHECK, 3_600).default(30),
   })
   .prefault({});
 

@@ -154,6 +154,21 @@ export function makeSessions(parts: SessionParts): Sessions {
     }
   }
 
+  async function confirmWith(session: StoredSession, { once, until }: Verified, at: number): Promise<void> {
+    const change = {
+      session,
+      entries: [sessionEntry('session.confirmed', session, at, { groups: groupsOf(session.principal) })],
+    };
+    try {
+      await store.commitSession({ ...change, spentProof: { once, until: until + SKEW_MS } });
+    } catch (thrown) {
+      // Two ID tokens of the same second may be alike. Whoever holds the session's key gains nothing by an old one, whose age
+      // is looked at; remembering it keeps it from opening another session.
+      if (!(thrown instanceof JitError && thrown.code === 'ERR_NOT_SIGNED_IN')) throw thrown;
+      await store.commitSession(change);
+    }
+  }
+
   function withTokens(
     base: Omit<StoredSession, 'accessHash' | 'accessUntil' | 'refreshHash'>,
     at: number,
@@ -193,13 +208,7 @@ export function makeSessions(parts: SessionParts): Sessions {
       }
       const at = now();
       const next: StoredSession = { ...session, principal, verifiedAt: vouchedAt(verified, at) };
-      const data = { groups: groupsOf(principal) };
-      const spentProof = { once: verified.once, until: verified.until + SKEW_MS };
-      await store.commitSession({
-        session: next,
-        spentProof,
-        entries: [sessionEntry('session.confirmed', next, at, data)],
-      });
+      await confirmWith(next, verified, at);
       return sessionView(next);
     },
     end: async (session) => {

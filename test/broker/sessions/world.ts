@@ -3,7 +3,7 @@
  * JSON that says what they prove, since checking real ones has tests of its own.
  * @module
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { TestContext } from 'node:test';
 import type { Hono } from 'hono';
 import { apiRoutes } from '../../../src/broker/http/api.ts';
@@ -11,10 +11,9 @@ import { makeApp } from '../../../src/broker/http/app.ts';
 import type { SessionStore } from '../../../src/broker/store/sessions.ts';
 import { JitError } from '../../../src/core/errors.ts';
 import type { Principal } from '../../../src/core/principal.ts';
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import type { Verified, Verifier } from '../../../src/identity/verify/verified.ts';
 import { signInBySession } from '../../../src/jit-broker/sign-in.ts';
-import { TOKEN_EXCHANGE, type TokenView } from '../../../src/wire/sessions.ts';
+import { type Answer, type Caller, makeCaller } from '../../support/caller.ts';
 import { startBroker, type TestBroker } from '../service/world.ts';
 
 export const AUDIENCE = 'https://broker.test';
@@ -28,6 +27,12 @@ export const ADA: Principal = { kind: 'user', issuer: 'https://id.test', subject
 
 export function token(claim: Claim): string {
   return JSON.stringify({ once: randomBytes(8).toString('hex'), ...claim });
+}
+
+/** Signs in with a proof of that, made for the caller's own key unless it says otherwise. */
+export async function signIn(caller: Caller, claim: Claim, actor?: Claim): Promise<Answer> {
+  const idToken = token({ nonce: caller.thumbprint, ...claim });
+  return caller.exchange(idToken, actor === undefined ? undefined : token(actor));
 }
 
 function verifierAt(now: () => number): Verifier {
@@ -49,30 +54,6 @@ function verifierAt(now: () => number): Verifier {
   };
 }
 
-/** A caller with a key, who makes its proofs by jose and asks again with the nonce of the answer. */
-export interface Caller {
-  readonly thumbprint: string;
-  /** The token of the last exchange or renewal; what the next call is made with. */
-  access: string | null;
-  refresh: string | null;
-  proof(method: string, path: string, changes?: Readonly<Record<string, unknown>>): Promise<string>;
-  call(
-    method: 'GET' | 'POST',
-    path: string,
-    body?: unknown,
-    headers?: Readonly<Record<string, string>>,
-  ): Promise<Answer>;
-  signIn(claim: Claim, actor?: Claim): Promise<Answer>;
-  renew(refresh?: string | null): Promise<Answer>;
-}
-
-export interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  // The shape of what is read from it is what the tests assert.
-  readonly body: Readonly<Record<string, unknown>>;
-}
-
 export interface SessionWorld extends TestBroker {
   readonly app: Hono;
   readonly store: TestBroker['store'] & SessionStore;
@@ -91,7 +72,7 @@ export async function sessionWorld(
   // Safe: it is the SQLite store, which is both.
   const store = world.store as TestBroker['store'] & SessionStore;
   const client = { id: 'jit', scopes: [], device: deviceAllowed === 'device' };
-  const signIn = signInBySession({
+  const sessions = signInBySession({
     store,
     verifier: verifierAt(now),
     limits: { length: 3_600, token: 600, recheck: 30 },
@@ -102,10 +83,10 @@ export async function sessionWorld(
     log,
   });
   const app = makeApp({
-    routes: [...signIn.routes, ...apiRoutes(world.broker, async () => ({ operations: [], targets: [] }))],
+    routes: [...sessions.routes, ...apiRoutes(world.broker, async () => ({ operations: [], targets: [] }))],
     version: '0',
-    identify: signIn.identify,
-    nonce: signIn.nonce,
+    identify: sessions.identify,
+    nonce: sessions.nonce,
     hosts: new Set(['broker.test']),
     health: () => ({ status: 'ok', version: '0', sandbox: false }),
     ready: async () => true,
@@ -120,7 +101,13 @@ export async function sessionWorld(
     ...world,
     app,
     store,
-    caller: async () => makeCaller(app, now),
+    caller: async () =>
+      makeCaller({
+        send: async (path, { headers, ...sent }) =>
+          app.request(path, { ...sent, headers: { host: 'broker.test', ...headers } }),
+        base: AUDIENCE,
+        now,
+      }),
     story: async () => {
       const entries = await sessionLines(world);
       return entries.map(({ type, data }) => (data.cause === undefined ? type : `${type}: ${data.cause}`));
@@ -136,77 +123,4 @@ interface Line {
 async function sessionLines({ store }: TestBroker): Promise<readonly Line[]> {
   const found = await store.entries({ from: 0, limit: 1_000 });
   return found.map(({ line }): Line => JSON.parse(line)).filter(({ type }) => type.startsWith('session.'));
-}
-
-async function makeCaller(app: Hono, now: () => number): Promise<Caller> {
-  const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
-  const jwk = await exportJWK(publicKey);
-  const thumbprint = await calculateJwkThumbprint(jwk);
-  let nonce = '';
-  const me: Caller = {
-    thumbprint,
-    access: null,
-    refresh: null,
-    proof: async (method, path, changes = {}) =>
-      new SignJWT({
-        jti: randomBytes(12).toString('hex'),
-        htm: method,
-        htu: `${AUDIENCE}${path}`,
-        iat: Math.floor(now() / 1_000),
-        nonce,
-        ...(me.access === null ? {} : { ath: createHash('sha256').update(me.access).digest('base64url') }),
-        ...changes,
-      })
-        .setProtectedHeader({ typ: 'dpop+jwt', alg: 'ES256', jwk })
-        .sign(privateKey),
-    call: async (method, path, body, headers = {}) => {
-      for (let round = 0; ; round++) {
-        const response = await app.request(path, {
-          method,
-          headers: {
-            host: 'broker.test',
-            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-            ...(me.access === null ? {} : { authorization: `DPoP ${me.access}` }),
-            dpop: await me.proof(method, path.replace(/\?.*/, '')),
-            ...headers,
-          },
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        });
-        nonce = response.headers.get('dpop-nonce') ?? nonce;
-        const text = await response.text();
-        const answer: Answer = {
-          status: response.status,
-          headers: response.headers,
-          body: text === '' ? {} : JSON.parse(text),
-        };
-        if (round > 0 || answer.body['code'] !== 'ERR_PROOF_NONCE') return answer;
-      }
-    },
-    signIn: async (claim, actor) => {
-      me.access = null;
-      const answer = await me.call('POST', '/v1/sessions', {
-        grant_type: TOKEN_EXCHANGE,
-        subject_token: token({ nonce: thumbprint, ...claim }),
-        subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
-        ...(actor === undefined
-          ? {}
-          : { actor_token: token(actor), actor_token_type: 'urn:ietf:params:oauth:token-type:jwt' }),
-      });
-      keep(answer);
-      return answer;
-    },
-    renew: async (refresh = me.refresh) => {
-      me.access = null;
-      const answer = await me.call('POST', '/v1/sessions', { grant_type: 'refresh_token', refresh_token: refresh });
-      keep(answer);
-      return answer;
-    },
-  };
-  function keep({ status, body }: Answer): void {
-    if (status !== 201) return;
-    // Safe: the status says that it is one.
-    const view = body as unknown as TokenView;
-    [me.access, me.refresh] = [view.access_token, view.refresh_token];
-  }
-  return me;
 }

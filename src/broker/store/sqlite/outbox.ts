@@ -3,7 +3,7 @@
  * @module
  */
 import type { ClaimedEffect, Store } from '../store.ts';
-import { integer, orNull } from './cells.ts';
+import { integer, orNull, text } from './cells.ts';
 import { type ReportProblem, readable, understood } from './read.ts';
 import { readEffect } from './rows.ts';
 import type { Statements } from './statements.ts';
@@ -20,9 +20,15 @@ export function claimDue(
 ): readonly ClaimedEffect[] {
   const { now, until, limit, perTarget, busy } = options;
   const due = sql('due').all({ now, limit, perTarget, busy: JSON.stringify(busy) });
-  for (const row of due) sql('effectClaim').run({ n: integer(row, 'n'), until });
+  for (const row of due) {
+    sql('effectClaim').run({ n: integer(row, 'grant_n'), kind: text(row, 'kind'), target: text(row, 'target'), until });
+  }
   // An unreadable one stays claimed, so that it is reported once in a while and not in a tight loop.
-  return readable(due, (row) => understood(`effect ${String(row['n'])}`, () => readEffect(row)), report);
+  return readable(
+    due,
+    (row) => understood(`effect ${String(row['kind'])} of grant ${String(row['grant_id'])}`, () => readEffect(row)),
+    report,
+  );
 }
 
 export function earliestReady(sql: Statements, busy: readonly string[]): number | null {

@@ -16,17 +16,19 @@ const DUE_TARGETS = `
 
 /** Steps from one target to the next in the index, so that the work depends on how many targets there are and not on how many effects. */
 const DUE = `${DUE_TARGETS}
-  SELECT n, grant_id, kind, target, due_at, claimed_until FROM (
-    SELECT effects.* FROM free CROSS JOIN effects ON effects.n IN (
-      SELECT n FROM effects WHERE target = free.target AND ready_at <= :now ORDER BY ready_at LIMIT :perTarget
+  SELECT grants.id AS grant_id, due.grant_n, kind, target, due_at, claimed_until FROM (
+    SELECT effects.* FROM free CROSS JOIN effects ON (effects.grant_n, effects.kind, effects.target) IN (
+      SELECT grant_n, kind, target FROM effects
+      WHERE target = free.target AND ready_at <= :now ORDER BY ready_at LIMIT :perTarget
     )
     WHERE free.target <> ''
     UNION ALL
-    SELECT effects.* FROM free CROSS JOIN effects ON effects.n IN (
-      SELECT n FROM effects WHERE target = '' AND ready_at <= :now ORDER BY ready_at LIMIT :limit
+    SELECT effects.* FROM free CROSS JOIN effects ON (effects.grant_n, effects.kind, effects.target) IN (
+      SELECT grant_n, kind, target FROM effects
+      WHERE target = '' AND ready_at <= :now ORDER BY ready_at LIMIT :limit
     )
     WHERE free.target = ''
-  )
+  ) AS due LEFT JOIN grants ON grants.n = due.grant_n
   ORDER BY ready_at LIMIT :limit`;
 
 /** Left joins, so that a row whose principal is missing is found, and refused by whoever reads it. */
@@ -43,9 +45,9 @@ const REQUEST = `
   FROM requests ${requesterOf('requests')} WHERE requests.id = :id`;
 
 const GRANT = `
-  SELECT grants.id, request_id, seconds, state, state_at, expires_at, close_reason, version, created_at, delivered_at,
-    ${REQUESTER}
-  FROM grants ${requesterOf('grants')} WHERE grants.id = :id`;
+  SELECT grants.n, grants.id, requests.id AS request_id, grants.seconds, grants.state, state_at, expires_at, close_reason,
+    version, grants.created_at, delivered_at, ${REQUESTER}
+  FROM grants LEFT JOIN requests ON requests.n = grants.n ${requesterOf('grants')} WHERE grants.id = :id`;
 
 const NEWEST = 'ORDER BY created_at DESC, n DESC LIMIT :limit';
 const IN_STATES = 'state IN (SELECT value FROM json_each(:states))';
@@ -56,7 +58,8 @@ export const QUERIES = {
   principalInsert: 'INSERT INTO principals (issuer, subject, person) VALUES (:issuer, :subject, :person)',
 
   request: REQUEST,
-  requestStanding: 'SELECT hash, state, grant_id FROM requests WHERE id = :id',
+  requestNumber: 'SELECT n FROM requests WHERE id = :id',
+  requestStanding: 'SELECT n, hash, state, grant_id FROM requests WHERE id = :id',
   requestInsert: `
     INSERT INTO requests (id, requester, owner, requester_kind, name, groups, person_name, person_groups, asks, permissions,
       seconds, reason, ticket, created_at, hash, state, tier, why, policy, grant_id, idempotency_key, body_hash)
@@ -70,11 +73,11 @@ export const QUERIES = {
   requestsBy: `SELECT id FROM requests WHERE requester = :requester AND requester <> owner ${NEWEST}`,
 
   grant: GRANT,
+  grantNumber: 'SELECT n FROM grants WHERE id = :id',
   grantInsert: `
-    INSERT INTO grants (id, request_id, requester, owner, seconds, state, state_at, expires_at, close_reason, version,
-      created_at, delivered_at)
-    VALUES (:id, :requestId, :requester, :owner, :seconds, :state, :stateAt, :expiresAt, :closeReason, 1,
-      :createdAt, :deliveredAt)
+    INSERT INTO grants (n, id, requester, owner, seconds, state, state_at, expires_at, close_reason, version, created_at,
+      delivered_at)
+    VALUES (:n, :id, :requester, :owner, :seconds, :state, :stateAt, :expiresAt, :closeReason, 1, :createdAt, :deliveredAt)
     ON CONFLICT DO NOTHING`,
   grantUpdate: `
     UPDATE grants SET seconds = :seconds, state = :state, state_at = :stateAt, expires_at = :expiresAt,
@@ -88,36 +91,39 @@ export const QUERIES = {
     SELECT id FROM grants
     WHERE owner = :owner AND requester = :requester AND state <> 'closed' AND ${IN_STATES} ${NEWEST}`,
 
-  legs: 'SELECT target, provider, handle, state, ends_at, not_after, attempts, problem FROM legs WHERE grant_id = :grantId ORDER BY position',
+  legs: 'SELECT target, provider, handle, state, ends_at, not_after, attempts, problem FROM legs WHERE grant_n = :n ORDER BY position',
   legPut: `
-    INSERT INTO legs (grant_id, position, target, provider, handle, state, ends_at, not_after, attempts, problem, ended_at)
-    VALUES (:grantId, :position, :target, :provider, :handle, :state, :endsAt, :notAfter, :attempts, :problem, :endedAt)
-    ON CONFLICT (grant_id, position) DO UPDATE SET target = excluded.target, provider = excluded.provider,
+    INSERT INTO legs (grant_n, position, target, provider, handle, state, ends_at, not_after, attempts, problem, ended_at)
+    VALUES (:n, :position, :target, :provider, :handle, :state, :endsAt, :notAfter, :attempts, :problem, :endedAt)
+    ON CONFLICT (grant_n, position) DO UPDATE SET target = excluded.target, provider = excluded.provider,
       handle = excluded.handle, state = excluded.state, ends_at = excluded.ends_at, not_after = excluded.not_after,
       attempts = excluded.attempts, problem = excluded.problem, ended_at = coalesce(legs.ended_at, excluded.ended_at)`,
   revoked: `
-    SELECT grant_id, target, handle, ends_at, not_after FROM legs
+    SELECT grants.id AS grant_id, target, handle, ends_at, not_after FROM legs LEFT JOIN grants ON grants.n = legs.grant_n
     WHERE provider = :provider AND not_after > :now AND early = 1 ORDER BY not_after`,
 
   effectPut: `
-    INSERT INTO effects (grant_id, kind, target, due_at, claimed_until) VALUES (:grantId, :kind, :target, :dueAt, :claimedUntil)
-    ON CONFLICT (grant_id, kind, target) DO UPDATE SET due_at = excluded.due_at, claimed_until = excluded.claimed_until`,
-  effectDone: 'DELETE FROM effects WHERE grant_id = :grant AND kind = :kind AND target = :target',
+    INSERT INTO effects (grant_n, kind, target, due_at, claimed_until) VALUES (:n, :kind, :target, :dueAt, :claimedUntil)
+    ON CONFLICT (grant_n, kind, target) DO UPDATE SET due_at = excluded.due_at, claimed_until = excluded.claimed_until`,
+  effectDone: `
+    DELETE FROM effects
+    WHERE grant_n = (SELECT n FROM grants WHERE id = :grant) AND kind = :kind AND target = :target`,
   due: DUE,
-  effectClaim: 'UPDATE effects SET claimed_until = :until WHERE n = :n',
+  effectClaim: 'UPDATE effects SET claimed_until = :until WHERE grant_n = :n AND kind = :kind AND target = :target',
   nextDue: `${DUE_TARGETS}
     SELECT min((SELECT min(ready_at) FROM effects WHERE target = free.target)) AS next FROM free`,
   releaseClaims: 'UPDATE effects SET claimed_until = 0 WHERE claimed_until > 0',
 
   nextSequence: 'SELECT coalesce(max(seq) + 1, 0) AS next FROM entries',
   entryInsert:
-    'INSERT INTO entries (seq, request_id, grant_id, line, leaf) VALUES (:seq, :request, :grant, :line, :leaf)',
+    'INSERT INTO entries (seq, request_n, grant_n, line, leaf) VALUES (:seq, :request, :grant, :line, :leaf)',
   entries: 'SELECT seq, line FROM entries WHERE seq >= :from ORDER BY seq LIMIT :limit',
-  entriesOfGrant: 'SELECT seq, line FROM entries WHERE grant_id = :grant AND seq >= :from ORDER BY seq LIMIT :limit',
+  entriesOfGrant:
+    'SELECT seq, line FROM entries WHERE about = :n AND grant_n = :n AND seq >= :from ORDER BY seq LIMIT :limit',
   entriesOfRequest:
-    'SELECT seq, line FROM entries WHERE request_id = :request AND seq >= :from ORDER BY seq LIMIT :limit',
+    'SELECT seq, line FROM entries WHERE about = :n AND request_n = :n AND seq >= :from ORDER BY seq LIMIT :limit',
   entriesOfBoth: `
-    SELECT seq, line FROM entries WHERE grant_id = :grant AND request_id = :request AND seq >= :from
+    SELECT seq, line FROM entries WHERE about = :n AND grant_n = :n AND request_n = :n AND seq >= :from
     ORDER BY seq LIMIT :limit`,
 
   ...SESSION_QUERIES,

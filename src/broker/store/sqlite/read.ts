@@ -10,6 +10,7 @@ import type { EntryFilter, GrantFilter, Store, StoredGrant, StoredRequest } from
 import { guarded, integer, type Row, text } from './cells.ts';
 import { asStoreFailure, unreadable } from './failure.ts';
 import { GRANT_STATES, readGrant, readMark, readRequest } from './rows.ts';
+import { findNumber } from './numbers.ts';
 import { findPrincipal } from './principals.ts';
 import type { Statements } from './statements.ts';
 
@@ -25,7 +26,7 @@ export function readOneRequest(sql: Statements, id: RequestId): StoredRequest | 
 export function readOneGrant(sql: Statements, id: GrantId): StoredGrant | null {
   return understood(`grant ${id}`, () => {
     const row = sql('grant').get({ id });
-    return row === undefined ? null : readGrant(row, sql('legs').all({ grantId: id }));
+    return row === undefined ? null : readGrant(row, sql('legs').all({ n: integer(row, 'n') }));
   });
 }
 
@@ -102,10 +103,13 @@ export function readEntries(sql: Statements, filter: EntryFilter): Awaited<Retur
 
 function entryRows(sql: Statements, { grant, request, from, limit }: EntryFilter): readonly Row[] {
   const page = { from, limit: requireLimit(limit) };
-  if (grant !== undefined && request !== undefined) return sql('entriesOfBoth').all({ grant, request, ...page });
-  if (grant !== undefined) return sql('entriesOfGrant').all({ grant, ...page });
-  if (request !== undefined) return sql('entriesOfRequest').all({ request, ...page });
-  return sql('entries').all(page);
+  const id = grant ?? request;
+  if (id === undefined) return sql('entries').all(page);
+  const n = findNumber(sql, id);
+  if (n === null) return [];
+  if (grant === undefined) return sql('entriesOfRequest').all({ n, ...page });
+  if (request === undefined) return sql('entriesOfGrant').all({ n, ...page });
+  return findNumber(sql, request) === n ? sql('entriesOfBoth').all({ n, ...page }) : [];
 }
 
 /** Leaves out what cannot be read, after reporting it: one broken row must not hide the others. */

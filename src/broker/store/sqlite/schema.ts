@@ -58,10 +58,9 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX requests_by ON requests (requester, created_at) WHERE requester <> owner;
 
   CREATE TABLE grants (
-    n INTEGER PRIMARY KEY,
+    -- The number of its request, which becomes at most one grant, however many brokers decide it at once.
+    n INTEGER PRIMARY KEY REFERENCES requests (n),
     id TEXT NOT NULL UNIQUE CHECK (id GLOB 'gr_*'),
-    -- A request becomes at most one grant, however many brokers decide it at once.
-    request_id TEXT NOT NULL UNIQUE REFERENCES requests (id),
     requester INTEGER NOT NULL REFERENCES principals (n),
     owner INTEGER NOT NULL REFERENCES principals (n),
     seconds INTEGER NOT NULL CHECK (seconds > 0),
@@ -83,8 +82,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX grants_by ON grants (requester, created_at) WHERE requester <> owner;
 
   CREATE TABLE legs (
-    n INTEGER PRIMARY KEY,
-    grant_id TEXT NOT NULL REFERENCES grants (id),
+    grant_n INTEGER NOT NULL REFERENCES grants (n),
     position INTEGER NOT NULL CHECK (position >= 0),
     target TEXT NOT NULL CHECK (target <> ''),
     provider TEXT NOT NULL,
@@ -105,34 +103,34 @@ export const MIGRATIONS: readonly string[] = [
         ELSE ended_at < ends_at
       END
     ) VIRTUAL,
-    UNIQUE (grant_id, position),
-    UNIQUE (grant_id, target)
-  ) STRICT;
+    PRIMARY KEY (grant_n, position)
+  ) STRICT, WITHOUT ROWID;
   CREATE INDEX legs_early ON legs (provider, not_after) WHERE early = 1;
 
   CREATE TABLE effects (
-    n INTEGER PRIMARY KEY,
-    grant_id TEXT NOT NULL REFERENCES grants (id),
+    grant_n INTEGER NOT NULL REFERENCES grants (n),
     kind TEXT NOT NULL CHECK (kind IN ('issue', 'revoke', 'tidy', 'expire', 'claim-by')),
     target TEXT NOT NULL CHECK ((target = '') = (kind IN ('expire', 'claim-by'))),
     due_at INTEGER NOT NULL CHECK (due_at BETWEEN 0 AND 9007199254740991),
     -- Null: nobody has taken it. Otherwise somebody may have carried it out; 0 when that claim was given up.
     claimed_until INTEGER CHECK (claimed_until BETWEEN 0 AND 9007199254740991),
     ready_at INTEGER NOT NULL GENERATED ALWAYS AS (max(due_at, coalesce(claimed_until, 0))) VIRTUAL,
-    UNIQUE (grant_id, kind, target)
-  ) STRICT;
+    PRIMARY KEY (grant_n, kind, target)
+  ) STRICT, WITHOUT ROWID;
   CREATE INDEX effects_ready ON effects (target, ready_at);
   CREATE INDEX effects_claimed ON effects (claimed_until) WHERE claimed_until > 0;
 
   CREATE TABLE entries (
     seq INTEGER PRIMARY KEY,
-    request_id TEXT,
-    grant_id TEXT,
+    request_n INTEGER,
+    grant_n INTEGER,
     line TEXT NOT NULL,
-    leaf BLOB NOT NULL CHECK (length(leaf) = 32)
+    leaf BLOB NOT NULL CHECK (length(leaf) = 32),
+    about INTEGER GENERATED ALWAYS AS (coalesce(grant_n, request_n)) VIRTUAL,
+    -- Whoever asks for a grant and its request asks for one number.
+    CHECK (grant_n = request_n)
   ) STRICT;
-  CREATE INDEX entries_of_grant ON entries (grant_id, seq) WHERE grant_id IS NOT NULL;
-  CREATE INDEX entries_of_request ON entries (request_id, seq) WHERE request_id IS NOT NULL;
+  CREATE INDEX entries_about ON entries (about, seq) WHERE about IS NOT NULL;
 
   -- Guards against mistakes and against REPLACE, which removes rows without telling a DELETE trigger. Who can write the
   -- file can drop them: what proves the log is its Merkle tree.

@@ -7,6 +7,7 @@ import type { SessionId } from '../../../core/ids.ts';
 import type { SessionChange, SessionStore, StoredSession } from '../sessions.ts';
 import { appendEntries } from './append.ts';
 import { integer, type Row } from './cells.ts';
+import { numbersOf } from './numbers.ts';
 import { understood } from './read.ts';
 import { readSession, sessionCells } from './session-rows.ts';
 import type { Statements } from './statements.ts';
@@ -21,7 +22,7 @@ export function writeSession(sql: Statements, change: SessionChange): void {
   if (spentProof !== undefined) spendProof(sql, spentProof);
   if (session !== undefined) putSession(sql, session);
   if (spentRefreshHash !== undefined) spendRefresh(sql, session, spentRefreshHash);
-  if (entries.length > 0) appendEntries(sql, entries);
+  appendEntries(sql, numbersOf(sql), entries);
 }
 
 function spendProof(sql: Statements, { once, until }: NonNullable<SessionChange['spentProof']>): void {

@@ -4,27 +4,26 @@
  */
 import { JitError } from '../../../core/errors.ts';
 import type { Grant, GrantState } from '../../../core/grant.ts';
-import type { GrantId } from '../../../core/ids.ts';
 import type { Change, StoredGrant } from '../store.ts';
 import { appendEntries } from './append.ts';
+import { integer } from './cells.ts';
+import { type Numbers, numbersOf } from './numbers.ts';
 import { filePrincipal } from './principals.ts';
 import type { Statements } from './statements.ts';
 
 /** Throws `ERR_CONFLICT` as the port says; whatever it throws, the caller undoes what was written. */
 export function writeChange(sql: Statements, change: Change): void {
-  if (change.request !== undefined) writeRequest(sql, change.request);
-  if (change.grant !== undefined) writeGrant(sql, change.grant);
-  if (change.done !== undefined) {
-    const { grant, kind, target } = change.done;
-    sql('effectDone').run({ grant, kind, target });
-  }
-  if (change.effects !== undefined && change.effects.length > 0) {
-    writeEffects(sql, change.grant?.grant.id, change.effects);
-  }
-  if (change.entries.length > 0) appendEntries(sql, change.entries);
+  const numbers = numbersOf(sql);
+  const { request, grant, done, effects = [] } = change;
+  if (request !== undefined) numbers.note(request.request.id, writeRequest(sql, request));
+  if (grant !== undefined) writeGrant(sql, numbers, grant);
+  if (done !== undefined) sql('effectDone').run({ grant: done.grant, kind: done.kind, target: done.target });
+  if (effects.length > 0) writeEffects(sql, grantNumber(numbers, grant), effects);
+  appendEntries(sql, numbers, change.entries);
 }
 
-function writeRequest(sql: Statements, change: NonNullable<Change['request']>): void {
+/** @returns the request's number. */
+function writeRequest(sql: Statements, change: NonNullable<Change['request']>): number {
   const { request, hash, decision, grant, idempotency } = change;
   const decided = {
     state: decision.state,
@@ -41,7 +40,7 @@ function writeRequest(sql: Statements, change: NonNullable<Change['request']>): 
     if (late || another || standing['hash'] !== hash)
       throw conflict('the request has been decided meanwhile', request.id);
     sql('requestDecide').run({ id: request.id, ...decided });
-    return;
+    return integer(standing, 'n');
   }
   const { kind: requesterKind, name, groups, actsFor } = request.requester;
   const filed = filePrincipal(sql, request.requester);
@@ -50,7 +49,7 @@ function writeRequest(sql: Statements, change: NonNullable<Change['request']>): 
     const taken = sql('replayed').get({ requester, key: idempotency.key });
     if (taken !== undefined) throw conflict('that idempotency key is taken', undefined);
   }
-  sql('requestInsert').run({
+  const { lastInsertRowid } = sql('requestInsert').run({
     id: request.id,
     ...filed,
     requesterKind,
@@ -69,17 +68,24 @@ function writeRequest(sql: Statements, change: NonNullable<Change['request']>): 
     idempotencyKey: idempotency?.key ?? null,
     bodyHash: idempotency?.bodyHash ?? null,
   });
+  return Number(lastInsertRowid);
 }
 
-function writeGrant(sql: Statements, change: StoredGrant): void {
+function writeGrant(sql: Statements, numbers: Numbers, change: StoredGrant): void {
   const { grant, requester, version, createdAt, deliveredAt } = change;
-  const changing = { id: grant.id, seconds: grant.seconds, ...stateCells(grant.state), deliveredAt };
+  const { id, seconds } = grant;
+  const changing = { id, seconds, ...stateCells(grant.state), deliveredAt };
   const written =
     version === 0
-      ? sql('grantInsert').run({ ...changing, requestId: grant.requestId, ...filePrincipal(sql, requester), createdAt })
+      ? sql('grantInsert').run({
+          ...changing,
+          n: numbers.of(grant.requestId),
+          ...filePrincipal(sql, requester),
+          createdAt,
+        })
       : sql('grantUpdate').run({ ...changing, version });
-  if (written.changes !== 1) throw conflict('the grant has changed meanwhile', grant.id);
-  writeLegs(sql, grant);
+  if (written.changes !== 1) throw conflict('the grant has changed meanwhile', id);
+  writeLegs(sql, numbers.of(id), grant);
 }
 
 function stateCells(state: GrantState) {
@@ -97,24 +103,29 @@ function stateCells(state: GrantState) {
   }
 }
 
-function writeLegs(sql: Statements, grant: Grant): void {
+function writeLegs(sql: Statements, n: number, grant: Grant): void {
   const { stateAt, closeReason } = stateCells(grant.state);
+  if (new Set(grant.legs.map((leg) => leg.target)).size !== grant.legs.length) {
+    throw new JitError({ code: 'ERR_UNEXPECTED', message: 'a grant has one leg at a target' });
+  }
   for (const [position, leg] of grant.legs.entries()) {
     const endedAt = closeReason === null ? null : stateAt;
     const { target, provider, handle, state, endsAt, notAfter, attempts, problem } = leg;
     const cells = { target, provider, handle, state, endsAt, notAfter, attempts, problem };
-    sql('legPut').run({ grantId: grant.id, position, ...cells, endedAt });
+    sql('legPut').run({ n, position, ...cells, endedAt });
   }
 }
 
-function writeEffects(sql: Statements, grantId: GrantId | undefined, effects: NonNullable<Change['effects']>): void {
-  if (grantId === undefined) {
-    throw new JitError({ code: 'ERR_UNEXPECTED', message: 'effects are stored with the grant that they belong to' });
-  }
+function writeEffects(sql: Statements, n: number, effects: NonNullable<Change['effects']>): void {
   for (const effect of effects) {
     const { kind, dueAt, claimedUntil } = effect;
-    sql('effectPut').run({ grantId, kind, target: 'target' in effect ? effect.target : '', dueAt, claimedUntil });
+    sql('effectPut').run({ n, kind, target: 'target' in effect ? effect.target : '', dueAt, claimedUntil });
   }
+}
+
+function grantNumber(numbers: Numbers, grant: StoredGrant | undefined): number {
+  if (grant !== undefined) return numbers.of(grant.grant.id);
+  throw new JitError({ code: 'ERR_UNEXPECTED', message: 'effects are stored with the grant that they belong to' });
 }
 
 function conflict(message: string, subject: string | undefined): JitError {

@@ -1,0 +1,28 @@
+/**
+ * moto, an STS, IAM and S3 written by others, as the cloud of a test.
+ * @module
+ */
+import { spawn } from 'node:child_process';
+import type { TestContext } from 'node:test';
+import { eventually } from './eventually.ts';
+import { freePort } from './port.ts';
+
+/** Any keys do: moto checks no signature. */
+export const MOTO_KEYS = { AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE', AWS_SECRET_ACCESS_KEY: 'test' };
+
+/** @returns its address, once it answers; it ends with the test. */
+export async function startMoto(t: TestContext): Promise<string> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const moto = spawn('moto_server', ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
+  t.after(() => moto.kill('SIGKILL'));
+  await eventually(
+    async () =>
+      fetch(`${url}/moto-api/`).then(
+        () => true,
+        () => false,
+      ),
+    { deadlineMs: 60_000 },
+  );
+  return url;
+}

@@ -1,0 +1,133 @@
+/**
+ * A shared broker: the program `jit-broker` itself, over TCP, with a configuration of the test.
+ * @module
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { DatabaseSync } from 'node:sqlite';
+import { eventually } from './eventually.ts';
+import { type Home, tempHome } from './home.ts';
+import type { Idp } from './idp.ts';
+import { MOTO_KEYS } from './moto.ts';
+import { freePort } from './port.ts';
+
+const LAUNCHER = join(import.meta.dirname, '..', '..', 'bin', 'jit-broker');
+
+/** Whoever is in `eng` reads, on a cloud at `web`. */
+export const ENGINEERS_READ = `@id("engineers") @tier("auto") @max("1h")
+permit (principal in Jit::Group::"eng", action == Jit::Action::"Request", resource) when { context.access == "read" };
+`;
+
+export interface SharedBroker {
+  /** Where it is reached: plain http on loopback, as from behind a proxy. */
+  readonly url: string;
+  readonly home: Home;
+  /** Its log so far. */
+  log(): string;
+  /** Audit entries of these types, oldest first. */
+  entries(prefix: string): readonly Entry[];
+  /** SIGTERM, then the same again. */
+  restart(): Promise<void>;
+}
+
+export interface Entry {
+  readonly type: string;
+  readonly actor: Readonly<Record<string, unknown>>;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export interface SharedBrokerParts {
+  /** Entries of `identity`, as YAML flow or block text with two spaces of indentation. */
+  readonly identity: string;
+  /** Entries of `sessions`, such as `recheck: 0s`. */
+  readonly sessions?: string;
+  /** Of a cloud that speaks STS and IAM; without one nothing can be issued. */
+  readonly cloud?: string;
+  readonly policy?: string;
+}
+
+/** An entry of `identity` for a test's own provider of people. */
+export function people(idp: Idp, name = 'idp', device: 'device' | 'no device' = 'no device'): string {
+  return `  ${name}:
+    type: oidc
+    issuer: ${idp.issuer}
+    client_id: ${idp.clientId}
+    scopes: [openid, profile, groups, offline_access]
+    algorithms: [ES256]
+    allow_private_addresses: true
+    device: ${device === 'device'}
+`;
+}
+
+/** Ready when it resolves; it ends with the test. */
+export async function startSharedBroker(t: TestContext, parts: SharedBrokerParts): Promise<SharedBroker> {
+  const home = tempHome(t);
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const [file, state, log] = ['broker.yaml', 'state', 'log'].map((name) => join(home.path, name));
+  if (file === undefined || state === undefined || log === undefined) throw new Error('unreachable');
+  mkdirSync(join(home.path, 'policies'), { mode: 0o700 });
+  writeFileSync(join(home.path, 'policies', 'all.cedar'), parts.policy ?? ENGINEERS_READ, { mode: 0o600 });
+  writeFileSync(file, configuration(port, parts), { mode: 0o600 });
+  let child = await launch();
+  async function launch(): Promise<ChildProcess> {
+    const started = spawn(process.execPath, [LAUNCHER, 'serve', '--config', String(file), '--state', String(state)], {
+      env: { ...home.env, ...MOTO_KEYS },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    started.stderr.on('data', (part: Buffer) => writeFileSync(String(log), part, { flag: 'a' }));
+    t.after(() => started.kill('SIGKILL'));
+    await eventually(
+      async () =>
+        started.exitCode !== null ||
+        fetch(`${url}/healthz`).then(
+          ({ ok }) => ok,
+          () => false,
+        ),
+    );
+    if (started.exitCode !== null) throw new Error(`the broker did not start: ${readFileSync(String(log), 'utf8')}`);
+    return started;
+  }
+  return {
+    url,
+    home,
+    log: () => readFileSync(log, 'utf8'),
+    entries: (prefix) => entriesIn(join(state, 'broker.db'), prefix),
+    restart: async () => {
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+      child = await launch();
+    },
+  };
+}
+
+function entriesIn(file: string, prefix: string): readonly Entry[] {
+  const database = new DatabaseSync(file, { readOnly: true });
+  try {
+    return database
+      .prepare('SELECT line FROM entries ORDER BY seq')
+      .all()
+      .map(({ line }): Entry => JSON.parse(String(line)))
+      .filter(({ type }) => type.startsWith(prefix));
+  } finally {
+    database.close();
+  }
+}
+
+function configuration(port: number, { identity, sessions, cloud }: SharedBrokerParts): string {
+  return `issuer: https://jit.example
+listen: { host: 127.0.0.1, port: ${port} }
+policies: ./policies
+${sessions === undefined ? '' : `sessions: { ${sessions} }\n`}identity:
+${identity}targets:
+  web:
+    provider: aws
+    environment: test
+    role: arn:aws:iam::123456789012:role/jit-web
+    region: us-east-1
+    credentials: ambient
+${cloud === undefined ? '' : `    endpoint: ${cloud}\n`}`;
+}
