@@ -3,7 +3,7 @@
  * @module
  */
 import type { TokenCredentialOptions } from '@azure/identity';
-import { Agent as HttpsAgent } from 'node:https';
+import { Agent } from 'node:http';
 import { JitError } from '../../core/errors.ts';
 import { type Answer, ask } from './ask.ts';
 import { noAnswer } from './fault.ts';
@@ -13,7 +13,10 @@ type HttpResponse = Awaited<ReturnType<HttpClient['sendRequest']>>;
 
 export interface AzureHttp {
   readonly client: HttpClient;
-  /** The last call that came to nothing, which the SDK would tell in words of its own; null where each had an answer. */
+  /**
+   * What is wrong on the other side, which the SDK would tell in words of its own or not see: that the last call had no
+   * answer, or one that says to come again. Null where it had an answer to go by.
+   */
   readonly fault: () => JitError | null;
 }
 
@@ -23,6 +26,8 @@ export function azureHttp(label: string, signal: AbortSignal): AzureHttp {
   const client: HttpClient = {
     sendRequest: async (request) => {
       const { body, agent } = request;
+      // The SDK waits between its attempts with the signal that it finds here.
+      request.abortSignal = signal;
       const url = URL.parse(request.url);
       try {
         if (url === null) throw noAnswer(label, 'the SDK asks an address that is none');
@@ -36,11 +41,12 @@ export function azureHttp(label: string, signal: AbortSignal): AzureHttp {
           headers: request.headers.toJSON(),
           ...(typeof body === 'string' ? { body } : {}),
           // The proxy of the user, for the cloud only: a proxy that asks a metadata address asks its own.
-          ...(url.protocol === 'https:' && agent instanceof HttpsAgent ? { agent } : {}),
+          ...(url.protocol === 'https:' && agent instanceof Agent ? { agent } : {}),
           signal,
         });
-        fault = null;
-        return { request, status: answer.status, headers: headersOf(answer.headers), bodyAsText: answer.text };
+        const { status } = answer;
+        fault = status === 429 || status >= 500 ? noAnswer(label, `it answers with status ${status}`) : null;
+        return { request, status, headers: headersOf(answer.headers), bodyAsText: answer.text };
       } catch (thrown) {
         if (thrown instanceof JitError) fault = thrown;
         throw thrown;

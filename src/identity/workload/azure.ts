@@ -9,7 +9,7 @@ import { JitError } from '../../core/errors.ts';
 import { requireSafe } from './ask.ts';
 import { type AzureHttp, azureHttp } from './azure-http.ts';
 import { bounded } from './bounded.ts';
-import { noAnswer, notSignedIn, said } from './fault.ts';
+import { notSignedIn, said } from './fault.ts';
 import { readToken } from './jwt.ts';
 import { type Env, JWT, type WorkloadSource, variable } from './source.ts';
 
@@ -77,8 +77,6 @@ async function credentialFor(env: Env, http: AzureHttp): Promise<TokenCredential
 
 function refusal(thrown: unknown, resource: string): JitError {
   if (thrown instanceof JitError) return thrown;
-  const status = statusOf(thrown);
-  if (status !== null && (status === 429 || status >= 500)) return noAnswer(LABEL, `it answers with status ${status}`);
   return notSignedIn(
     `${LABEL} gives no token for ${display(resource, 200)}: ${wordsOf(thrown)}`,
     'check that an identity is assigned here, and that JIT_AZURE_RESOURCE names the application of the broker in Entra',
@@ -87,12 +85,6 @@ function refusal(thrown: unknown, resource: string): JitError {
 
 function wordsOf(thrown: unknown): string {
   return said(thrown instanceof Error ? thrown.message : String(thrown));
-}
-
-function statusOf(thrown: unknown): number | null {
-  if (!(thrown instanceof Error)) return null;
-  if ('statusCode' in thrown && typeof thrown.statusCode === 'number') return thrown.statusCode;
-  return statusOf(thrown.cause);
 }
 
 const MICROSOFT =

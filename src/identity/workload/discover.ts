@@ -68,6 +68,6 @@ function unknown(name: string): never {
   throw new JitError({
     code: 'ERR_USAGE',
     message: `no workload identity is called ${display(name, 100)}`,
-    hint: didYouMean(name, WORKLOADS) ?? `--as takes one of ${WORKLOADS.join(', ')}`,
+    hint: [didYouMean(name, WORKLOADS), `--as takes one of ${WORKLOADS.join(', ')}`].filter(Boolean).join(' '),
   });
 }
