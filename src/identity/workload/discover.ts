@@ -39,9 +39,9 @@ export interface Discovery extends WorkloadParts {
  * otherwise null. Throws `ERR_USAGE` for an unknown name.
  */
 export async function discoverWorkload(discovery: Discovery): Promise<WorkloadSource | null> {
-  const { as, env } = discovery;
+  const { as: chosen, env } = discovery;
   const sources = workloadSources(discovery);
-  if (as !== undefined) return sources.find(({ name }) => name === as) ?? unknown(as);
+  if (chosen !== undefined) return sources.find(({ name }) => name === chosen) ?? unknown(chosen);
   for (const source of sources) {
     if (await source.detect(env)) return source;
   }
