@@ -7,11 +7,12 @@ import * as z from 'zod';
 import { LONGEST_SECONDS } from '../core/duration.ts';
 import { JitError } from '../core/errors.ts';
 import { grantIdSchema } from '../wire/views.ts';
-import { type Ask, DELIVERIES, FORMATS, PROTOCOL } from './protocol.ts';
+import { type Ask, DELIVERIES, FORMATS, LONGEST_LINE, PROTOCOL } from './protocol.ts';
 
 const path = z.string().max(4_096).refine(isAbsolute);
 const word = z.string().max(256);
 const line = z.string().max(4_096);
+const secretName = z.string().regex(/^[\x20-\x7e]{1,512}$/);
 
 const adoption = {
   grant: grantIdSchema,
@@ -49,6 +50,15 @@ const askSchema = z.discriminatedUnion('op', [
   z.strictObject({ v, op: z.literal('list') }),
   z.strictObject({ v, op: z.literal('release'), grant: grantIdSchema }),
   z.strictObject({ v, op: z.literal('wipe') }),
+  z.strictObject({ v, op: z.literal('secret-get'), name: secretName }),
+  z.strictObject({
+    v,
+    op: z.literal('secret-set'),
+    name: secretName,
+    secret: z.base64().min(4).max(LONGEST_LINE),
+    until: z.int(),
+  }),
+  z.strictObject({ v, op: z.literal('secret-delete'), name: secretName }),
   z.strictObject({ v, op: z.literal('stop') }),
 ]);
 

@@ -20,7 +20,7 @@ import {
   type HeldGrant,
   type HeldProfile,
 } from './protocol.ts';
-import { readEndpoint, readHandedOut, readHeld } from './read-answer.ts';
+import { readEndpoint, readHandedOut, readHeld, readSecret } from './read-answer.ts';
 
 export interface KeeperOptions {
   readonly paths: Pick<LocalPaths, 'run' | 'state' | 'keeperSocket'>;
@@ -57,6 +57,15 @@ export interface Keeper {
   release(grant: GrantId): Promise<void>;
   /** `release` for every grant. The grants themselves go on at the broker. */
   wipe(): Promise<void>;
+  /** A secret in its memory, or null where it holds none of that name, or none any more. */
+  getSecret(name: string): Promise<Secret<string> | null>;
+  /**
+   * Holds a secret in memory, and nowhere else, until a moment in epoch milliseconds; replaces one of the same name.
+   * Throws `ERR_KEYCHAIN` for more than 20 secrets, one above 64 KiB, and a moment that is over or over 30 days away.
+   */
+  setSecret(name: string, secret: Secret<string>, until: number): Promise<void>;
+  /** One that it does not hold is no error. */
+  deleteSecret(name: string): Promise<void>;
   /** Ends the process after its answer. Profiles stay and start it again; endpoints are gone. */
   stop(): Promise<void>;
 }
@@ -153,3 +162,11 @@ function speakWith(socketPath: string, restart: () => Promise<void>): Keeper {
     },
   };
 }
+    getSecret: async (name) => readSecret(await ask({ op: 'secret-get', name })),
+    setSecret: async (name, secret, until) => {
+      const encoded = Buffer.from(secret.expose()).toString('base64');
+      await ask({ op: 'secret-set', name, secret: encoded, until });
+    },
+    deleteSecret: async (name) => {
+      await ask({ op: 'secret-delete', name });
+    },

@@ -10,7 +10,9 @@ import type { GrantId } from '../core/ids.ts';
 /** Raised with every change that an older side would misread. The launcher in bin/ repeats it. */
 export const PROTOCOL = 1;
 /** Bytes of a question, its newline included. */
-export const LONGEST_LINE = 65_536;
+export const LONGEST_LINE = 131_072;
+/** Bytes of one secret in UTF-8. In Base64 it fits into a line with room to spare. */
+export const LONGEST_SECRET = 65_536;
 
 export const FORMATS = ['aws', 'json'] as const;
 /** `aws`: what `credential_process` prints. `json`: the same with target, region and endpoint, for people and scripts. */
@@ -70,6 +72,10 @@ export type Ask =
   | { readonly op: 'release'; readonly grant: GrantId }
   /** The same for every grant. */
   | { readonly op: 'wipe' }
+  | { readonly op: 'secret-get'; readonly name: string }
+  /** `secret` is Base64 of UTF-8; `until` is epoch ms. Replaces. */
+  | { readonly op: 'secret-set'; readonly name: string; readonly secret: string; readonly until: number }
+  | { readonly op: 'secret-delete'; readonly name: string }
   /** End the process. Profiles stay: they start a keeper again. */
   | { readonly op: 'stop' };
 

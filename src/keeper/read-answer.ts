@@ -3,6 +3,7 @@
  * @module
  */
 import { isGrantId } from '../core/ids.ts';
+import { Secret } from '../core/secret.ts';
 import { type Answer, asMembers, fault } from './converse.ts';
 import { type About, DELIVERIES, type Endpoint, type HandedOut, type HeldGrant } from './protocol.ts';
 
@@ -16,6 +17,12 @@ export function readEndpoint(value: unknown): Endpoint | null {
 /** Throws `ERR_KEEPER` for an answer without a credential. */
 export function readHandedOut(answer: Answer): HandedOut {
   return { output: text(answer, 'output'), notAfter: number(answer, 'notAfter') };
+}
+
+/** The secret in the answer to `secret-get`, null for none. Throws `ERR_KEEPER` for anything else. */
+export function readSecret(answer: Answer): Secret<string> | null {
+  const encoded = textOrNull(answer, 'secret');
+  return encoded === null ? null : new Secret(Buffer.from(encoded, 'base64').toString('utf8'));
 }
 
 /** Throws `ERR_KEEPER` for what is not a list of held grants. */

@@ -19,6 +19,7 @@ import { openShelf, type Shelf } from './shelf.ts';
 import { listenAt } from './socket.ts';
 import { wipeProfile, wipeStaticKeys } from './wipe.ts';
 
+import { answerFromVault, isSecretAsk, openVault, type SecretAsk } from './vault.ts';
 export interface KeeperRun {
   readonly paths: LocalPaths;
   /** Absolute path of bin/jit-broker, to bring the embedded broker back while one of its grants is live. */
@@ -29,7 +30,7 @@ export interface KeeperRun {
   readonly random: () => number;
   /** One line, without a secret in it. */
   readonly log: (line: string) => void;
-  /** How long to stay without a grant; 60 s if left out. */
+  /** How long to stay without a grant or a secret; 60 s if left out. */
   readonly idleMs?: number;
   /** Ends the keeper; profiles stay. */
   readonly signal: AbortSignal;
@@ -40,7 +41,7 @@ const IDLE_MS = 60_000;
 const LEAVE_MS = 3_000;
 
 /**
- * Runs until `signal` aborts, somebody asks it to stop, or no grant has been held for a while.
+ * Runs until `signal` aborts, somebody asks it to stop, or neither grant nor secret has been held for a while.
  * @returns `busy` at once if another keeper runs, else `done`. Throws `ERR_LOCAL_FILE` when it cannot listen.
  */
 export async function runKeeper(run: KeeperRun): Promise<'busy' | 'done'> {
@@ -51,20 +52,28 @@ export async function runKeeper(run: KeeperRun): Promise<'busy' | 'done'> {
   run.signal.addEventListener('abort', () => stop.abort());
   let orphans: Orphans | null = null;
   const idle = countdown(run.idleMs ?? IDLE_MS, async () => {
-    if ((await orphans?.pending()) === true) idle.reset(shelf.list().length);
+    const pending = (await orphans?.pending()) === true;
+    // Something may have been handed over while that was found out.
+    if (pending || heldNow() > 0) countAnew();
     else stop.abort();
   });
   const shelf: Shelf = openShelf(
     (adoption) => holdGrant(run, adoption, endpoint),
-    (held) => idle.reset(held),
+    () => countAnew(),
   );
   const endpoint = openEndpoint(paths.run, async (grant) => {
     const { issued, notAfter } = await shelf.credential(grant, undefined, 'endpoint');
     return formatContainer(issued, notAfter);
   });
+  const vault = openVault(run.read, () => countAnew());
+  const heldNow = (): number => shelf.list().length + vault.size();
+  const countAnew = (): void => idle.reset(heldNow());
   try {
     await sweepTokens(paths.run);
-    const server = await listenAt(paths.keeperSocket, async (text) => answer(parseAsk(text), shelf, endpoint, stop));
+    const server = await listenAt(paths.keeperSocket, async (text) => {
+      const ask = parseAsk(text);
+      return isSecretAsk(ask) ? answerFromVault(ask, vault) : answer(ask, shelf, endpoint, stop);
+    });
     log('ready');
     // Where the tools look without special variables; a grant that is handed over names its own files.
     orphans = await adoptOrphans(awsFiles({ HOME: run.env['HOME'], USERPROFILE: run.env['USERPROFILE'] }), {
@@ -89,8 +98,9 @@ export async function runKeeper(run: KeeperRun): Promise<'busy' | 'done'> {
   }
 }
 
+    vault.clear();
 async function answer(
-  ask: Ask,
+  ask: Exclude<Ask, SecretAsk>,
   shelf: Shelf,
   endpoint: LoopbackEndpoint,
   stop: AbortController,
