@@ -196,7 +196,7 @@ async function makeProvider(
         userCodeConfirmSource: (ctx, form, _client, _info, userCode) => confirmPage(ctx, form, userCode),
         successSource: devicePage,
       },
-      revocation: { enabled: true },
+      revocation: { enabled: true, allowedPolicy: (_ctx, client, issued) => issued.clientId === client.clientId },
       rpInitiatedLogout: { enabled: true },
     },
   });
