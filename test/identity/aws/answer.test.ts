@@ -9,6 +9,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { onPath, serve, tempFolder } from '../../providers/aws/support.ts';
 import type { Canned, Named } from './support.ts';
@@ -183,13 +184,18 @@ test('only so many are asked about at once, and then again', async (t) => {
   });
   t.after(() => sts.close());
   const verify = broker({ entries: [entryText({ endpoint: sts.url })], limits: { patienceMs: 30_000, most: 1 } });
+  const arrival = async (): Promise<void> => {
+    for (const giveUp = Date.now() + 20_000; waiting.length === 0; await setTimeout(5)) {
+      assert(Date.now() < giveUp, 'STS was not asked');
+    }
+  };
   const first = verify(await prove(), BINDING);
-  while (waiting.length === 0) await new Promise((resolve) => void setImmediate(resolve));
+  await arrival();
   assert.equal((await failed(verify(await prove(), BINDING))).reason, 'more than 1 proofs at once');
   waiting.shift()?.();
   await first;
   const third = verify(await prove(), BINDING);
-  while (waiting.length === 0) await new Promise((resolve) => void setImmediate(resolve));
+  await arrival();
   waiting.shift()?.();
   await third;
 });

@@ -139,6 +139,14 @@ test('each partition has its own issuers, and an entry says what it calls itself
   assert.equal(awsIssuerLabel({ issuer: 'https://aws.example.com' }), 'https://aws.example.com');
 });
 
+test('an account of another partition is another account, although its number be the same', async (t) => {
+  const sts = await cannedSts(t, () => ({
+    body: identityXml({ arn: `arn:aws-cn:sts::${ACCOUNT}:assumed-role/deploy/run-1`, userId: `${OLD}:run-1` }),
+  }));
+  const entry = entryText({ endpoint: sts.url, regions: ['eu-west-1', 'cn-north-1'] });
+  await refusal(broker({ entries: [entry] })(await prove({ region: 'cn-north-1' }), BINDING));
+});
+
 test('an entry lets in through its own regions only', async (t) => {
   const sts = await cannedSts(t, () => ({ body: identityXml() }));
   const here = entryText({ endpoint: sts.url, roles: [role('other')] });
