@@ -1,5 +1,6 @@
 /**
- * Completion scripts for shells, made from the commands' own facts. They are static, and ask jit only for live grants.
+ * Completion scripts for shells, made from the commands' own facts. They are static, and ask jit only for
+ * live grants and the names of brokers.
  * @module
  */
 import { type Command, type Flag, JSON_FLAG } from './command.ts';
@@ -8,7 +9,10 @@ export const COMPLETION_SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type CompletionShell = (typeof COMPLETION_SHELLS)[number];
 
 /** What the scripts run on the tab key. */
-const LIVE_GRANTS = 'jit completion grants 2>/dev/null';
+const ASKED = {
+  grants: 'jit completion grants 2>/dev/null',
+  brokers: 'jit completion brokers 2>/dev/null',
+} as const;
 
 /** The script, to be sourced. Every word in it comes from the facts, none from a user. */
 export function completionScript(shell: CompletionShell, commands: readonly Command[]): string {
@@ -31,12 +35,13 @@ function flagsOf(command: Command): readonly Flag[] {
   ];
 }
 
-function offersGrants({ positionals }: Command): boolean {
-  return positionals.some(({ offers }) => offers === 'grants');
+/** What is run for the words of a command. */
+function askedOf({ positionals }: Command): readonly string[] {
+  return positionals.flatMap(({ offers }) => (typeof offers === 'string' ? [ASKED[offers]] : []));
 }
 
 function wordsOf({ positionals }: Command): readonly string[] {
-  return positionals.flatMap(({ offers }) => (offers === undefined || offers === 'grants' ? [] : offers));
+  return positionals.flatMap(({ offers }) => (offers === undefined || typeof offers === 'string' ? [] : offers));
 }
 
 /** Flags whose value the shell cannot guess, so that it offers nothing instead of the wrong thing. */
@@ -56,7 +61,7 @@ function bash(commands: readonly Command[]): string {
           `        --${name}) COMPREPLY=(${offers === undefined ? '' : `$(compgen -W '${offers.join(' ')}' -- "$word")`}); return ;;`,
       )
       .join('\n');
-    const words = [...wordsOf(command), ...(offersGrants(command) ? [`$(${LIVE_GRANTS})`] : [])].join(' ');
+    const words = [...wordsOf(command), ...askedOf(command).map((each) => `$(${each})`)].join(' ');
     return [
       `    ${command.name})`,
       ...(values === '' ? [] : ['      case $before in', values, '      esac']),
@@ -104,7 +109,9 @@ function zsh(commands: readonly Command[]): string {
           `      if [[ $before == --${name} ]]; then ${offers === undefined ? '' : `compadd -- ${offers.map(zshQuote).join(' ')}; `}return; fi`,
       ),
       `      if [[ $PREFIX == -* ]]; then items=(${flags}); _describe option items`,
-      `      else compadd -- ${words}${offersGrants(command) ? ` \${(f)"$(${LIVE_GRANTS})"}` : ''}; fi ;;`,
+      `      else compadd -- ${words}${askedOf(command)
+        .map((each) => ` \${(f)"$(${each})"}`)
+        .join('')}; fi ;;`,
     ].join('\n');
   });
   return `#compdef jit
@@ -150,7 +157,7 @@ function fish(commands: readonly Command[]): string {
         return `${here} -l ${name} -d ${fishQuote(about)}${takes}`;
       }),
       ...wordsOf(command).map((word) => `${here} -a ${fishQuote(word)}`),
-      ...(offersGrants(command) ? [`${here} -a '(${LIVE_GRANTS})'`] : []),
+      ...askedOf(command).map((each) => `${here} -a '(${each})'`),
     ];
   });
   return `# fish completion for jit; load it with: jit completion fish | source\ncomplete -c jit -f\n${lines.join('\n')}\n`;

@@ -7,6 +7,7 @@ import type { BrokerRef } from '../client/ref.ts';
 import type { Clock, Random } from '../core/ports.ts';
 import type { Keeper } from '../keeper/connect.ts';
 import type { LocalPaths } from '../local/paths.ts';
+import type { Identity } from './identity.ts';
 import type { Installation } from './install-root.ts';
 import type { Output, Sink } from './output.ts';
 
@@ -47,6 +48,8 @@ export interface Context {
   readonly installation: Installation;
   /** Throws `ERR_LOCAL_FILE` without a usable HOME. */
   paths(): LocalPaths;
+  /** Who one is at shared brokers; the same each time. */
+  identity(): Promise<Identity>;
   /**
    * The configured broker, the embedded one started if need be; the same one each time.
    * @param signal ends its calls, instead of `Context.signal`.

@@ -19,6 +19,11 @@ Everyday:
   wait           wait for a request, then install its profile
   revoke         end a grant now, here and at the cloud
 
+Who you are:
+  login          sign in to a shared broker
+  logout         sign out of a shared broker
+  whoami         show who you are at a broker, and until when
+
 Look:
   show           show a request: decision, permission, what happened
   catalog        show what can be asked for, and how it is decided

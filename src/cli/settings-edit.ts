@@ -19,11 +19,11 @@ export interface SettingKey {
   readonly path: readonly string[];
 }
 
-export const KNOWN_KEYS = ['broker', 'brokers.NAME.url'] as const;
+export const KNOWN_KEYS = ['broker', 'brokers.NAME.url', 'secrets'] as const;
 
 /** Throws `ERR_USAGE` with a did-you-mean. */
 export function keyOf(text: string): SettingKey {
-  if (text === 'broker') return { text, path: ['broker'] };
+  if (text === 'broker' || text === 'secrets') return { text, path: [text] };
   const name = /^brokers\.([^.]+)\.url$/.exec(text)?.[1];
   if (name !== undefined) {
     checkBrokerName(name, 'the key');
@@ -31,12 +31,13 @@ export function keyOf(text: string): SettingKey {
   }
   throw usage(
     `there is no setting ${display(text, 120)}`,
-    didYouMean(text, ['broker']) ?? `known keys: ${KNOWN_KEYS.join(', ')}`,
+    didYouMean(text, ['broker', 'secrets']) ?? `known keys: ${KNOWN_KEYS.join(', ')}`,
   );
 }
 
 export function valueOf(settings: Settings, { path }: SettingKey): string {
   const [first, name] = path;
+  if (first === 'secrets') return settings.secrets ?? 'keychain';
   if (first === 'broker' || name === undefined) return settings.broker ?? 'embedded';
   return settings.brokers.get(name)?.url ?? '';
 }

@@ -6,6 +6,7 @@ import { type BrokerRef, parseBrokerUrl } from '../client/ref.ts';
 import { display } from '../core/display.ts';
 import { JitError } from '../core/errors.ts';
 import { didYouMean } from '../core/suggest.ts';
+import { SECRET_CHOICES, type SecretChoice } from '../identity/secrets/open.ts';
 import { readOwnFile } from '../local/atomic.ts';
 import type { LocalPaths } from '../local/paths.ts';
 import type { Env } from './context.ts';
@@ -15,10 +16,12 @@ export interface Settings {
   /** The name of a broker below, or `embedded`. */
   readonly broker: string | null;
   readonly brokers: ReadonlyMap<string, { readonly url: string }>;
+  /** Where people's sessions rest; null where nothing is said. */
+  readonly secrets: SecretChoice | null;
 }
 
 export const EMBEDDED = 'embedded';
-export const NO_SETTINGS: Settings = { broker: null, brokers: new Map() };
+export const NO_SETTINGS: Settings = { broker: null, brokers: new Map(), secrets: null };
 const BROKER_NAME = /^[a-z0-9][a-z0-9-]{0,31}$/;
 const LONGEST_FILE = 65_536;
 
@@ -47,7 +50,7 @@ export async function parseSettings(text: string, source: string): Promise<Setti
 
 function checkSettings(value: unknown, source: string): Settings {
   const root = members(value, source, 'the file');
-  allowOnly(root, ['broker', 'brokers'], source, '');
+  allowOnly(root, ['broker', 'brokers', 'secrets'], source, '');
   const brokers = new Map<string, { readonly url: string }>();
   for (const [name, entry] of members(root.get('brokers') ?? {}, source, 'brokers')) {
     checkBrokerName(name, source);
@@ -66,7 +69,13 @@ function checkSettings(value: unknown, source: string): Settings {
       didYouMean(broker, [EMBEDDED, ...brokers.keys()]),
     );
   }
-  return { broker, brokers };
+  return { broker, brokers, secrets: checkSecrets(root.get('secrets') ?? null, source) };
+}
+
+function checkSecrets(value: unknown, source: string): SecretChoice | null {
+  const known = SECRET_CHOICES.find((each) => each === value) ?? null;
+  if (known !== null || value === null) return known;
+  throw wrong(source, 'secrets is not a place that jit knows', `one of: ${SECRET_CHOICES.join(', ')}`);
 }
 
 /** Throws `ERR_CONFIG`. `embedded` is taken, and a name must not look like an address. */
@@ -99,12 +108,31 @@ export async function chosenBroker(env: Env, paths: LocalPaths): Promise<BrokerR
   if (name === EMBEDDED) return embedded;
   const found = settings.brokers.get(name);
   if (found !== undefined) return parseBrokerUrl(found.url, name);
-  throw new JitError({
+  throw unknownBroker(`JIT_BROKER names ${display(name, 80)}`, name, settings, paths);
+}
+
+/** The broker that somebody names on the command line: an address, or a name in the settings. Throws `ERR_CONFIG`, `ERR_USAGE`. */
+export async function namedBroker(word: string, paths: LocalPaths): Promise<BrokerRef> {
+  if (word === EMBEDDED) return { kind: 'embedded', socket: paths.brokerSocket };
+  const settings = await readSettings(paths);
+  if (!word.includes('://')) {
+    const found = settings.brokers.get(word);
+    if (found !== undefined) return parseBrokerUrl(found.url, word);
+    // A host without a scheme: what is meant is clear, but http and https are not the same.
+    throw unknownBroker(`you named ${display(word, 80)}`, word, settings, paths);
+  }
+  const { url } = parseBrokerUrl(word);
+  const [name] = [...settings.brokers].find(([, each]) => parseBrokerUrl(each.url).url.href === url.href) ?? [];
+  return parseBrokerUrl(word, name);
+}
+
+function unknownBroker(who: string, name: string, settings: Settings, paths: Pick<LocalPaths, 'configFile'>): JitError {
+  return new JitError({
     code: 'ERR_CONFIG',
-    message: `JIT_BROKER names ${display(name, 80)}, which is no address and no broker in ${display(paths.configFile)}`,
+    message: `${who}, which is no address and no broker in ${display(paths.configFile)}`,
     hint:
       didYouMean(name, [EMBEDDED, ...settings.brokers.keys()]) ??
-      `add it with: jit config set brokers.NAME.url https://jit.example.com`,
+      'an address begins with https://; add one and sign in with: jit login https://jit.example.com',
   });
 }
 

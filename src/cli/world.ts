@@ -5,7 +5,9 @@
 import { statSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { localPaths, type LocalPaths, refuseForeignHome } from '../local/paths.ts';
+import type { KeeperOptions } from '../keeper/connect.ts';
 import type { Broker, Context, Env } from './context.ts';
+import type { Identity } from './identity.ts';
 import { findInstallation } from './install-root.ts';
 import { openOutput } from './output.ts';
 import { openSignals } from './signals.ts';
@@ -37,7 +39,8 @@ export function openWorld(): World {
   const connect = async (signal: AbortSignal): Promise<Broker> => {
     const ref = await readyBroker();
     const { openClient } = await import('../client/client.ts');
-    const broker = { ref, client: openClient(ref, { userAgent: userAgent(), signal }) };
+    const authorizer = ref.kind === 'embedded' ? undefined : (await identity()).account(ref).session;
+    const broker = { ref, client: openClient(ref, { userAgent: userAgent(), signal, authorizer }) };
     opened.push(broker);
     return broker;
   };
@@ -58,6 +61,18 @@ export function openWorld(): World {
     }
   });
   const shared = once(() => connect(signals.signal));
+  const secretsChoice = once(async () => (await (await import('./settings.ts')).readSettings(paths())).secrets);
+  const keeperOptions = async (): Promise<KeeperOptions> => {
+    const choice = env['JIT_SECRET_STORE'] ?? (await secretsChoice());
+    // The keeper reads no settings: what is needed of them comes with its environment.
+    const chosen = choice === null ? {} : { JIT_SECRET_STORE: choice };
+    return { paths: paths(), launcher: installation().jit, env: { ...env, ...chosen }, signal: signals.signal };
+  };
+  let opening: Promise<Identity> | null = null;
+  const identity = (): Promise<Identity> =>
+    (opening ??= import('./identity.ts').then(({ openIdentity }) =>
+      openIdentity(context, userAgent(), secretsChoice, keeperOptions),
+    ));
   const out = openOutput(stdout, stderr, plainness(env));
   const context: Context = {
     env,
@@ -83,11 +98,12 @@ export function openWorld(): World {
       return installation();
     },
     paths,
+    identity,
     brokerRef,
     broker: (signal) => (signal === undefined ? shared() : connect(signal)),
     keeper: once(async () => {
       const { openKeeper } = await import('../keeper/connect.ts');
-      return await openKeeper({ paths: paths(), launcher: installation().jit, env, signal: signals.signal });
+      return await openKeeper(await keeperOptions());
     }),
     peekKeeper: async () => {
       const { peekKeeper } = await import('../keeper/connect.ts');
@@ -100,6 +116,7 @@ export function openWorld(): World {
     close: () => {
       signals.close();
       for (const { client } of opened) client.close();
+      void opening?.then(({ close }) => close());
     },
   };
 }

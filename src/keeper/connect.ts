@@ -120,6 +120,10 @@ export function adoptionOf(
   };
 }
 
+/** Where its user's session rests, and where a workload of this machine is vouched for. Addresses and names, no secrets. */
+const READ_BY_KEEPER =
+  /^(?:DBUS_SESSION_BUS_ADDRESS|JIT_SECRET_(?:STORE|PASSPHRASE_FILE)|SPIFFE_ENDPOINT_SOCKET|AWS_(?:DEFAULT_)?REGION|AWS_CONTAINER_CREDENTIALS_RELATIVE_URI|AWS_WEB_IDENTITY_TOKEN_FILE|AWS_ROLE_ARN|AZURE_(?:CLIENT_ID|TENANT_ID|AUTHORITY_HOST|FEDERATED_TOKEN_FILE)|GCE_METADATA_(?:HOST|IP))$/;
+
 async function start({ paths, launcher, env, signal }: KeeperOptions): Promise<void> {
   // Imported late: usually the keeper is there already.
   const probe = async (): Promise<boolean> => (await converse(paths.keeperSocket, { op: 'hello' }, 5_000)) !== null;
@@ -130,7 +134,13 @@ async function start({ paths, launcher, env, signal }: KeeperOptions): Promise<v
     code: 'ERR_KEEPER',
     probe,
     start: () =>
-      startDaemon({ script: launcher, args: ['keeper'], env, log: { folder: paths.state, name: 'keeper.log' } }),
+      startDaemon({
+        script: launcher,
+        args: ['keeper'],
+        env,
+        keep: READ_BY_KEEPER,
+        log: { folder: paths.state, name: 'keeper.log' },
+      }),
     signal,
   });
 }
@@ -157,11 +167,6 @@ function speakWith(socketPath: string, restart: () => Promise<void>): Keeper {
     wipe: async () => {
       await ask({ op: 'wipe' });
     },
-    stop: async () => {
-      await converse(socketPath, { op: 'stop' });
-    },
-  };
-}
     getSecret: async (name) => readSecret(await ask({ op: 'secret-get', name })),
     setSecret: async (name, secret, until) => {
       const encoded = Buffer.from(secret.expose()).toString('base64');
@@ -170,3 +175,8 @@ function speakWith(socketPath: string, restart: () => Promise<void>): Keeper {
     deleteSecret: async (name) => {
       await ask({ op: 'secret-delete', name });
     },
+    stop: async () => {
+      await converse(socketPath, { op: 'stop' });
+    },
+  };
+}

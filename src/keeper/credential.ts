@@ -2,21 +2,22 @@
  * `jit credential` where the launcher's fast path was not enough: no keeper, or one that does not know the grant.
  * @module
  */
-import { openClient } from '../client/client.ts';
+import type { BrokerClient } from '../client/client.ts';
 import type { BrokerRef } from '../client/ref.ts';
 import { JitError } from '../core/errors.ts';
 import type { GrantId } from '../core/ids.ts';
 import type { Secret } from '../core/secret.ts';
-import { adoptionOf, type KeeperOptions, openKeeper } from './connect.ts';
+import { adoptionOf, type Keeper } from './connect.ts';
 import type { Format, HandedOut, HeldProfile } from './protocol.ts';
 
-export interface CredentialOptions extends KeeperOptions {
+export interface CredentialOptions {
+  /** The keeper, started if need be. */
+  readonly keeper: () => Promise<Keeper>;
   readonly grant: GrantId;
   readonly format: Format;
   readonly target?: string | undefined;
-  readonly userAgent: string;
-  /** Asked for only when the keeper does not hold the grant: the broker that issued it, up and running. */
-  readonly broker: () => Promise<BrokerRef>;
+  /** Asked for only when the keeper does not hold the grant: the broker that issued it, up and running. Its client stays open. */
+  readonly broker: () => Promise<{ readonly ref: BrokerRef; readonly client: BrokerClient }>;
   /** The grant's profile, if one is written, so that a new keeper wipes it at the end. Asked for in the same case. */
   readonly profile: () => Promise<HeldProfile | null>;
 }
@@ -28,19 +29,14 @@ export interface CredentialOptions extends KeeperOptions {
  */
 export async function credentialThroughKeeper(options: CredentialOptions): Promise<Secret<HandedOut>> {
   const { grant, format, target } = options;
-  const keeper = await openKeeper(options);
+  const keeper = await options.keeper();
   try {
     return await keeper.credential(grant, { format, target });
   } catch (thrown) {
     if (!(thrown instanceof JitError) || thrown.code !== 'ERR_NOT_FOUND') throw thrown;
   }
-  const broker = await options.broker();
-  const client = openClient(broker, options);
-  try {
-    const outcome = await client.getGrant(grant);
-    await keeper.adopt(adoptionOf(outcome, { broker, profile: await options.profile(), delivery: 'process' }));
-  } finally {
-    client.close();
-  }
+  const { ref, client } = await options.broker();
+  const outcome = await client.getGrant(grant);
+  await keeper.adopt(adoptionOf(outcome, { broker: ref, profile: await options.profile(), delivery: 'process' }));
   return keeper.credential(grant, { format, target });
 }

@@ -7,6 +7,7 @@ import { asJitError, JitError } from '../core/errors.ts';
 import { readClocks } from '../local/clock.ts';
 import { localPaths } from '../local/paths.ts';
 import { runKeeper } from './run.ts';
+import { openSessions } from './sessions.ts';
 
 /**
  * @param launch.brokerLauncher absolute path of bin/jit-broker.
@@ -26,11 +27,23 @@ export async function keeperMain(launch: {
   process.on('uncaughtException', die);
   process.on('unhandledRejection', die);
   try {
+    const { env, platform } = process;
+    const paths = localPaths(env, platform, process.geteuid?.() ?? 0);
+    const userAgent = `jit/${launch.version}`;
     await runKeeper({
-      paths: localPaths(process.env, process.platform, process.geteuid?.() ?? 0),
+      paths,
       brokerLauncher: launch.brokerLauncher,
-      env: process.env,
-      userAgent: `jit/${launch.version}`,
+      env,
+      userAgent,
+      authorizer: openSessions({
+        env,
+        platform,
+        paths,
+        userAgent,
+        now: () => readClocks().wallMs,
+        random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
+        log,
+      }),
       read: readClocks,
       random: Math.random,
       log,

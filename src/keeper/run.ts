@@ -2,8 +2,10 @@
  * The keeper: holds live grants, hands out their credentials, and leaves nothing of them behind at their end.
  * @module
  */
+import type { Authorizer } from '../client/authorizer.ts';
 import { openClient } from '../client/client.ts';
 import { ensureEmbedded } from '../client/embedded.ts';
+import type { BrokerRef } from '../client/ref.ts';
 import { asJitError } from '../core/errors.ts';
 import { type Clocks, pause } from '../local/clock.ts';
 import { holdLock } from '../local/lock.ts';
@@ -17,15 +19,17 @@ import { hold, type Holding } from './holding.ts';
 import { type Adoption, type Ask, PROTOCOL, refOf } from './protocol.ts';
 import { openShelf, type Shelf } from './shelf.ts';
 import { listenAt } from './socket.ts';
+import { answerFromVault, isSecretAsk, openVault, type SecretAsk } from './vault.ts';
 import { wipeProfile, wipeStaticKeys } from './wipe.ts';
 
-import { answerFromVault, isSecretAsk, openVault, type SecretAsk } from './vault.ts';
 export interface KeeperRun {
   readonly paths: LocalPaths;
   /** Absolute path of bin/jit-broker, to bring the embedded broker back while one of its grants is live. */
   readonly brokerLauncher: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly userAgent: string;
+  /** Proves to a broker for whom the keeper calls; undefined where nothing has to be proven. */
+  readonly authorizer?: (ref: BrokerRef) => Authorizer | undefined;
   readonly read: () => Clocks;
   readonly random: () => number;
   /** One line, without a secret in it. */
@@ -61,13 +65,13 @@ export async function runKeeper(run: KeeperRun): Promise<'busy' | 'done'> {
     (adoption) => holdGrant(run, adoption, endpoint),
     () => countAnew(),
   );
+  const vault = openVault(run.read, () => countAnew());
+  const heldNow = (): number => shelf.list().length + vault.size();
+  const countAnew = (): void => idle.reset(heldNow());
   const endpoint = openEndpoint(paths.run, async (grant) => {
     const { issued, notAfter } = await shelf.credential(grant, undefined, 'endpoint');
     return formatContainer(issued, notAfter);
   });
-  const vault = openVault(run.read, () => countAnew());
-  const heldNow = (): number => shelf.list().length + vault.size();
-  const countAnew = (): void => idle.reset(heldNow());
   try {
     await sweepTokens(paths.run);
     const server = await listenAt(paths.keeperSocket, async (text) => {
@@ -94,11 +98,11 @@ export async function runKeeper(run: KeeperRun): Promise<'busy' | 'done'> {
     return 'done';
   } finally {
     idle.cancel();
+    vault.clear();
     lock.release();
   }
 }
 
-    vault.clear();
 async function answer(
   ask: Exclude<Ask, SecretAsk>,
   shelf: Shelf,
@@ -135,7 +139,7 @@ function holdGrant(run: KeeperRun, adoption: Adoption, endpoint: LoopbackEndpoin
   const { paths, brokerLauncher: launcher, env, userAgent, log } = run;
   const ref = refOf(adoption.broker);
   return hold(adoption, {
-    openClient: (signal) => openClient(ref, { userAgent, signal }),
+    openClient: (signal) => openClient(ref, { userAgent, signal, authorizer: run.authorizer?.(ref) }),
     read: run.read,
     random: run.random,
     reviveBroker: async () => {

@@ -62,6 +62,7 @@ export function testWorld(options: TestWorldOptions = {}): TestWorld {
       broker: '/nonexistent/jit-broker',
     },
     paths: () => localPaths(env, 'linux', 0),
+    identity: () => Promise.reject(new JitError({ code: 'ERR_UNEXPECTED', message: 'nobody signs in in this test' })),
     brokerRef: () => Promise.resolve(ref),
     broker: (signal) =>
       Promise.resolve({ ref, client: openClient(ref, { userAgent: 'test', signal: signal ?? stop.signal }) }),

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { adoptionOf, openKeeper, peekKeeper } from '../../src/keeper/connect.ts';
+import { openClient } from '../../src/client/client.ts';
 import { credentialThroughKeeper } from '../../src/keeper/credential.ts';
 import { runKeeper } from '../../src/keeper/run.ts';
 import { Secret } from '../../src/core/secret.ts';
@@ -82,14 +83,13 @@ test('a killed keeper is started again by the next use, with the same grant and 
   await w.credential(grant);
   process.kill(await w.pid(), 'SIGKILL');
   await eventually(async () => (await peekKeeper(w.paths)) === null);
+  const client = openClient(w.ref, { userAgent: 'test' });
+  t.after(() => client.close());
   const again = await credentialThroughKeeper({
     grant,
     format: 'aws',
-    paths: w.paths,
-    launcher: JIT,
-    env: w.home.env,
-    userAgent: 'test',
-    broker: async () => w.ref,
+    keeper: w.keeper,
+    broker: async () => ({ ref: w.ref, client }),
     profile: async () => profile,
   });
   assert.match(again.expose().output, /"Version":1/);

@@ -5,6 +5,7 @@
 import { parseDuration } from '../../core/duration.ts';
 import { JitError } from '../../core/errors.ts';
 import { parseReason } from '../../core/request.ts';
+import { askText } from '../ask.ts';
 import type { Context } from '../context.ts';
 import type { AccessOptions } from './flags.ts';
 
@@ -18,8 +19,9 @@ export async function completeAccess(context: Context, options: AccessOptions): 
   if (!context.terminal.interactive || options.format === 'json') throw missing(options);
   return {
     ...options,
-    seconds: seconds ?? parseDuration(await ask(context, 'for how long? (15m, 1h30m)', parseDuration)),
-    reason: reason ?? parseReason(await ask(context, 'what for?', parseReason)),
+    seconds:
+      seconds ?? parseDuration(await askText(context, { message: 'for how long? (15m, 1h30m)', parse: parseDuration })),
+    reason: reason ?? parseReason(await askText(context, { message: 'what for?', parse: parseReason })),
   };
 }
 
@@ -34,46 +36,4 @@ function missing({ seconds, reason }: AccessOptions): JitError {
     message: `${lacks.join(' and ')} ${lacks.length === 1 ? 'is' : 'are'} missing`,
     hint: `add: ${flags.join(' ')}`,
   });
-}
-
-async function ask(context: Context, message: string, parse: (text: string) => unknown): Promise<string> {
-  const { signal, terminal } = context;
-  // Loaded late: it costs more than everything else in a command that asks nothing.
-  const { input } = await import('@inquirer/prompts');
-  const closed = closing(terminal.input);
-  try {
-    const answer = input({ message, validate: (text) => complaint(text.trim(), parse) }, { ...terminal, signal });
-    return (await Promise.race([answer, closed.promise])).trim();
-  } catch (thrown) {
-    if (signal.aborted) throw signal.reason;
-    // The library's own error for Ctrl-C, which in raw mode is a key and not a signal.
-    if (thrown instanceof Error && thrown.name === 'ExitPromptError') throw interrupted();
-    throw thrown;
-  } finally {
-    closed.forget();
-  }
-}
-
-/** Rejects when the terminal's input ends: Ctrl-D would otherwise leave the question open for ever. */
-function closing(input: NodeJS.ReadableStream): { promise: Promise<never>; forget: () => void } {
-  const { promise, reject } = Promise.withResolvers<never>();
-  // An answered question pauses the stream too, but has resolved by then.
-  const onPause = (): void => void setTimeout(() => reject(interrupted()), 20);
-  promise.catch(() => undefined);
-  input.on('pause', onPause);
-  return { promise, forget: () => void input.off('pause', onPause) };
-}
-
-function interrupted(): JitError {
-  return new JitError({ code: 'ERR_INTERRUPTED', message: 'interrupted; nothing was asked for' });
-}
-
-function complaint(text: string, parse: (text: string) => unknown): true | string {
-  try {
-    parse(text);
-    return true;
-  } catch (thrown) {
-    if (!(thrown instanceof JitError)) throw thrown;
-    return [thrown.message, thrown.hint].filter((part) => part !== undefined).join('; ');
-  }
 }

@@ -10,12 +10,15 @@ import { credential } from './credential.ts';
 import { env } from './env.ts';
 import { exec } from './exec.ts';
 import { list } from './list.ts';
+import { login } from './login.ts';
+import { logout } from './logout.ts';
 import { profiles } from './profiles.ts';
 import { request } from './request.ts';
 import { revoke } from './revoke.ts';
 import { show } from './show.ts';
 import { status } from './status.ts';
 import { wait } from './wait.ts';
+import { whoami } from './whoami.ts';
 import { wipe } from './wipe.ts';
 
 export const COMMANDS: readonly Command[] = [
@@ -25,6 +28,9 @@ export const COMMANDS: readonly Command[] = [
   list,
   wait,
   revoke,
+  login,
+  logout,
+  whoami,
   show,
   catalog,
   profiles,

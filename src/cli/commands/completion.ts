@@ -1,14 +1,15 @@
 /**
- * `jit completion`: scripts for shells, and the live grants that they ask for.
+ * `jit completion`: scripts for shells, and what they ask for: live grants, names of brokers.
  * @module
  */
 import { display } from '../../core/display.ts';
 import { command, type Command, usage } from '../command.ts';
 import { COMPLETION_SHELLS, type CompletionShell, completionScript } from '../completion.ts';
 import type { Format } from '../output.ts';
+import { EMBEDDED, readSettings } from '../settings.ts';
 
 export interface CompletionOptions {
-  readonly what: CompletionShell | 'grants';
+  readonly what: CompletionShell | 'grants' | 'brokers';
   readonly format: Format;
 }
 
@@ -25,7 +26,7 @@ export function completionCommand(all: () => readonly Command[]): Command {
       { about: 'for good, in fish', line: 'jit completion fish > ~/.config/fish/completions/jit.fish' },
     ],
     parse: ({ words, format }) => {
-      const what = [...COMPLETION_SHELLS, 'grants' as const].find((known) => known === words[0]);
+      const what = [...COMPLETION_SHELLS, 'grants' as const, 'brokers' as const].find((known) => known === words[0]);
       if (what === undefined)
         throw usage(
           `jit has no completion for ${display(words[0] ?? '', 40)}`,
@@ -39,6 +40,9 @@ export function completionCommand(all: () => readonly Command[]): Command {
         const keeper = await context.peekKeeper();
         const ids = keeper === null ? [] : (await keeper.list()).map(({ grant }) => grant);
         out.raw(ids.map((id) => `${id}\n`).join(''));
+      } else if (what === 'brokers') {
+        const { brokers } = await readSettings(context.paths());
+        out.raw([...brokers.keys(), EMBEDDED].map((name) => `${name}\n`).join(''));
       } else {
         const script = completionScript(what, all());
         if (format === 'json') out.document('completion', { shell: what, script });

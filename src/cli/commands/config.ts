@@ -23,7 +23,7 @@ export const config = command<ConfigOptions>({
   summary: 'show or change the settings of this client',
   positionals: [
     { name: 'verb', about: 'show (the default), get, set, unset or path', takes: 'at most one', offers: VERBS },
-    { name: 'key', about: 'broker, or brokers.NAME.url', takes: 'at most one', offers: ['broker'] },
+    { name: 'key', about: 'broker, brokers.NAME.url or secrets', takes: 'at most one', offers: ['broker', 'secrets'] },
     { name: 'value', about: 'with set', takes: 'at most one' },
   ],
   flags: [],
@@ -33,6 +33,7 @@ export const config = command<ConfigOptions>({
       about: 'use a broker of the company',
       line: 'jit config set brokers.work.url https://jit.example.com\n  jit config set broker work',
     },
+    { about: 'keep sessions in an encrypted file, without a keychain', line: 'jit config set secrets file' },
     { about: 'back to the embedded one', line: 'jit config set broker embedded' },
   ],
   notes: ['JIT_BROKER (an address or a name) wins over the file; JIT_CONFIG names another file.'],
@@ -80,13 +81,14 @@ function parseConfig({ words, format }: Input): ConfigOptions {
 
 async function show(context: Context, format: Format): Promise<number> {
   const paths = context.paths();
-  const { broker, brokers } = await readSettings(paths);
+  const { broker, brokers, secrets } = await readSettings(paths);
   const { out } = context;
   if (format === 'json') {
     out.document('config', {
       path: paths.configFile,
       broker: broker ?? 'embedded',
       brokers: Object.fromEntries(brokers),
+      secrets: secrets ?? 'keychain',
       override: context.env['JIT_BROKER'] ?? null,
     });
     return 0;
@@ -94,6 +96,7 @@ async function show(context: Context, format: Format): Promise<number> {
   await out.print([
     `broker: ${broker ?? 'embedded'}`,
     ...[...brokers].map(([name, { url }]) => `brokers.${name}.url: ${url}`),
+    ...(secrets === null ? [] : [`secrets: ${secrets}`]),
   ]);
   const override = context.env['JIT_BROKER'];
   if (override !== undefined && override !== '') await out.note(`JIT_BROKER is set and wins: ${override}`);

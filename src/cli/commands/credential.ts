@@ -38,15 +38,11 @@ export const credential = command<CredentialOptions>({
   run: async (context, { id, as: format, target }) => {
     const { credentialThroughKeeper } = await import('../../keeper/credential.ts');
     const handedOut = await credentialThroughKeeper({
-      paths: context.paths(),
-      launcher: context.installation.jit,
-      env: context.env,
-      signal: context.signal,
+      keeper: () => context.keeper(),
       grant: id,
       format,
       ...(target === null ? {} : { target }),
-      userAgent: `jit/${context.installation.version}`,
-      broker: async () => (await context.broker()).ref,
+      broker: () => context.broker(),
       profile: () => profileOf(context, id),
     });
     // The one place where a secret leaves through stdout: that is what this command is for.

@@ -8,7 +8,7 @@ import type { TokenType } from '../../wire/sessions.ts';
 import type { Kept, SessionParts } from './session.ts';
 import type { Link } from './link.ts';
 import { type Person, type SessionRecord, type Workload, withTokens, writeRecord } from './record.ts';
-import { audienceOf, signInAsWorkload } from './workload.ts';
+import { aboutBroker, signInAsWorkload } from './workload.ts';
 import { cannotConfirm, interruptedRenewal, notSignedIn, over } from './words.ts';
 
 const ID_TOKEN: TokenType = 'urn:ietf:params:oauth:token-type:id_token';
@@ -76,9 +76,9 @@ async function confirmedWorkload(parts: SessionParts, link: Link, kept: Kept, vo
   const { record, store } = kept;
   const { key, access } = record;
   const source = workloads.restore(vouching);
-  const audience = audienceOf(ref, await link.call(key, null, (client) => client.signIn()));
+  const about = aboutBroker(ref, await link.call(key, null, (client) => client.signIn()));
   const session = await link.call(key, access.token, async (client, nonce) => {
-    const { token, type } = await source.fetch(audience, { keyThumbprint: key.thumbprint, nonce });
+    const { token, type } = await source.fetch({ ...about, binding: { keyThumbprint: key.thumbprint, nonce } });
     return client.confirm({ subject_token: token.expose(), subject_token_type: type });
   });
   const next = { ...record, session };

@@ -7,10 +7,17 @@ import type { Secret } from '../../core/secret.ts';
 import { type ProviderView, TOKEN_EXCHANGE, type TokenType } from '../../wire/sessions.ts';
 import { makeProofKey } from '../dpop/proof.ts';
 import { proveStore } from '../secrets/open.ts';
-import type { SecretStore } from '../secrets/store.ts';
 import type { Link } from './link.ts';
 import { rotated } from './mend.ts';
-import { type Person, readRecord, recordName, type SessionRecord, withTokens, writeRecord } from './record.ts';
+import {
+  type Person,
+  readRecord,
+  recordName,
+  type RecordStore,
+  type SessionRecord,
+  withTokens,
+  writeRecord,
+} from './record.ts';
 import type { Kept, Session, SessionParts, Vouched } from './session.ts';
 import { notTaken } from './words.ts';
 
@@ -111,7 +118,7 @@ export async function signOut(
 async function takeOut(
   parts: SessionParts,
   link: Link,
-  store: SecretStore,
+  store: RecordStore,
   revokeIdp: RevokeIdp,
 ): Promise<readonly Ended[]> {
   const { ref } = parts;

@@ -83,13 +83,19 @@ const storedSchema = z.strictObject({
 
 type Stored = z.infer<typeof storedSchema>;
 
+/** A store that may forget by itself what is worth nothing any more; one that does not is as good. */
+export interface RecordStore extends Omit<SecretStore, 'set'> {
+  /** @param until epoch ms. */
+  set(name: string, secret: Secret<string>, until: number): Promise<void>;
+}
+
 /** What the record is called in a store. */
 export function recordName(ref: SharedBroker): string {
   return `session ${ref.url.href}`;
 }
 
 /** @returns null where there is none. Throws `ERR_KEYCHAIN`: for a record that cannot be read, with the command that removes it. */
-export async function readRecord(store: SecretStore, ref: SharedBroker): Promise<SessionRecord | null> {
+export async function readRecord(store: RecordStore, ref: SharedBroker): Promise<SessionRecord | null> {
   const text = await store.get(recordName(ref));
   if (text === null) return null;
   const stored = storedSchema.safeParse(parse(text));
@@ -102,8 +108,8 @@ export async function readRecord(store: SecretStore, ref: SharedBroker): Promise
   }
 }
 
-export async function writeRecord(store: SecretStore, ref: SharedBroker, record: SessionRecord): Promise<void> {
-  await store.set(recordName(ref), packed(ref, record));
+export async function writeRecord(store: RecordStore, ref: SharedBroker, record: SessionRecord): Promise<void> {
+  await store.set(recordName(ref), packed(ref, record), Date.parse(record.session.expiresAt));
 }
 
 /** The tokens of an answer, in place of those that there were. @param askedAt epoch ms before the call. */

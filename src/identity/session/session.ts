@@ -10,7 +10,7 @@ import { withLock } from '../../local/lock.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import { authorizationOf, type Link, type LinkParts, openLink } from './link.ts';
 import { confirmed, opened, renewed, whyOver } from './mend.ts';
-import { type Person, readRecord, type SessionRecord, type SharedBroker } from './record.ts';
+import { type Person, readRecord, type RecordStore, type SessionRecord, type SharedBroker } from './record.ts';
 import { notSignedIn } from './words.ts';
 import { signInAsWorkload, type WorkloadPort, type Workloads } from './workload.ts';
 
@@ -26,7 +26,7 @@ export interface SessionParts extends LinkParts {
   /** Where a person's session rests. */
   readonly keychain: () => Promise<SecretStore>;
   /** Where a workload's session rests: no longer than this user's processes, and in no file. Reading it starts nothing. */
-  readonly memory: () => Promise<SecretStore>;
+  readonly memory: () => Promise<RecordStore>;
   /** The private folder for locks that all processes of this user share. */
   readonly locks: string;
   /**
@@ -43,7 +43,7 @@ export interface SessionParts extends LinkParts {
 /** A record and the store that it rests in. */
 export interface Kept {
   readonly record: SessionRecord;
-  readonly store: SecretStore;
+  readonly store: RecordStore;
 }
 
 export interface Session extends Authorizer {
@@ -76,25 +76,25 @@ export function openSession(parts: SessionParts): Session {
     return run;
   }
 
-  async function readFrom(open: () => Promise<SecretStore>): Promise<Kept | null> {
+  async function readFrom(open: () => Promise<RecordStore>): Promise<Kept | null> {
     const store = await open();
     const record = await readRecord(store, ref);
     return record === null ? null : { record, store };
   }
 
   /** A workload first: it was chosen for the processes of today, and reading it takes no keychain. */
-  const kept = async (): Promise<Kept | null> => (await readFrom(parts.memory)) ?? (await readFrom(parts.keychain));
+  async function kept(): Promise<Kept | null> {
+    const [inMemory, trouble] = await troubled(() => readFrom(parts.memory));
+    if (inMemory !== null) return inMemory;
+    const inKeychain = await readFrom(parts.keychain);
+    if (inKeychain === null && trouble !== null) throw trouble;
+    return inKeychain;
+  }
 
   async function find(): Promise<Kept> {
-    const [found, trouble] = await kept().then(
-      (each): [Kept | null, null] => [each, null],
-      (thrown: unknown): [null, JitError] => {
-        if (thrown instanceof JitError && thrown.code === 'ERR_KEYCHAIN') return [null, thrown];
-        throw thrown;
-      },
-    );
+    const [found, trouble] = await troubled(kept);
     if (found !== null) return found;
-    const sources = await parts.workloads.detect(trouble);
+    const sources = await parts.workloads.detect();
     if (sources.length === 0) throw trouble ?? notSignedIn(ref, parts.workloads.lookedFor);
     return await alone(async () => (await readFrom(parts.memory)) ?? (await signInAsWorkload(parts, link, sources)));
   }
@@ -194,4 +194,14 @@ export function openSession(parts: SessionParts): Session {
       }
     },
   };
+}
+
+/** What was found, and why nothing could be looked for. */
+async function troubled(read: () => Promise<Kept | null>): Promise<readonly [Kept | null, JitError | null]> {
+  try {
+    return [await read(), null];
+  } catch (thrown) {
+    if (thrown instanceof JitError && thrown.code === 'ERR_KEYCHAIN') return [null, thrown];
+    throw thrown;
+  }
 }

@@ -8,10 +8,16 @@ import { asJitError, JitError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import { type SignInView, TOKEN_EXCHANGE } from '../../wire/sessions.ts';
 import { makeProofKey } from '../dpop/proof.ts';
-import type { SecretStore } from '../secrets/store.ts';
 import type { Assertion, Binding } from '../verify/verified.ts';
 import type { Link, LinkParts } from './link.ts';
-import { type SessionRecord, type SharedBroker, type Workload, withTokens, writeRecord } from './record.ts';
+import {
+  type RecordStore,
+  type SessionRecord,
+  type SharedBroker,
+  type Workload,
+  withTokens,
+  writeRecord,
+} from './record.ts';
 import { notSignedIn, notTaken } from './words.ts';
 
 /** Something on this machine that vouches for a workload. */
@@ -22,15 +28,20 @@ export interface WorkloadPort {
   /** What of the environment it reads. */
   readonly env: Secret<Readonly<Record<string, string>>>;
   /** Throws `ERR_NOT_SIGNED_IN` with what is missing, `ERR_IDENTITY_PROVIDER`. */
-  fetch(audience: string, binding: Binding): Promise<Assertion>;
+  fetch(ask: ProofAsk): Promise<Assertion>;
+}
+
+export interface ProofAsk {
+  /** Who the proof must be for, exactly. */
+  readonly audience: string;
+  /** Issuers of whom the broker takes any signed token. */
+  readonly issuers: readonly string[];
+  readonly binding: Binding;
 }
 
 export interface Workloads {
-  /**
-   * What there is here, the most specific first. Looks at variables and files only.
-   * @param trouble why a person's session cannot be read, null where there is none.
-   */
-  detect(trouble: JitError | null): Promise<readonly WorkloadPort[]>;
+  /** What there is here, the most specific first. Looks at variables and files only. */
+  detect(): Promise<readonly WorkloadPort[]>;
   /** What `detect` looks for, in words for a message; empty where a person is expected. */
   readonly lookedFor: readonly string[];
   /** The source that signed in, as it was then. */
@@ -39,7 +50,7 @@ export interface Workloads {
 
 export interface WorkloadWorld extends LinkParts {
   readonly ref: SharedBroker;
-  readonly memory: () => Promise<SecretStore>;
+  readonly memory: () => Promise<RecordStore>;
 }
 
 /**
@@ -50,7 +61,7 @@ export async function signInAsWorkload(
   world: WorkloadWorld,
   link: Link,
   sources: readonly WorkloadPort[],
-): Promise<{ readonly record: SessionRecord; readonly store: SecretStore }> {
+): Promise<{ readonly record: SessionRecord; readonly store: RecordStore }> {
   const { ref, now } = world;
   const store = await world.memory();
   const key = await makeProofKey();
@@ -60,10 +71,10 @@ export async function signInAsWorkload(
     const labels = sources.map(({ label }) => `${label} (which this broker does not take)`);
     throw notSignedIn(ref, labels);
   }
-  const audience = audienceOf(ref, view);
+  const about = aboutBroker(ref, view);
   const askedAt = now();
   const tokens = await link.call(key, null, async (client, nonce) => {
-    const { token, type } = await source.fetch(audience, { keyThumbprint: key.thumbprint, nonce });
+    const { token, type } = await source.fetch({ ...about, binding: { keyThumbprint: key.thumbprint, nonce } });
     const body = { grant_type: TOKEN_EXCHANGE, subject_token: token.expose(), subject_token_type: type } as const;
     return client.exchange(body).catch((thrown: unknown) => {
       const error = asJitError(thrown);
@@ -81,11 +92,17 @@ function takes({ providers }: SignInView, source: string): boolean {
   return providers.some(({ type }) => type === source || type === 'jwt' || (source === 'token' && type !== 'oidc'));
 }
 
+/** What a source must know of the broker. Throws `ERR_NOT_SIGNED_IN`. */
+export function aboutBroker(ref: SharedBroker, view: SignInView): Omit<ProofAsk, 'binding'> {
+  const issuers = view.providers.filter(({ type }) => type === 'jwt').map(({ issuer }) => issuer);
+  return { audience: audienceOf(ref, view), issuers };
+}
+
 /**
  * The audience that the broker names, if it is its own. A proof for another audience would be good elsewhere, and whoever runs
  * this broker could use it there. Throws `ERR_NOT_SIGNED_IN`.
  */
-export function audienceOf(ref: SharedBroker, { audience }: SignInView): string {
+function audienceOf(ref: SharedBroker, { audience }: SignInView): string {
   const named = URL.parse(audience);
   if (named !== null && `${named.origin}${named.pathname.replace(/\/*$/, '/')}` === ref.url.href) return audience;
   throw new JitError({

@@ -142,7 +142,7 @@ export function ciSource(
     label: 'GitHub Actions',
     env: new Secret({ ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'CANARY' }),
     asked,
-    fetch: async (audience, { nonce }) => {
+    fetch: async ({ audience, binding: { nonce } }) => {
       asked.push({ audience, nonce });
       const claims = { provider: 'ci', subject: 'repo:1', kind: 'workload', renewal } as const;
       const token = vouch(once === undefined ? claims : { ...claims, once });

@@ -1,0 +1,199 @@
+/**
+ * `jit login`: a session at a shared broker, for a person or for a workload.
+ * @module
+ */
+import { brokerName } from '../../client/ref.ts';
+import { display } from '../../core/display.ts';
+import { JitError } from '../../core/errors.ts';
+import { didYouMean } from '../../core/suggest.ts';
+import type { SharedBroker } from '../../identity/session/record.ts';
+import type { WorkloadPort } from '../../identity/session/workload.ts';
+import { WORKLOADS } from '../../identity/workload/source.ts';
+import type { ProviderView, SessionView } from '../../wire/sessions.ts';
+import { reportSession } from '../account/report.ts';
+import { addBroker, isNew, sharedBrokerOf } from '../account/target.ts';
+import { askChoice } from '../ask.ts';
+import { command, type Input, single, usage } from '../command.ts';
+import type { Context } from '../context.ts';
+import type { Account, Identity } from '../identity.ts';
+import type { Format } from '../output.ts';
+import { withProgress } from '../progress.ts';
+
+export interface LoginOptions {
+  readonly broker: string | null;
+  readonly name: string | null;
+  readonly flow: 'browser' | 'device';
+  readonly provider: string | null;
+  /** The source of a workload's identity. */
+  readonly as: string | null;
+  readonly when: 'needed' | 'always';
+  readonly format: Format;
+}
+
+export const login = command<LoginOptions>({
+  name: 'login',
+  group: 'identity',
+  summary: 'sign in to a shared broker',
+  positionals: [
+    {
+      name: 'broker',
+      about: 'its name or address; the one in use if left out',
+      takes: 'at most one',
+      offers: 'brokers',
+    },
+  ],
+  flags: [
+    { name: 'name', value: 'name', about: 'what to call a broker that is not in the settings yet' },
+    { name: 'device', about: 'with a code on another device, where this one has no browser' },
+    { name: 'provider', value: 'name', about: 'the identity provider, where the broker has several' },
+    { name: 'as', value: 'source', about: 'as a workload, by what vouches for it here', offers: WORKLOADS },
+    { name: 'force', about: 'anew, although you are signed in' },
+  ],
+  examples: [
+    { about: 'the first time', line: 'jit login https://jit.example.com --name work' },
+    { about: 'from then on', line: 'jit login work' },
+    { about: 'over ssh, if the broker allows it', line: 'jit login work --device' },
+    { about: 'in a pipeline; any command does it by itself', line: 'jit login work --as github' },
+  ],
+  notes: [
+    'The session rests in the keychain of this machine, bound to a key that is made here;',
+    "a workload's rests in the memory of jit's background process.",
+    'Exit status: 4 when the broker or the identity provider says no, 8 when one is away.',
+  ],
+  parse: parseLogin,
+  run: runLogin,
+});
+
+function parseLogin(input: Input): LoginOptions {
+  const [broker = null, more] = input.words;
+  if (more !== undefined) throw usage('one broker at a time', 'see: jit login --help');
+  const { switches, format } = input;
+  const [as, provider] = [single(input, 'as'), single(input, 'provider')];
+  if (as !== null && (switches.has('device') || provider !== null)) {
+    throw usage('--as is for workloads, --device and --provider are for people', 'use one or the other');
+  }
+  return {
+    broker,
+    name: single(input, 'name'),
+    flow: switches.has('device') ? 'device' : 'browser',
+    provider,
+    as,
+    when: switches.has('force') ? 'always' : 'needed',
+    format,
+  };
+}
+
+async function runLogin(context: Context, options: LoginOptions): Promise<number> {
+  const identity = await context.identity();
+  const found = await sharedBrokerOf(context, options.broker);
+  const ref = options.broker !== null && isNew(found) ? await added(context, identity, found, options) : found;
+  if (options.name !== null && ref === found) {
+    throw usage(`${brokerName(ref)} has a name already`, 'leave --name out, or change the settings: jit config');
+  }
+  const account = identity.account(ref);
+  const source = await sourceOf(context, identity, options);
+  const before = options.when === 'always' ? null : await liveSession(account, source);
+  const session = before ?? (await opened(context, identity, account, options, source));
+  if (options.format === 'human') {
+    const name = brokerName(ref);
+    await context.out.note(before === null ? `signed in to ${name}` : `you are already signed in to ${name}`);
+    if (before !== null) await context.out.hint('sign in anew with --force');
+  }
+  const state = { signedIn: before === null ? 'now' : 'before' };
+  await reportSession(context, { ref, session, source: source?.name ?? null }, options.format, state);
+  return 0;
+}
+
+/** Only what answers like a broker gets a name. */
+async function added(
+  context: Context,
+  identity: Identity,
+  ref: SharedBroker,
+  { name, format }: LoginOptions,
+): Promise<SharedBroker> {
+  await identity.account(ref).client.signIn();
+  return await addBroker(context, ref, name, format);
+}
+
+/** What vouches: as asked for; off a terminal also what this machine has, as for any other command. Null for a person. */
+async function sourceOf(
+  { terminal }: Context,
+  identity: Identity,
+  { as, flow, provider }: LoginOptions,
+): Promise<WorkloadPort | null> {
+  if (as !== null) return await identity.workload(as);
+  if (terminal.interactive || flow === 'device' || provider !== null) return null;
+  return await identity.workload(null);
+}
+
+/** The session of the same kind that there is, if the broker still takes it. */
+async function liveSession({ client, session }: Account, source: WorkloadPort | null): Promise<SessionView | null> {
+  const vouching = (await session.kept())?.record.vouching;
+  const same = vouching?.by === 'workload' ? vouching.source === source?.name : source === null;
+  if (vouching === undefined || !same) return null;
+  try {
+    return await client.session();
+  } catch (thrown) {
+    if (thrown instanceof JitError && thrown.code === 'ERR_NOT_SIGNED_IN') return null;
+    throw thrown;
+  }
+}
+
+async function opened(
+  context: Context,
+  identity: Identity,
+  account: Account,
+  options: LoginOptions,
+  source: WorkloadPort | null,
+): Promise<SessionView> {
+  if (source === null) return await asPerson(context, identity, account, options);
+  return (await account.session.enter([source])).record.session;
+}
+
+async function asPerson(
+  context: Context,
+  identity: Identity,
+  { ref, parts, session, client }: Account,
+  options: LoginOptions,
+): Promise<SessionView> {
+  const { signInAsPerson } = await import('../../identity/session/person.ts');
+  const provider = await providerOf(context, ref, (await client.signIn()).providers, options);
+  const { flow } = options;
+  const waiting = { what: `waiting for you to sign in at ${display(provider.name, 100)}`, until: null };
+  const record = await signInAsPerson(parts, session, provider, (thumbprint) =>
+    withProgress(context, waiting, () => identity.bring({ ref, provider, flow, thumbprint })),
+  );
+  return record.session;
+}
+
+/** Throws `ERR_CONFIG` where people cannot sign in, `ERR_USAGE`, `ERR_MISSING_INPUT`. */
+async function providerOf(
+  context: Context,
+  ref: SharedBroker,
+  all: readonly ProviderView[],
+  { provider: wanted, format }: LoginOptions,
+): Promise<ProviderView> {
+  const people = all.filter(({ client }) => client !== null);
+  const names = people.map(({ name }) => name);
+  const list = names.map((name) => display(name, 100)).join(', ');
+  const [only, another] = people;
+  if (only === undefined) {
+    const message = `${brokerName(ref)} has no identity provider for people`;
+    throw new JitError({ code: 'ERR_CONFIG', message, hint: 'tell whoever runs it; workloads sign in with --as' });
+  }
+  if (wanted === null && another === undefined) return only;
+  if (wanted === null && (!context.terminal.interactive || format === 'json')) {
+    throw new JitError({
+      code: 'ERR_MISSING_INPUT',
+      message: `${brokerName(ref)} has several identity providers: ${list}`,
+      hint: `add: --provider ${display(only.name, 100)}`,
+    });
+  }
+  const name = wanted ?? (await askChoice(context, `who knows you at ${brokerName(ref)}?`, names));
+  const found = people.find((each) => each.name === name);
+  if (found !== undefined) return found;
+  throw usage(
+    `${brokerName(ref)} has no identity provider ${display(name, 100)} for people`,
+    didYouMean(name, names) ?? `one of: ${list}`,
+  );
+}
