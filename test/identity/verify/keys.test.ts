@@ -7,6 +7,8 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { Algorithm } from '../../../src/identity/verify/algorithms.ts';
+import { candidates, readKeys } from '../../../src/identity/verify/jwks.ts';
 import { tempFolder } from '../../support/home.ts';
 import {
   at,
@@ -193,4 +195,32 @@ test('an RSA key of 1024 bits vouches for nobody', async (t) => {
   const verifier = verifierOf({ work: entry({ type: 'jwt', issuer: issuer.url, require: { sub: 'job' } }) });
   const token = `${input}.${Buffer.from(signature).toString('base64url')}`;
   await assert.rejects(verifier.verify(jwt(token), BINDING), REFUSAL);
+});
+
+test('a key is tried with the algorithms of its own kind and name alone', () => {
+  const number = 'AQAB';
+  const keys = readKeys(
+    {
+      keys: [
+        { kid: 'rsa', kty: 'RSA', n: number, e: number },
+        { kid: 'rsa-ps', kty: 'RSA', n: number, e: number, alg: 'PS256' },
+        { kid: 'p256', kty: 'EC', crv: 'P-256', x: number, y: number },
+        { kid: 'p384', kty: 'EC', crv: 'P-384', x: number, y: number },
+        { kid: 'ed', kty: 'OKP', crv: 'Ed25519', x: number },
+        { kid: 'x', kty: 'OKP', crv: 'X25519', x: number },
+        { kid: 'secret', kty: 'oct', k: number },
+      ],
+    },
+    'sig',
+  );
+  const names = (alg: Algorithm, kid: string | null = null): readonly (string | null)[] =>
+    candidates(keys, alg, kid).map((key) => key.kid);
+  assert.deepEqual(names('RS256'), ['rsa']);
+  assert.deepEqual(names('PS256'), ['rsa', 'rsa-ps']);
+  assert.deepEqual(names('ES256'), ['p256']);
+  assert.deepEqual(names('ES384'), ['p384']);
+  assert.deepEqual(names('ES512'), []);
+  assert.deepEqual(names('EdDSA'), ['ed']);
+  assert.deepEqual(names('ES256', 'rsa'), []);
+  assert.deepEqual(names('RS256', 'rsa'), ['rsa']);
 });

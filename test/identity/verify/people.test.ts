@@ -250,6 +250,10 @@ test('signatures that no key of the issuer made are refused, whatever the header
       await assert.rejects(verifier.verify(idToken(token), BINDING), REFUSAL);
     });
   }
+  // Refused for what they are, before any key is looked for.
+  for (const header of [{ crit: ['exp'], exp: at(300) }, { b64: false }]) {
+    assert.match(await reasonOf(verifier.verify(idToken(withHeader(header)), BINDING)), /header (?:crit|b64) is not/);
+  }
   const wider = verifierOf({ corp: entry({ ...config, algorithms: ['ES256', 'ES384'] }) });
   await wider.verify(idToken(await signed(P384, claims)), BINDING);
 });

@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ProviderConfig } from '../../../src/identity/verify/config.ts';
+import { workloadOf } from '../../../src/identity/verify/workloads.ts';
 import { tempFolder } from '../../support/home.ts';
 import {
   at,
@@ -81,6 +82,12 @@ test('spiffe: a JWT-SVID of the trust domain, checked with its bundle', async (t
     await assert.rejects(attempt, REFUSAL);
     assert.match(await reasonOf(attempt), reason, JSON.stringify([change, header]));
   }
+  // The rules say no by themselves too, whatever chose the entry.
+  const config = entry({ ...PATHS, keys });
+  assert.ok(config.type === 'spiffe');
+  const foreign = new Map([['sub', 'spiffe://other.org/db']]);
+  assert.throws(() => workloadOf(config, foreign), REFUSAL);
+  assert.throws(() => workloadOf(config, new Map([['sub', 'spiffe://example.org/']])), REFUSAL);
   const named = verifierOf({ work: entry({ ...PATHS, keys, issuer: 'https://spire.example.org' }) });
   await named.verify(jwt(await token({ iss: 'https://spire.example.org' })), BINDING);
   await assert.rejects(named.verify(jwt(await token()), BINDING), REFUSAL);
