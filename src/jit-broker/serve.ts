@@ -13,6 +13,7 @@ import { makeBroker } from '../broker/service/broker.ts';
 import { makeChanges } from '../broker/service/changes.ts';
 import { makeIssuer } from '../broker/service/issue.ts';
 import { reconcile } from '../broker/service/reconcile.ts';
+import type { Log } from '../broker/service/log.ts';
 import type { World } from '../broker/service/world.ts';
 import { startForgetting } from '../broker/sessions/forget.ts';
 import { openSqliteStore } from '../broker/store/sqlite/store.ts';
@@ -25,7 +26,7 @@ import { steadyClock } from './clock.ts';
 import { untilIdle } from './idle.ts';
 import { makeLog } from './log.ts';
 import { makeMetrics } from './metrics.ts';
-import { type Mode, planBroker } from './plan.ts';
+import { type BrokerPlan, type Mode, planBroker } from './plan.ts';
 import { pooledRandom } from './random.ts';
 import { signInBySession, signInBySocket } from './sign-in.ts';
 import { openTargets } from './targets.ts';
@@ -43,6 +44,21 @@ export async function serve(mode: Mode): Promise<number> {
     log.info('another broker already uses this state folder');
     return 0;
   }
+  const opened: Closer[] = [() => lock.release()];
+  try {
+    await run(plan, log, opened);
+  } finally {
+    for (const close of opened.toReversed()) await close();
+  }
+  log.info('stopped');
+  return 0;
+}
+
+/** Closes one thing that has been opened. */
+type Closer = () => void | Promise<void>;
+
+/** @param opened is added to: what must be closed, in the opposite order, however this ends. */
+async function run(plan: BrokerPlan, log: Log, opened: Closer[]): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort());
 
@@ -50,8 +66,10 @@ export async function serve(mode: Mode): Promise<number> {
   const random = pooledRandom();
   const issuer = await openIssuer({ issuer: plan.issuer, file: join(plan.state, 'issuer.json'), now, random, log });
   const { targets, providers, sandbox } = await openTargets(plan, issuer, now, log);
+  if (sandbox !== null) opened.push(sandbox.close);
   const policy = await loadPolicies({ sources: plan.policies });
   const store = await openSqliteStore({ file: join(plan.state, 'broker.db'), now });
+  opened.push(() => store.close());
   const catalog = makeCatalog(plan.config, targets);
   const changes = makeChanges();
   const world: World = { store, policy, catalog, targets, providers, changes, now, random, log };
@@ -60,6 +78,7 @@ export async function serve(mode: Mode): Promise<number> {
   if (ended > 0) log.warn('ended grants that were being issued when the last broker stopped', { grants: ended });
   const credentials = makeIssuer(world);
   const worker = startWorker(world, credentials);
+  opened.push(worker.stop);
   const metrics = makeMetrics(worker.busy);
   const broker = makeBroker(world, credentials, worker.wake);
   let lastCall = now();
@@ -98,6 +117,7 @@ export async function serve(mode: Mode): Promise<number> {
     },
   });
   const listener = await listen(app, plan.address, { now, log });
+  opened.push(() => listener.close(GRACE_MS));
   if (plan.address.kind === 'socket') {
     await replaceFile(join(plan.state, SOCKET_FILE), Buffer.from(plan.address.path), { mode: 0o600 });
   }
@@ -109,11 +129,4 @@ export async function serve(mode: Mode): Promise<number> {
   stop.abort();
   stopForgetting();
   changes.release();
-  await listener.close(GRACE_MS);
-  await worker.stop();
-  await sandbox?.close();
-  await store.close();
-  lock.release();
-  log.info('stopped');
-  return 0;
 }
