@@ -98,7 +98,8 @@ function partsOf(thrown: unknown): Parts {
   if (!(thrown instanceof Error)) return { code: '', error: '', description: '', message: '' };
   const { cause } = thrown;
   const failed = thrown instanceof TypeError && (thrown.message === 'fetch failed' || thrown.message === 'terminated');
-  const code = failed ? textOf(cause, 'code') || 'FETCH_FAILED' : textOf(thrown, 'code');
+  const late = thrown.name === 'TimeoutError' ? 'OAUTH_TIMEOUT' : textOf(thrown, 'code');
+  const code = failed ? textOf(cause, 'code') || 'FETCH_FAILED' : late;
   const status = cause instanceof Response ? `HTTP status ${cause.status}` : null;
   // The texts of these are fixed, and say more. Those further down may quote the reply.
   const precise = cause instanceof Error && /^(?:OperationProcessing|UnsupportedOperation)Error$/.test(cause.name);
@@ -133,7 +134,7 @@ const NETWORK: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'cannot be reached: the connection timed out',
   UND_ERR_CONNECT_TIMEOUT: 'cannot be reached: the connection timed out',
   FETCH_FAILED: 'cannot be reached',
-  OAUTH_TIMEOUT: 'gave no answer within 10 s',
+  OAUTH_TIMEOUT: 'gave no answer in time',
   OAUTH_RESPONSE_IS_NOT_CONFORM: 'answers with something unexpected',
 };
 

@@ -3,10 +3,16 @@
  * @module
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
 import { type TestContext, test } from 'node:test';
 import { JitError } from '../../../src/core/errors.ts';
 import { connect } from '../../../src/identity/sign-in/provider.ts';
+import { tempFolder } from '../../support/home.ts';
 import { type Idp, startIdp } from '../../support/idp.ts';
+import { run } from '../../support/run.ts';
+import { skipUnless } from '../../support/tools.ts';
 import { contextOf, rejectsWith } from './ground.ts';
 
 const start = (t: TestContext): Promise<Idp> => startIdp(t, { accounts: {} });
@@ -90,6 +96,34 @@ test('a provider that does not answer is left at once when the person wants to s
     return 'answered';
   });
   await rejectsWith(connect(contextOf(idp, controller.signal)), { code: 'ERR_INTERRUPTED' });
+});
+
+test('a certificate that nobody vouches for', { skip: skipUnless('openssl') }, async (t) => {
+  const folder = tempFolder(t);
+  const request = [
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-subj',
+    '/CN=localhost',
+  ];
+  const made = await run('openssl', [...request, '-keyout', `${folder}/key`, '-out', `${folder}/cert`]);
+  assert.equal(made.status, 0, made.stderr);
+  const pair = { key: readFileSync(`${folder}/key`), cert: readFileSync(`${folder}/cert`) };
+  const server = createServer(pair).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const provider = { ...(await start(t)).view, issuer: `https://localhost:${address.port}` };
+  await rejectsWith(connect({ provider, broker: 'prod', signal: new AbortController().signal }), {
+    code: 'ERR_IDENTITY_PROVIDER',
+    message: /shows a certificate that this machine does not trust/,
+  });
 });
 
 test('tokens go to no plain http address elsewhere, whatever the provider names as its endpoints', async (t) => {

@@ -95,12 +95,18 @@ test('a provider that is away, or gives no ID token, is told apart from one that
   );
 });
 
-test('Ctrl-C before the token is sent stops it; after that the next token is still received', async (t) => {
+test('Ctrl-C or a deadline before the token is sent stops it; after that the next token is still received', async (t) => {
   const { idp, refreshToken } = await signedIn(t);
   const stop = new JitError({ code: 'ERR_INTERRUPTED', message: 'interrupted' });
   const early = AbortSignal.abort(stop);
   await rejectsWith(refreshSignIn({ ...contextOf(idp, early), refreshToken }), { code: 'ERR_INTERRUPTED' });
   assert.equal(idp.calls.filter((call) => call === 'POST /token').length, 1, 'the one of signing in');
+
+  const overdue = contextOf(idp, AbortSignal.abort(new DOMException('late', 'TimeoutError')));
+  await rejectsWith(refreshSignIn({ ...overdue, refreshToken }), {
+    code: 'ERR_IDENTITY_PROVIDER',
+    message: /no answer in time/,
+  });
 
   const late = new AbortController();
   idp.intercept((request) => {
