@@ -25,7 +25,7 @@ export interface LoginOptions {
   readonly flow: 'browser' | 'device';
   readonly provider: string | null;
   /** The source of a workload's identity. */
-  readonly as: string | null;
+  readonly workload: string | null;
   readonly when: 'needed' | 'always';
   readonly format: Format;
 }
@@ -68,8 +68,8 @@ function parseLogin(input: Input): LoginOptions {
   const [broker = null, more] = input.words;
   if (more !== undefined) throw usage('one broker at a time', 'see: jit login --help');
   const { switches, format } = input;
-  const [as, provider] = [single(input, 'as'), single(input, 'provider')];
-  if (as !== null && (switches.has('device') || provider !== null)) {
+  const [workload, provider] = [single(input, 'as'), single(input, 'provider')];
+  if (workload !== null && (switches.has('device') || provider !== null)) {
     throw usage('--as is for workloads, --device and --provider are for people', 'use one or the other');
   }
   return {
@@ -77,7 +77,7 @@ function parseLogin(input: Input): LoginOptions {
     name: single(input, 'name'),
     flow: switches.has('device') ? 'device' : 'browser',
     provider,
-    as,
+    workload,
     when: switches.has('force') ? 'always' : 'needed',
     format,
   };
@@ -119,9 +119,9 @@ async function added(
 async function sourceOf(
   { terminal }: Context,
   identity: Identity,
-  { as, flow, provider }: LoginOptions,
+  { workload, flow, provider }: LoginOptions,
 ): Promise<WorkloadPort | null> {
-  if (as !== null) return await identity.workload(as);
+  if (workload !== null) return await identity.workload(workload);
   if (terminal.interactive || flow === 'device' || provider !== null) return null;
   return await identity.workload(null);
 }

@@ -52,11 +52,16 @@ const LOOKED_FOR: readonly string[] = Object.values({
   google: 'Google Cloud',
 } satisfies Record<WorkloadName, string>);
 
-async function discovered(parts: SourcesParts, as: string | null): Promise<WorkloadPort | null> {
+async function discovered(parts: SourcesParts, name: string | null): Promise<WorkloadPort | null> {
   const { discoverWorkload } = await import('../workload/discover.ts');
   const { platform, now, env } = parts;
-  const wanted = as === null ? {} : { as };
-  const found = await discoverWorkload({ platform, now, aws: await awsProofsFor(parts, []), env, ...wanted });
+  const found = await discoverWorkload({
+    platform,
+    now,
+    aws: await awsProofsFor(parts, []),
+    env,
+    as: name ?? undefined,
+  });
   return found === null ? null : portOf(parts, found.name, found.label);
 }
 
