@@ -47,13 +47,16 @@ export async function bounded<T>(bounds: Bounds, work: (signal: AbortSignal) => 
 
 const ATTEMPTS = 3;
 
-/** What one attempt came to: a value, or a fault that another attempt may not meet. */
+/** What one attempt came to: a value, or a fault that another attempt may not meet although its code says otherwise. */
 export type Attempt<T> = { readonly value: T } | { readonly passing: JitError };
 
 /** Asks up to three times, as long as the fault may pass; throws the last one. */
 export async function persistently<T>(signal: AbortSignal, attempt: () => Promise<Attempt<T>>): Promise<T> {
   for (let count = 1; ; count += 1) {
-    const result = await attempt();
+    const result = await attempt().catch((thrown: unknown) => {
+      if (thrown instanceof JitError && thrown.facts.retryable) return { passing: thrown };
+      throw thrown;
+    });
     if ('value' in result) return result.value;
     if (count >= ATTEMPTS) throw result.passing;
     await sleep(150 * 2 ** count, undefined, { signal });

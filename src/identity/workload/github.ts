@@ -42,9 +42,7 @@ async function askOnce(url: URL, bearer: string, signal: AbortSignal): Promise<A
   const headers = { accept: 'application/json', authorization: `bearer ${bearer}` };
   const { status, text } = await ask({ label: LABEL, url, headers, signal });
   if (status === 200) return { value: valueOf(text) };
-  const fault = noAnswer(LABEL, `it answers with status ${status}`);
-  if (status === 429 || status >= 500) return { passing: fault };
-  if (status < 400) throw fault;
+  if (status < 400 || status === 429 || status >= 500) throw noAnswer(LABEL, `it answers with status ${status}`);
   throw notSignedIn(`${LABEL} refuses to vouch for this job (status ${status})`, PERMISSION);
 }
 

@@ -68,11 +68,11 @@ async function askMetadata(url: URL, signal: AbortSignal): Promise<Attempt<strin
   const { status, headers, text } = await ask({ label, url, headers: { 'metadata-flavor': 'Google' }, signal });
   if (headers['metadata-flavor'] !== 'Google') throw noAnswer(label, 'who answers there is not Google');
   if (status === 200) return { value: text };
-  const fault = noAnswer(label, `it answers with status ${status}`);
-  if (status === 429 || status >= 500) return { passing: fault };
-  if (status < 400) throw fault;
+  if (status < 400 || status === 429 || status >= 500) throw noAnswer(label, `it answers with status ${status}`);
+  // A page for a browser says no more than its status.
+  const words = text.trimStart().startsWith('<') ? '' : `: ${said(text)}`;
   throw notSignedIn(
-    `${label} gives no token (status ${status}: ${said(text)})`,
+    `${label} gives no token (status ${status}${words})`,
     'attach a service account to this machine or service',
   );
 }
@@ -85,8 +85,8 @@ async function fromKey(path: string, audience: string, signal: AbortSignal): Pro
   if (key === null) throw notSignedIn(`${what} is not the key of a service account`, hint);
   const { JWT: KeyClient } = await import('google-auth-library');
   try {
-    // Its limit of time is one for each attempt, so the signal goes with it.
-    const client = new KeyClient({ ...key, transporterOptions: { signal } });
+    // Without its own additions to a call: they write the answer, token and all, to a log that GOOGLE_SDK_NODE_LOGGING opens.
+    const client = new KeyClient({ ...key, useAuthRequestParameters: false, transporterOptions: { signal } });
     return await client.fetchIdToken(audience);
   } catch (thrown) {
     const words = said(thrown instanceof Error ? thrown.message : String(thrown));

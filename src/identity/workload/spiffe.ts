@@ -106,7 +106,7 @@ function judge(fetched: Fetched): Attempt<readonly Svid[]> {
     case UNIMPLEMENTED:
       throw notSignedIn(`${LABEL} gives out no JWT-SVIDs${details}`, 'switch its JWT-SVID profile on');
     case UNAVAILABLE:
-      return { passing: noAnswer(LABEL, `it is not available${details}`) };
+      throw noAnswer(LABEL, `it is not available${details}`);
     default:
       throw noAnswer(LABEL, `it answers with status ${code}${details}`);
   }

@@ -70,7 +70,8 @@ test('a refusal is final and says what to add; a redirect is not followed', asyn
   await refused(github.fetch(asking(job(address))), 'ERR_NOT_SIGNED_IN', /status 403.*\n.*id-token: write/, [BEARER]);
   const redirected = github.fetch(asking(job(address), { audience: 'https://other.example' }));
   await refused(redirected, 'ERR_IDENTITY_PROVIDER', /status 302/, [BEARER]);
-  assert.equal(calls, 2);
+  // Once for the refusal, and as often as a fault that may pass is asked again.
+  assert.equal(calls, 1 + 3);
 });
 
 test('a server that stumbles is asked again, and given up on', async (t) => {

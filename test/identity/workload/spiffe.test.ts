@@ -74,7 +74,7 @@ test('each status of the specification: what is final, what is tried again, and 
   const cases: readonly [code: status, calls: number, error: JitError['code'], words: RegExp][] = [
     [status.INVALID_ARGUMENT, 1, 'ERR_NOT_SIGNED_IN', /refuses the question \(words of the agent\)/],
     [status.UNIMPLEMENTED, 1, 'ERR_NOT_SIGNED_IN', /gives out no JWT-SVIDs/],
-    [status.INTERNAL, 1, 'ERR_IDENTITY_PROVIDER', /status 13/],
+    [status.INTERNAL, 3, 'ERR_IDENTITY_PROVIDER', /status 13/],
     [status.PERMISSION_DENIED, 3, 'ERR_NOT_SIGNED_IN', /no identity for this process.*\n.*register an entry/],
     [status.UNAVAILABLE, 3, 'ERR_IDENTITY_PROVIDER', /is not available/],
   ];
