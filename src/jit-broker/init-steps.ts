@@ -40,6 +40,14 @@ export function nextSteps(settings: Settings, { user, userKind }: Service): read
             what: `give the files to a user of their own, ${user}`,
             command: `useradd --system --home-dir ${shellWord(state)} --shell /usr/sbin/nologin ${user}; chown -R ${user}: ${shellWord(folder)}`,
           },
+          ...(tls === null
+            ? []
+            : [
+                {
+                  what: 'let that user, and nobody else, read the private key; a deploy hook does the same after a renewal',
+                  command: `chown ${user}: ${shellWord(tls.cert)} ${shellWord(tls.key)} && chmod 600 ${shellWord(tls.key)}`,
+                },
+              ]),
           ...(state === '/var/lib/jit' || state.startsWith(`${folder}/`)
             ? []
             : [

@@ -8,7 +8,7 @@ import { JitError } from '../core/errors.ts';
 import { asLocalFault, errnoOf, localFault, shellWord } from '../local/fault.ts';
 import { makeFolders, ownUid } from '../local/private-dir.ts';
 
-/** By path below the folder, with `/`, at most one folder deep. */
+/** By path below the folder, with `/`, at most one folder deep. The first is what makes the others count. */
 export type NewFiles = ReadonlyMap<string, string>;
 
 /**
@@ -84,7 +84,8 @@ async function fill(stage: string, files: NewFiles): Promise<void> {
 async function moveInto(folder: string, stage: string, files: NewFiles): Promise<void> {
   const moved: string[] = [];
   try {
-    for (const name of topNames(files)) {
+    // The first comes last: where it is, everything is.
+    for (const name of topNames(files).toReversed()) {
       const [from, to] = [join(stage, name), join(folder, name)];
       // Neither replaces anything: link(2) refuses a name that is taken, rename(2) of a folder one that is not empty.
       const isFile = (await lstat(from)).isFile();

@@ -93,10 +93,14 @@ export function readKeyFile(file: string): KeyFile | null {
   }
 }
 
-/** The mark of the file as it is now; a text of its own where it is absent. Throws what lstat(2) does. */
+/** The mark of the file as it is now; a text of its own where it is absent. Throws `ERR_LOCAL_FILE`. */
 export function markOf(file: string): string {
-  const found = lstatSync(file, { bigint: true, throwIfNoEntry: false });
-  return found === undefined ? 'absent' : markFrom(found);
+  try {
+    const found = lstatSync(file, { bigint: true, throwIfNoEntry: false });
+    return found === undefined ? 'absent' : markFrom(found);
+  } catch (thrown) {
+    throw asLocalFault(thrown, file);
+  }
 }
 
 /** Replaces the file as a whole. The caller holds the lock. Throws `ERR_LOCAL_FILE` with the old file intact. */
