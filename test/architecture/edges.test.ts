@@ -22,6 +22,7 @@ const EXPOSED: Readonly<Record<string, readonly [calls: number, goesTo: string]>
   'src/broker/http/tls.ts': [1, 'the key of the certificate into the TLS stack'],
   'src/broker/issuer/issuer.ts': [1, 'the signing key into jose'],
   'src/broker/service/views.ts': [1, 'the one reply that hands out credentials'],
+  'src/broker/sessions/sessions.ts': [2, 'the one reply that hands out the tokens of a session'],
   'src/cli/commands/credential.ts': [1, 'stdout of jit credential, which is for that'],
   'src/cli/identity.ts': [2, 'whether a new passphrase was typed the same twice'],
   'src/identity/aws/verify.ts': [1, 'the check of a proof of an AWS identity, which goes to STS and nowhere else'],
