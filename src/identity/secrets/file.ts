@@ -69,6 +69,8 @@ export function openSecretFile({ paths, passphrase, note }: FilePlace): SecretSt
       checkName(name);
       checkSecret(secret);
       const store = async (): Promise<void> => {
+        // Before the lock is taken: a person may take long to type.
+        await key.prepare((await readSealed(path))?.sealed ?? null);
         await change(async (before) => {
           const base = before ?? (await key.forNew());
           if (before === null) note(warning(path, passphrase.from));
@@ -91,6 +93,8 @@ export function openSecretFile({ paths, passphrase, note }: FilePlace): SecretSt
 interface Keyring {
   /** The key of a set. Throws where the passphrase is another one. */
   of(sealed: set.Sealed): Promise<KeyObject>;
+  /** Gets the passphrase that the set, or a new one, needs. */
+  prepare(sealed: set.Sealed | null): Promise<void>;
   /** An empty set under a new salt, for the first secret. */
   forNew(): Promise<set.Sealed>;
 }
@@ -98,7 +102,11 @@ interface Keyring {
 function keyring(path: string, source: PassphraseSource): Keyring {
   const keys = new Map<string, KeyObject>();
   let passphrase: Secret<string> | null = null;
-  return {
+  const self: Keyring = {
+    prepare: async (sealed) => {
+      if (sealed === null) passphrase ??= await source.read('new');
+      else await self.of(sealed);
+    },
     of: async (sealed) => {
       const known = keys.get(sealed.salt);
       if (known !== undefined) return known;
@@ -122,6 +130,7 @@ function keyring(path: string, source: PassphraseSource): Keyring {
       return set.emptySet(salt, key);
     },
   };
+  return self;
 }
 
 type SealedFile = Exclude<Expectation, 'absent'> & { readonly sealed: set.Sealed };

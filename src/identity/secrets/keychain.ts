@@ -26,6 +26,8 @@ export const LIMIT_MS = 2_000;
 export const USE_A_FILE =
   'to keep sessions in an encrypted file instead, set JIT_SECRET_STORE=file and JIT_SECRET_PASSPHRASE_FILE=/path/of/a/0600/file';
 
+/** Of the 2,560 bytes that the Windows Credential Manager takes in an entry. */
+const LONGEST_ON_WINDOWS = 2_400;
 /** The service under which every entry of jit is filed; the account is the name. */
 const SERVICE = 'jit';
 const WITHOUT_DESKTOP =
@@ -51,7 +53,7 @@ function secretService(env: KeychainPlace['env']): SecretStore {
     attributes: { service: SERVICE, account, 'xdg:schema': 'org.freedesktop.Secret.Generic' },
   });
   const call = (account: string, task: KeytarCall['task']): Promise<KeytarOutcome> =>
-    callKeytar({ task, service: SERVICE, account, env, limitMs: LIMIT_MS, late: 'kill' });
+    callKeytar({ task, service: SERVICE, account, longest: null, env, limitMs: LIMIT_MS, late: 'kill' });
 
   async function get(name: string): Promise<Secret<string> | null> {
     checkName(name);
@@ -95,7 +97,9 @@ function nativeKeychain({ env, platform }: KeychainPlace): SecretStore {
     checkName(account);
     // The macOS Keychain asks in a dialog when Node itself has changed since the entry was made.
     const late = platform === 'darwin' ? 'leave' : 'kill';
-    return afterCall(await callKeytar({ task, service: SERVICE, account, env, limitMs: LIMIT_MS, late }), platform);
+    const longest = platform === 'win32' ? LONGEST_ON_WINDOWS : null;
+    const entry = { service: SERVICE, account, longest };
+    return afterCall(await callKeytar({ ...entry, task, env, limitMs: LIMIT_MS, late }), platform);
   };
   return {
     label: platform === 'darwin' ? 'the macOS Keychain' : 'the Windows Credential Manager',

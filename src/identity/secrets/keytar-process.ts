@@ -4,6 +4,7 @@
  * @module
  */
 import type { KeytarOrder, KeytarReport } from './keytar.ts';
+import { type Entries, readWhole, removeWhole, writeWhole } from './parts.ts';
 
 /** Whatever became of whoever started it, it does not stay: longer than a person needs for a dialog of the keychain. */
 const LONGEST_MS = 60_000;
@@ -19,16 +20,22 @@ async function run(order: KeytarOrder): Promise<KeytarReport> {
   if (keytar === null) return { kind: 'not installed' };
   process.send?.({ kind: 'ready' } satisfies KeytarReport);
   try {
-    switch (order.op) {
-      case 'get':
-        return { kind: 'done', value: await keytar.getPassword(order.service, order.account) };
-      case 'set':
-        await keytar.setPassword(order.service, order.account, order.secret);
-        return { kind: 'done', value: await keytar.getPassword(order.service, order.account) };
-      case 'delete':
-        await keytar.deletePassword(order.service, order.account);
-        return { kind: 'done', value: await keytar.getPassword(order.service, order.account) };
+    const { service, account, longest } = order;
+    const plain: Entries = {
+      get: (name) => keytar.getPassword(service, name),
+      set: (name, text) => keytar.setPassword(service, name, text),
+      delete: async (name) => {
+        await keytar.deletePassword(service, name);
+      },
+    };
+    if (order.op === 'set') {
+      if (longest === null) await plain.set(account, order.secret);
+      else await writeWhole(plain, account, order.secret, longest);
+    } else if (order.op === 'delete') {
+      if (longest === null) await plain.delete(account);
+      else await removeWhole(plain, account);
     }
+    return { kind: 'done', value: longest === null ? await plain.get(account) : await readWhole(plain, account) };
   } catch (thrown) {
     // The words of the operating system; the library adds none of its own.
     return { kind: 'refused', message: thrown instanceof Error ? thrown.message : '' };

@@ -8,9 +8,11 @@ import { scrubbed } from '../../client/daemon.ts';
 import { Secret } from '../../core/secret.ts';
 
 /** What keytar shall do. Only these three: its search for several entries crashes the process on an entry of another program. */
-export type KeytarOrder =
-  | { readonly op: 'get' | 'delete'; readonly service: string; readonly account: string }
-  | { readonly op: 'set'; readonly service: string; readonly account: string; readonly secret: string };
+export type KeytarOrder = {
+  readonly service: string;
+  readonly account: string;
+  readonly longest: number | null;
+} & ({ readonly op: 'get' | 'delete' } | { readonly op: 'set'; readonly secret: string });
 
 /** What the process of keytar says: `ready` first, then one of the others. */
 export type KeytarReport =
@@ -34,6 +36,8 @@ export interface KeytarCall {
   readonly task: KeytarTask;
   readonly service: string;
   readonly account: string;
+  /** Bytes that one entry of this keychain takes, null where it takes all: what is longer is kept in parts. */
+  readonly longest: number | null;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** For the keychain, counted from when keytar is loaded. */
   readonly limitMs: number;
@@ -85,8 +89,8 @@ export function callKeytar(call: KeytarCall): Promise<KeytarOutcome> {
   });
 }
 
-function orderOf({ task, service, account }: KeytarCall): KeytarOrder {
-  const entry = { service, account };
+function orderOf({ task, service, account, longest }: KeytarCall): KeytarOrder {
+  const entry = { service, account, longest };
   return task.op === 'set' ? { ...entry, op: 'set', secret: task.secret.expose() } : { ...entry, op: task.op };
 }
 

@@ -78,6 +78,7 @@ test(
       task: { op: 'get' },
       service: 'jit',
       account: 'a',
+      longest: null,
       env: desk.env,
       limitMs: 2_000,
       late: 'kill',
@@ -198,7 +199,15 @@ test('a keyring that has stopped is told as one that does not answer', { skip },
 test('keytar itself may hang for ever: its process is killed, and the caller goes on', async (t) => {
   const desk = await strangeBus(t);
   for (const task of [{ op: 'get' }, { op: 'delete' }, { op: 'set', secret: new Secret('x') }] as const) {
-    const call = { task, service: 'jit', account: 'a', env: desk.env, limitMs: 300, late: 'kill' } as const;
+    const call = {
+      task,
+      service: 'jit',
+      account: 'a',
+      longest: null,
+      env: desk.env,
+      limitMs: 300,
+      late: 'kill',
+    } as const;
     assert.deepEqual(await callKeytar(call), { kind: 'silent' });
   }
   await eventually(() => processesOf(desk.home.path).length === 0);
@@ -207,7 +216,7 @@ test('keytar itself may hang for ever: its process is killed, and the caller goe
 test('a late call of keytar that is left alone holds up nobody who started it', async (t) => {
   const desk = await strangeBus(t);
   const script = `import { callKeytar } from ${JSON.stringify(import.meta.resolve('../../../src/identity/secrets/keytar.ts'))};
-    console.log((await callKeytar({ task: { op: 'get' }, service: 'jit', account: 'a', env: process.env, limitMs: 300, late: 'leave' })).kind);`;
+    console.log((await callKeytar({ task: { op: 'get' }, service: 'jit', account: 'a', longest: null, env: process.env, limitMs: 300, late: 'leave' })).kind);`;
   const { status, stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { env: desk.env });
   assert.deepEqual([status, stdout], [0, 'silent\n']);
   assert.equal(processesOf(desk.home.path).length, 1);
