@@ -94,7 +94,8 @@ export function openBus(path: string, { uid, limitMs }: { readonly uid: number; 
     for (const settle of waiting.values()) settle(over);
     waiting.clear();
   };
-  const timer = setTimeout(() => finish({ kind: 'silent' }), limitMs);
+  // What has come in while this process was busy is read first: its own lateness is not the keychain's.
+  const timer = setTimeout(() => setImmediate(() => setImmediate(() => finish({ kind: 'silent' }))), limitMs);
   const call = (what: Call, body = NOTHING): Promise<Answer> =>
     new Promise((resolve) => {
       if (over !== null) {

@@ -72,7 +72,8 @@ export function callKeytar(call: KeytarCall): Promise<KeytarOutcome> {
     };
     let timer = setTimeout(late, START_MS);
     child.on('error', () => finish({ kind: 'crashed' }));
-    child.on('exit', () => finish({ kind: 'crashed' }));
+    // Not `exit`, which may come before its last message has been read.
+    child.on('close', () => finish({ kind: 'crashed' }));
     child.on('message', (message) => {
       // Safe: the only other end of this channel is keytar-process.ts.
       const report = message as KeytarReport;

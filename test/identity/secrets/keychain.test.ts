@@ -3,6 +3,8 @@
  * @module
  */
 import assert from 'node:assert/strict';
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { Secret } from '../../../src/core/secret.ts';
 import { openKeychain } from '../../../src/identity/secrets/keychain.ts';
@@ -245,4 +247,33 @@ test('a bus that answers nonsense, refuses or hangs up is told apart from an emp
     });
     await assert.rejects(desk.store().get('a'), { code: 'ERR_KEYCHAIN', message });
   }
+});
+
+test('a crash of keytar is told, and is no answer', async (t) => {
+  const desk = await strangeBus(t);
+  const entry = { service: 'jit', account: 'a', longest: null, env: desk.env };
+  const outcome = callKeytar({ task: { op: 'get' }, ...entry, limitMs: 60_000, late: 'kill' });
+  const pid = await eventually(() => processesOf(desk.home.path)[0]);
+  process.kill(pid, 'SIGSEGV');
+  assert.deepEqual(await outcome, { kind: 'crashed' });
+});
+
+test('without keytar what is stored can be read, and storing says what to install', { skip }, async (t) => {
+  const desk = await desktop(t);
+  await keyring(t, desk, PASSWORD);
+  await desk.store().set('a', new Secret('kept'));
+  // A copy of jit with no packages beside it.
+  for (const path of ['package.json', 'src', 'test/identity/secrets/process.ts']) {
+    cpSync(path, join(desk.home.path, path), { recursive: true });
+  }
+  const copy = join(desk.home.path, 'test/identity/secrets/process.ts');
+  const read = await run(process.execPath, [copy, 'get', 'a'], { env: desk.env });
+  assert.deepEqual([read.stdout, read.stderr], ['"kept"', '']);
+  const { status, stderr } = await run(process.execPath, [copy, 'set', 'a'], { env: desk.env, input: 'x' });
+  assert.equal(status, 11);
+  assert.match(
+    stderr,
+    /^ERR_KEYCHAIN: keytar, .*, is not installed or lacks a library\nhint: .*libsecret-1-0.*JIT_SECRET_STORE=file/,
+  );
+  assert.equal(await plain(desk.store(), 'a'), 'kept');
 });
