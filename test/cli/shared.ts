@@ -145,3 +145,46 @@ export function succeeded(ended: Ended): Ended {
   assert.equal(ended.status, 0, `${ended.stdout}\n${ended.stderr}`);
   return ended;
 }
+
+/** The pages of the identity provider without a browser: follows redirects and sends forms, back to the waiting program. */
+export async function walkThrough(
+  start: string,
+  person: { readonly name: string; readonly password: string },
+): Promise<void> {
+  const cookies = new Map<string, string>();
+  let url = new URL(start);
+  let form: URLSearchParams | null = null;
+  for (let step = 0; step < 12; step++) {
+    const reply: Response = await fetch(url, {
+      method: form === null ? 'GET' : 'POST',
+      body: form,
+      headers: { cookie: [...cookies].map(([key, value]) => `${key}=${value}`).join('; ') },
+      redirect: 'manual',
+    });
+    for (const line of reply.headers.getSetCookie()) {
+      const [, key = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
+      if (value === '') cookies.delete(key);
+      else cookies.set(key, value);
+    }
+    const location = reply.headers.get('location');
+    const html = await reply.text();
+    if (location === null && url.pathname === '/callback') return;
+    const action = location ?? /<form method="post" action="([^"]+)"/.exec(html)?.[1];
+    if (action === undefined) throw new Error(`no way on from ${url.href}: ${html}`);
+    url = new URL(action, url);
+    form = location === null ? new URLSearchParams(action.endsWith('/login') ? { ...person } : {}) : null;
+  }
+  throw new Error('it goes round in circles');
+}
+
+/** `jit login` as that account, without a browser. */
+export async function loggedIn(
+  { idp, url }: Company,
+  who: User,
+  subject: string,
+  args: readonly string[] = [url, '--name', 'work'],
+): Promise<Ended> {
+  return succeeded(
+    await who.login(args, (address) => walkThrough(address, { name: subject, password: idp.password(subject) })),
+  );
+}
