@@ -277,3 +277,30 @@ test('without keytar what is stored can be read, and storing says what to instal
   );
   assert.equal(await plain(desk.store(), 'a'), 'kept');
 });
+
+for (const platform of ['darwin', 'win32'] as const) {
+  test(`the way that is taken on ${platform}, over the keyring of this machine`, { skip }, async (t) => {
+    const desk = await desktop(t);
+    const store = openKeychain({ env: desk.env, platform });
+    await assert.rejects(store.get('a'), { code: 'ERR_KEYCHAIN', message: /^the keychain refuses: / });
+    await keyring(t, desk, PASSWORD);
+    const long = 'é"\\'.repeat(1_500);
+    assert.equal(await store.get('a'), null);
+    await store.set('a', new Secret(long));
+    assert.equal(await plain(store, 'a'), long);
+    await store.set('a', new Secret('short'));
+    assert.equal(await plain(desk.store(), 'a'), 'short');
+    await store.delete('a');
+    await store.delete('a');
+    assert.equal(await desk.store().get('a'), null);
+  });
+}
+
+test('a late Keychain of macOS may be showing a dialog, and the message says so', async (t) => {
+  const desk = await strangeBus(t);
+  await assert.rejects(openKeychain({ env: desk.env, platform: 'darwin' }).get('a'), {
+    code: 'ERR_KEYCHAIN',
+    message: 'the keychain did not answer within 2s',
+    hint: /Always Allow/,
+  });
+});
