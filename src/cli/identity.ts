@@ -129,7 +129,7 @@ async function bring(context: Context, { ref, provider, flow, thumbprint }: Sign
         `to sign in to ${brokerName(ref)}, open in any browser: ${verificationUri.href}`,
         `and type the code: ${userCode}`,
         `started by ${startedFrom.user} on ${startedFrom.host}: type no code that somebody else sent you`,
-        `the code is good until ${bothTimes(expiresAt, now())}`,
+        `the code ends ${bothTimes(expiresAt, now())}`,
       ];
       void lines.reduce((said, line) => said.then(() => out.note(line)), Promise.resolve());
     },
