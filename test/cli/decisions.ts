@@ -1,5 +1,5 @@
 /**
- * A broker for tests of waiting: a real HTTP server on a Unix socket or a port that decides as it is told to.
+ * A broker for tests of waiting: a real HTTP server on a Unix socket that decides as it is told to.
  * @module
  */
 import { randomBytes } from 'node:crypto';
@@ -16,8 +16,6 @@ export interface Decider {
   /** What every further look at the request finds; those who wait are answered. */
   decide(change: Change): void;
   stop(): Promise<void>;
-  /** Of the loopback interface, if it listens there. */
-  readonly port: number;
 }
 
 export interface Change {
@@ -26,9 +24,9 @@ export interface Change {
   readonly grant?: Partial<GrantView> | null;
 }
 
-/** @param at a path for a Unix socket, or port 0. @param first how the request stands right after it was made. */
+/** @param at a path for a Unix socket. @param first how the request stands right after it was made. */
 export async function decider(
-  at: string | 0,
+  at: string,
   first: Change,
   options: { readonly answerAfterMs?: number } = {},
 ): Promise<Decider> {
@@ -54,6 +52,7 @@ export async function decider(
   async function answer(request: IncomingMessage): Promise<unknown> {
     const url = new URL(request.url ?? '/', 'http://localhost');
     const body = await read(request);
+    if (url.pathname === '/healthz') return { status: 'ok', version: '0.0.0', sandbox: true };
     if (request.method === 'POST' && url.pathname === '/v1/requests') {
       const { reason, seconds } = requestBodySchema.parse(JSON.parse(body));
       outcome = changed(outcome, { request: { reason, seconds } });
@@ -72,13 +71,10 @@ export async function decider(
     throw new JitError({ code: 'ERR_NOT_FOUND', message: 'no such thing' });
   }
 
-  if (at === 0) server.listen(0, '127.0.0.1');
-  else server.listen(at);
+  server.listen(at);
   await once(server, 'listening');
-  const address = server.address();
   return {
     calls,
-    port: typeof address === 'object' && address !== null ? address.port : 0,
     decide: (change) => {
       outcome = changed(outcome, change);
       for (const wake of waiting) wake();

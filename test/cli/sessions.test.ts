@@ -58,7 +58,7 @@ test('a dropped group and a disabled person count from the next issuance on', { 
 });
 
 test(
-  'twenty commands at once, each of them with a look at the identity provider: all are served',
+  'eight commands at once, each of them with a look at the identity provider: all are served',
   { skip },
   async (t) => {
     const at = await company(t, { accounts: ACCOUNTS, sessions: ['  recheck: 5s', '  token: 30s'] });

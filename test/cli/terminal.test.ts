@@ -7,6 +7,8 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { localPaths } from '../../src/local/paths.ts';
+import { ensurePrivateDir } from '../../src/local/private-dir.ts';
 import { tempHome } from '../support/home.ts';
 import { skipUnless } from '../support/tools.ts';
 import { decider } from './decisions.ts';
@@ -65,9 +67,12 @@ test(
   { skip },
   async (t) => {
     const home = tempHome(t);
-    const broker = await decider(0, {});
+    const { run, brokerSocket } = localPaths(home.env, process.platform, process.geteuid?.() ?? 0);
+    await ensurePrivateDir(run);
+    // In the place of the embedded one, which is then not started.
+    const broker = await decider(brokerSocket, {});
     t.after(() => broker.stop());
-    const terminal = await openTerminal(t, home, { JIT_BROKER: `http://127.0.0.1:${broker.port}` });
+    const terminal = await openTerminal(t, home);
     await terminal.command(`${ASK} --for 5m --reason x --timeout 10m; echo "status=$?"`);
     await terminal.shows(/waiting for a decision on req_[0-9a-z]{26} · 2s · gives up in 9m5\ds/);
     await terminal.keys('C-c');
