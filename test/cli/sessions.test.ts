@@ -173,7 +173,8 @@ test('a job with a token of its own signs in by itself, once, and nothing of it 
     .setJti('job-7')
     .sign(privateKey);
   const job = user(t, at, { JIT_BROKER: at.url, JIT_TOKEN: token, JIT_SECRET_STORE: '', CI: 'true' });
-  const [first, second] = [await job.jit('whoami', '--json'), await job.jit('whoami', '--json')];
+  const first = await job.jit('login', '--as', 'token', '--json');
+  const second = await job.jit('whoami', '--json');
   const [one, two] = [JSON.parse(succeeded(first).stdout), JSON.parse(succeeded(second).stdout)];
   assert.deepEqual([one.principal.kind, one.principal.subject, one.source], ['workload', 'job:7', 'token']);
   assert.equal(one.id, two.id);

@@ -33,6 +33,8 @@ export interface Claims {
   readonly lifeSeconds?: number;
   /** For single use; random if left out. */
   readonly once?: string;
+  /** The only nonce of the broker with which it counts. */
+  readonly boundTo?: string;
 }
 
 export interface SessionBroker {
@@ -160,10 +162,10 @@ const GRANTS: readonly Route[] = [
 
 function verifierAt(now: () => number): Verifier {
   return {
-    verify: async ({ token }) => {
+    verify: async ({ token }, binding) => {
       const refused = new JitError({ code: 'ERR_NOT_SIGNED_IN', message: 'no' });
       const read = claimsOf(token);
-      if (read === null) throw refused;
+      if (read === null || (read.boundTo ?? binding.nonce) !== binding.nonce) throw refused;
       const { provider, subject, groups = [], kind = 'user', nonce = null, renewal = 'on demand' } = read;
       const verified: Verified = {
         provider,

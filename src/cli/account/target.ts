@@ -29,9 +29,10 @@ export async function sharedBrokerOf(context: Context, word: string | null): Pro
   );
 }
 
-/** Whether `ref` has no name in the settings yet. */
-export function isNew(ref: SharedBroker): boolean {
-  return ref.name === ref.url.host;
+/** Whether `ref` has a name in the settings. */
+export async function isNamed(context: Context, ref: SharedBroker): Promise<boolean> {
+  const { brokers } = await readSettings(context.paths());
+  return [...brokers.values()].some(({ url }) => parseBrokerUrl(url).url.href === ref.url.href);
 }
 
 /**

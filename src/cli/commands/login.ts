@@ -11,7 +11,7 @@ import type { WorkloadPort } from '../../identity/session/workload.ts';
 import { WORKLOADS } from '../../identity/workload/source.ts';
 import type { ProviderView, SessionView } from '../../wire/sessions.ts';
 import { reportSession } from '../account/report.ts';
-import { addBroker, isNew, sharedBrokerOf } from '../account/target.ts';
+import { addBroker, isNamed, sharedBrokerOf } from '../account/target.ts';
 import { askChoice } from '../ask.ts';
 import { command, type Input, single, usage } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -86,13 +86,14 @@ function parseLogin(input: Input): LoginOptions {
 async function runLogin(context: Context, options: LoginOptions): Promise<number> {
   const identity = await context.identity();
   const found = await sharedBrokerOf(context, options.broker);
-  const ref = options.broker !== null && isNew(found) ? await added(context, identity, found, options) : found;
+  const isNew = options.broker !== null && !(await isNamed(context, found));
+  const ref = isNew ? await added(context, identity, found, options) : found;
   if (options.name !== null && ref === found) {
     throw usage(`${brokerName(ref)} has a name already`, 'leave --name out, or change the settings: jit config');
   }
   const account = identity.account(ref);
   const source = await sourceOf(context, identity, options);
-  const before = options.when === 'always' ? null : await liveSession(account, source);
+  const before = options.when === 'always' ? null : await liveSession(account, source, options.provider);
   const session = before ?? (await opened(context, identity, account, options, source));
   if (options.format === 'human') {
     const name = brokerName(ref);
@@ -127,14 +128,21 @@ async function sourceOf(
 }
 
 /** The session of the same kind that there is, if the broker still takes it. */
-async function liveSession({ client, session }: Account, source: WorkloadPort | null): Promise<SessionView | null> {
-  const vouching = (await session.kept())?.record.vouching;
-  const same = vouching?.by === 'workload' ? vouching.source === source?.name : source === null;
-  if (vouching === undefined || !same) return null;
+async function liveSession(
+  { client, session }: Account,
+  source: WorkloadPort | null,
+  provider: string | null,
+): Promise<SessionView | null> {
   try {
-    return await client.session();
+    const vouching = (await session.kept())?.record.vouching;
+    const same = vouching?.by === 'workload' ? vouching.source === source?.name : source === null;
+    if (vouching === undefined || !same) return null;
+    const view = await client.session();
+    return provider === null || provider === view.provider ? view : null;
   } catch (thrown) {
-    if (thrown instanceof JitError && thrown.code === 'ERR_NOT_SIGNED_IN') return null;
+    if (!(thrown instanceof JitError)) throw thrown;
+    // A workload needs no keychain.
+    if (thrown.code === 'ERR_NOT_SIGNED_IN' || (thrown.code === 'ERR_KEYCHAIN' && source !== null)) return null;
     throw thrown;
   }
 }

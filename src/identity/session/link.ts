@@ -32,6 +32,8 @@ export interface Link {
     readonly token: Secret<string> | null;
     readonly method: string;
     readonly url: URL;
+    /** Instead of the latest. */
+    readonly pinned?: string | null;
   }): Promise<Readonly<Record<string, string>>>;
   /**
    * Makes one call with a proof of `key`, anew where the broker gave a nonce or its clock differs: at most three times.
@@ -67,8 +69,8 @@ export function openLink({ openClient, now, random }: LinkParts): Link {
       if (late) skewMs = date - now();
       return late || (code === 'ERR_PROOF_NONCE' && given !== null && given !== proof.nonce);
     },
-    headers: async ({ key, token, method, url }) => {
-      const at = { method, url, nonce, now: now() + skewMs, random };
+    headers: async ({ key, token, method, url, pinned = nonce }) => {
+      const at = { method, url, nonce: pinned, now: now() + skewMs, random };
       if (token === null) return { dpop: await makeProof({ ...at, key }) };
       const dpop = await makeProof({ ...at, key, accessToken: token });
       return { authorization: authorizationOf(token), dpop };
@@ -76,9 +78,11 @@ export function openLink({ openClient, now, random }: LinkParts): Link {
     call: async (key, token, send) => {
       for (let round = 1; ; round += 1) {
         let mended = false;
+        // Other calls go on meanwhile and may bring a newer one, to which the body would not be bound.
+        const pinned = nonce;
         // Never repeated by the client itself: the body may have to change with the nonce.
         const client = openClient({
-          headers: (method, url) => link.headers({ key, token, method, url }),
+          headers: (method, url) => link.headers({ key, token, method, url, pinned }),
           refused: async (refusal) => {
             mended = link.learn(refusal);
             return 'no use';
@@ -86,7 +90,7 @@ export function openLink({ openClient, now, random }: LinkParts): Link {
           seen: link.seen,
         });
         try {
-          return await send(client, nonce ?? '');
+          return await send(client, pinned ?? '');
         } catch (thrown) {
           if (!(thrown instanceof JitError) || !mended || round >= ROUNDS) throw thrown;
         } finally {

@@ -144,7 +144,7 @@ export function ciSource(
     asked,
     fetch: async ({ audience, binding: { nonce } }) => {
       asked.push({ audience, nonce });
-      const claims = { provider: 'ci', subject: 'repo:1', kind: 'workload', renewal } as const;
+      const claims = { provider: 'ci', subject: 'repo:1', kind: 'workload', renewal, boundTo: nonce } as const;
       const token = vouch(once === undefined ? claims : { ...claims, once });
       return { type: 'urn:ietf:params:oauth:token-type:jwt', token };
     },

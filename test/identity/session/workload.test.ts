@@ -133,3 +133,21 @@ test('a broker that calls itself by the address of another gets no proof that wo
   });
   assert.deepEqual(ci.asked, []);
 });
+
+test('a proof that is bound to a nonce goes out with that nonce, although another call brings a newer one', async (t) => {
+  const at = await scene(t);
+  const ci = ciSource();
+  const job = at.process();
+  const slow = {
+    ...ci,
+    fetch: async (ask: Parameters<typeof ci.fetch>[0]) => {
+      const proof = await ci.fetch(ask);
+      at.broker.later(31_000);
+      await job.client.signIn();
+      return proof;
+    },
+  };
+  at.sources = [slow];
+  await look(job);
+  assert.equal(ci.asked.length, 1);
+});
