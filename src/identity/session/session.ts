@@ -127,7 +127,9 @@ export function openSession(parts: SessionParts): Session {
     });
   }
 
-  const isOver = ({ access }: SessionRecord): boolean => access.until - MARGIN_MS <= now();
+  // The last token of a session is good to its end: there is no other to come.
+  const isOver = ({ access, refresh }: SessionRecord): boolean =>
+    access.until - (refresh === null ? 0 : MARGIN_MS) <= now();
   const isSent = ({ access }: SessionRecord, sent: Refusal['sent']): boolean =>
     sent['authorization'] === authorizationOf(access.token);
 
