@@ -2,14 +2,16 @@
  * How fast the SQLite store is on this machine's disk: `node test/bench/store.bench.ts [folder]`. Prints one line a figure.
  * @module
  */
+import { randomInt } from 'node:crypto';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { openSqliteStore } from '../../src/broker/store/sqlite/store.ts';
+import type { SessionStore } from '../../src/broker/store/sessions.ts';
 import type { Store } from '../../src/broker/store/store.ts';
 import { fill } from '../broker/store/sqlite/fill.ts';
-import { approval, START } from '../broker/store/samples.ts';
+import { approval, hashOf, signIn, START } from '../broker/store/samples.ts';
 
 const SECONDS = 3;
 const clock = (): number => START;
@@ -20,23 +22,41 @@ function quantile(values: readonly number[], share: number): string {
   return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(3);
 }
 
+/** Ids are random in life, and where they are keys that is what makes a commit dear. */
+const anyNumber = (): number => randomInt(2 ** 47);
+
 /** Each commit is a request, a grant with one leg, one effect and two audit entries. */
-async function commits(store: Store, concurrency: number, first: number): Promise<number> {
+async function commits(store: Store, concurrency: number): Promise<void> {
+  await throughput(`commits at c=${concurrency}`, concurrency, () => store.commit(approval({ number: anyNumber() })));
+}
+
+async function throughput(name: string, concurrency: number, work: () => Promise<unknown>): Promise<void> {
   const took: number[] = [];
-  let number = first;
   const end = performance.now() + SECONDS * 1_000;
   async function caller(): Promise<void> {
     while (performance.now() < end) {
-      const change = approval({ number: number++ });
       const begin = performance.now();
-      await store.commit(change);
+      await work();
       took.push(performance.now() - begin);
     }
   }
   await Promise.all(Array.from({ length: concurrency }, caller));
   const rate = Math.round(took.length / SECONDS);
-  print(`commits at c=${concurrency}: ${rate}/s, p50 ${quantile(took, 0.5)} ms, p99 ${quantile(took, 0.99)} ms`);
-  return number;
+  print(`${name}: ${rate}/s, p50 ${quantile(took, 0.5)} ms, p99 ${quantile(took, 0.99)} ms`);
+}
+
+/** A sign-in with its proof, then a renewal: two commits with one audit entry each. */
+async function signInAndRenew(store: SessionStore): Promise<void> {
+  const number = anyNumber();
+  const { session, ...rest } = signIn({ number });
+  await store.commitSession({ session, ...rest });
+  const tokens = { accessHash: hashOf(`access ${number}`), refreshHash: hashOf(`refresh ${number}`) };
+  const spentRefreshHash = session.refreshHash ?? '';
+  await store.commitSession({
+    session: { ...session, ...tokens, version: 1 },
+    spentRefreshHash,
+    entries: rest.entries,
+  });
 }
 
 async function measure(name: string, rounds: number, work: (round: number) => Promise<unknown>): Promise<void> {
@@ -71,6 +91,10 @@ async function crowded(folder: string): Promise<void> {
   await measure('100 grants of one requester', 100, () =>
     store.grants({ requester: { issuer: 'os', subject: 'subject-7' }, limit: 100 }),
   );
+  await measure('a session by its token, among 100,000', 500, (round) =>
+    store.sessionByAccess(`${(round * 7_919) % 100_000}`.padStart(64, '0')),
+  );
+  await measure('forgetting 1,000 sessions and tokens, durable', 100, () => store.forgetSessions(START));
   await store.close();
 }
 
@@ -78,8 +102,8 @@ const folder = await mkdtemp(join(process.argv[2] ?? tmpdir(), 'jit-bench-'));
 await chmod(folder, 0o700);
 try {
   const store = await openSqliteStore({ file: join(folder, 'broker.db'), now: clock });
-  const next = await commits(store, 1, 0);
-  await commits(store, 32, await commits(store, 8, next));
+  for (const concurrency of [1, 8, 32]) await commits(store, concurrency);
+  await throughput('sign-ins with a renewal at c=8', 8, () => signInAndRenew(store));
   await store.close();
   await crowded(folder);
 } finally {

@@ -52,6 +52,10 @@ export interface SessionStore {
   sessionByAccess(hash: string): Promise<StoredSession | null>;
   /** By the good refresh token (`spent: false`) or by one that was used before. */
   sessionByRefresh(hash: string): Promise<{ readonly session: StoredSession; readonly spent: boolean } | null>;
-  /** Removes sessions that ended or expired before `before`, epoch ms, and the memory of proofs that are over. At most 1,000 a call. @returns how many were removed. */
+  /**
+   * Removes sessions that ended or expired before `before`, epoch ms, with what they used up, and the memory of proofs that
+   * were over by then; never what is not over yet. At most 1,000 things a call, each spent token one of them.
+   * @returns how many were removed: fewer than 1,000 when nothing is left.
+   */
   forgetSessions(before: number): Promise<number>;
 }

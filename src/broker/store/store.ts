@@ -58,6 +58,7 @@ export interface Change {
   readonly effects?: readonly (Effect & { readonly claimedUntil: number | null })[];
   /** Removes an outbox row that has been carried out, unless `effects` sets it again. */
   readonly done?: EffectKey;
+  /** About what is stored already, or with them; a grant together with no request but its own. */
   readonly entries: readonly AuditEvent[];
   /** `end`: this takes access away, so on a full disk it may use the room that is kept for that. */
   readonly purpose?: 'end';

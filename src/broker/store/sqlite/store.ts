@@ -34,15 +34,17 @@ export interface SqliteOptions {
   readonly now: Clock;
   /** Told of each row that a list or a claim had to leave out because it cannot be read. Default: a warning of the process. */
   readonly onProblem?: ReportProblem;
-  /** Room kept on the disk for the end of access; 4 MiB if left out. */
+  /** Room kept on the disk for the end of access; 6,144,000 if left out. */
   readonly reserveBytes?: number;
 }
 
 /** How long a statement waits for another process's transaction. Blocks the event loop, so it is short. */
 const BUSY_MS = 2_000;
-/** A checkpoint holds up the commit that meets it. Fewer and larger ones cost less in all; 16 MiB of log is little. */
-const CHECKPOINT_PAGES = 4_000;
-const RESERVE_BYTES = 4_194_304;
+/** A checkpoint holds up the commit that meets it, for longer the larger the log is, and needs as much room at worst. */
+const CHECKPOINT_PAGES = 1_000;
+const PAGE_BYTES = 4_096;
+/** Enough to empty a log of that size into the database on a full disk, and then for the entries of a thousand ends. */
+const RESERVE_BYTES = CHECKPOINT_PAGES * PAGE_BYTES * 1.5;
 /** In memory there is no disk to fill. */
 const NO_RESERVE: Reserve = { release: () => undefined, restore: () => undefined };
 
@@ -65,6 +67,7 @@ function opened(open: () => DatabaseSync, now: Clock): DatabaseSync {
   try {
     db = open();
     db.exec(`
+      PRAGMA page_size = ${PAGE_BYTES};
       PRAGMA trusted_schema = OFF;
       PRAGMA foreign_keys = ON;
       PRAGMA cell_size_check = ON;

@@ -124,6 +124,24 @@ export function commitContract(check: Check): void {
     assert.equal(await store.grant(gr(2)), null);
   });
 
+  check('what does not fit together is refused as a fault of the program, alone and whole', async (store) => {
+    await store.commit(approval({ number: 1 }));
+    await store.commit(submission({ number: 2 }));
+    const { grant, entries } = approval({ number: 3 });
+    const twice = approval({ number: 4, targets: ['prod', 'prod'] });
+    const wrong = [
+      { grant, entries },
+      twice,
+      { entries: [event('request.noted', { request: req(9) })] },
+      { entries: [event('grant.noted', { grant: gr(9) })] },
+      { entries: [event('grant.noted', { request: req(2), grant: gr(1) })] },
+    ];
+    for (const change of wrong) await assert.rejects(store.commit(change), failsWith('ERR_UNEXPECTED'));
+    assert.equal(await store.grant(gr(3)), null);
+    assert.equal(await store.request(req(4)), null);
+    assert.equal((await store.entries({ from: 0, limit: 10 })).length, 3);
+  });
+
   check('after close every method fails with ERR_STORE, and commits made before it are kept', async (store) => {
     const kept = store.commit(approval({ number: 1 }));
     await store.close();

@@ -89,6 +89,15 @@ export function entriesContract(check: Check): void {
     assert.deepEqual(await found({ request: req(2) }), [2, 3]);
     assert.deepEqual(await found({ request: req(1), grant: gr(1) }), [1]);
     assert.deepEqual(await found({ grant: gr(1), from: 2 }), [4]);
+    assert.deepEqual(
+      await found({ request: req(1) }),
+      [0, 1],
+      'what was noted about the grant alone is not among them',
+    );
+    assert.deepEqual(await found({ request: req(2), grant: gr(1) }), []);
+    assert.deepEqual(await found({ request: req(9) }), []);
+    assert.deepEqual(await found({ grant: gr(9) }), []);
+    assert.deepEqual(await found({ request: req(9), grant: gr(1) }), []);
   });
 
   check('a request is not rewritten under the same id', async (store) => {

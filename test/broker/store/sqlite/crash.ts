@@ -72,10 +72,10 @@ export function requireWhole(file: string, acknowledged: ReadonlyMap<number, num
     const versions = new Map<string, number>();
     const rows = db.prepare(`
       SELECT id, version, state,
-        (SELECT group_concat(kind) FROM (SELECT kind FROM effects WHERE grant_id = grants.id ORDER BY kind)) AS effects,
-        (SELECT count(*) FROM entries WHERE grant_id = grants.id) AS entries,
-        (SELECT count(*) FROM legs WHERE grant_id = grants.id) AS legs,
-        (SELECT count(*) FROM requests WHERE requests.grant_id = grants.id AND requests.id = grants.request_id) AS requests
+        (SELECT group_concat(kind) FROM (SELECT kind FROM effects WHERE grant_n = grants.n ORDER BY kind)) AS effects,
+        (SELECT count(*) FROM entries WHERE grant_n = grants.n) AS entries,
+        (SELECT count(*) FROM legs WHERE grant_n = grants.n) AS legs,
+        (SELECT count(*) FROM requests WHERE requests.grant_id = grants.id AND requests.n = grants.n) AS requests
       FROM grants`);
     for (const { id, version, ...rest } of rows.all()) {
       assert.deepEqual(

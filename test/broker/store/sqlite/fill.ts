@@ -5,7 +5,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { START } from '../samples.ts';
 
-/** Twenty targets, each grant active with one effect due later, every hundredth grant revoked early, and as many sessions and spent tokens. */
+/** Twenty targets, each grant active with one effect due later, every hundredth grant revoked early, and as many sessions and spent tokens, the first 50,000 of them over. */
 export function fill(db: DatabaseSync, grants: number): void {
   db.exec(`
     BEGIN;
@@ -17,22 +17,22 @@ export function fill(db: DatabaseSync, grants: number): void {
         hash, state, why, policy, grant_id)
       SELECT 'req_' || body, who, who, 'user', subject, '[]', '[]', '[]', 60, 'r', ${START} + i,
         'h', 'approved', 'w', 'p', 'gr_' || body FROM numbers;
-    INSERT INTO grants (id, request_id, requester, owner, seconds, state, state_at, expires_at, version, created_at)
-      SELECT 'gr_' || body, 'req_' || body, who, who, 60, 'active', ${START}, ${START} + i, 1, ${START} + i FROM numbers;
-    INSERT INTO legs (grant_id, position, target, provider, handle, state, ends_at, not_after, attempts, ended_at)
-      SELECT 'gr_' || body, 0, target, 'aws', 'h', 'issued', ${START} + 600000, ${START} + 900000, 0,
+    INSERT INTO grants (n, id, requester, owner, seconds, state, state_at, expires_at, version, created_at)
+      SELECT i + 1, 'gr_' || body, who, who, 60, 'active', ${START}, ${START} + i, 1, ${START} + i FROM numbers;
+    INSERT INTO legs (grant_n, position, target, provider, handle, state, ends_at, not_after, attempts, ended_at)
+      SELECT i + 1, 0, target, 'aws', 'h', 'issued', ${START} + 600000, ${START} + 900000, 0,
         iif(i % 100 = 0, ${START}, NULL) FROM numbers;
-    INSERT INTO effects (grant_id, kind, target, due_at)
-      SELECT 'gr_' || body, 'expire', '', ${START} + 60000 + i FROM numbers UNION ALL
-      SELECT 'gr_' || body, 'revoke', target, ${START} + 60000 + i FROM numbers;
-    INSERT INTO entries (seq, request_id, grant_id, line, leaf)
-      SELECT i, 'req_' || body, 'gr_' || body, '{}', zeroblob(32) FROM numbers WHERE i < 1000;
+    INSERT INTO effects (grant_n, kind, target, due_at)
+      SELECT i + 1, 'expire', '', ${START} + 60000 + i FROM numbers UNION ALL
+      SELECT i + 1, 'revoke', target, ${START} + 60000 + i FROM numbers;
+    INSERT INTO entries (seq, request_n, grant_n, line, leaf)
+      SELECT i, i + 1, i + 1, '{}', zeroblob(32) FROM numbers WHERE i < 1000;
     INSERT INTO sessions (id, provider, principal, key_thumbprint, access_hash, access_until, refresh_hash, created_at,
         expires_at, verified_at, renewal, version)
-      SELECT 'ses_' || body, 'corp', json_object('issuer', 'os', 'subject', subject), 'k', printf('%064d', i), ${START},
-        printf('%064d', i), ${START}, ${START} + i, ${START}, 'on demand', 1 FROM numbers;
+      SELECT 'ses_' || body, 'corp', json_object('kind', 'user', 'issuer', 'os', 'subject', subject, 'name', subject, 'groups', json_array()), 'k', printf('%064d', i), ${START},
+        printf('%064d', i), ${START}, ${START} + i - 50000, ${START}, 'on demand', 1 FROM numbers;
     INSERT INTO spent_refresh (hash, session) SELECT printf('%064d', i), i + 1 FROM numbers;
-    INSERT INTO spent_proofs (once, until) SELECT body, ${START} + i FROM numbers;
+    INSERT INTO spent_proofs (once, until) SELECT body, ${START} + i - 50000 FROM numbers;
     DROP TABLE numbers;
     COMMIT;`);
 }

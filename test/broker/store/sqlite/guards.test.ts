@@ -112,7 +112,7 @@ test('a grant that cannot be read, by its state, its legs or its numbers, does n
       `UPDATE grants SET close_reason = NULL, state = 'closed' WHERE id = '${gr(2)}'`,
       `UPDATE grants SET state = 'closed', close_reason = 'bored' WHERE id = '${gr(2)}'`,
       `UPDATE grants SET state = 'issuing', seconds = 9223372036854775807 WHERE id = '${gr(2)}'`,
-      `UPDATE grants SET seconds = 60 WHERE id = '${gr(2)}'; UPDATE legs SET state = 'lost' WHERE grant_id = '${gr(2)}'`,
+      `UPDATE grants SET seconds = 60 WHERE id = '${gr(2)}'; UPDATE legs SET state = 'lost' WHERE grant_n = 2`,
     ];
     for (const sql of breaks) {
       raw.exec(sql);
@@ -128,7 +128,7 @@ test('a grant that cannot be read, by its state, its legs or its numbers, does n
 
 test('an effect that cannot be read is reported and set aside, and the others are carried out', async () => {
   await tampering(async ({ store, raw, problems }) => {
-    raw.exec(`UPDATE effects SET kind = 'explode' WHERE grant_id = '${gr(1)}'`);
+    raw.exec(`UPDATE effects SET kind = 'explode' WHERE grant_n = 1`);
     const claim = { now: START + 10, until: START + 20, limit: 10, perTarget: 10, busy: [] };
     assert.deepEqual(
       (await store.claim(claim)).map((effect) => effect.grant),
@@ -146,8 +146,13 @@ test('a revoked leg that cannot be read fails the whole answer: leaving it out w
   await tampering(async ({ store, raw }) => {
     raw.exec(`UPDATE legs SET ended_at = ${START}, ends_at = ${START + 1_000}, state = 'issued'`);
     assert.equal((await store.revoked('aws', START)).length, 3);
-    raw.exec(`UPDATE legs SET grant_id = 'gr_x' WHERE grant_id = '${gr(2)}'`);
-    await assert.rejects(store.revoked('aws', START), failsWith('ERR_STORE'));
+    for (const change of ['UPDATE legs SET grant_n = 99', "UPDATE grants SET id = 'gr_x'"]) {
+      raw.exec(
+        `SAVEPOINT tampered; ${change} WHERE ${change.includes('legs') ? 'grant_n' : 'n'} = 2; RELEASE tampered`,
+      );
+      await assert.rejects(store.revoked('aws', START), failsWith('ERR_STORE'), change);
+      raw.exec('UPDATE legs SET grant_n = 2 WHERE grant_n = 99');
+    }
   });
 });
 

@@ -16,7 +16,7 @@ import { JitError } from '../../../../src/core/errors.ts';
 import { answersFor, type Principal } from '../../../../src/core/principal.ts';
 import { now } from '../places.ts';
 import { claimed, commit, emptyReference, nextReady, type Reference, released, revokedMarks } from '../reference.ts';
-import { ada, approval, bot, event, eve, gr, req, START, submission } from '../samples.ts';
+import { ada, approval, bot, event, eve, gr, START, submission } from '../samples.ts';
 
 interface Real {
   store: Store;
@@ -95,7 +95,7 @@ const approve: fc.Arbitrary<Draft> = fc
     // Now and then a decider makes a second grant of the same request.
     const grant = { ...change.grant, grant: { ...change.grant.grant, id: id === 0 ? gr(100) : gr(sample.number) } };
     const request = change.request === undefined ? {} : { request: { ...change.request, grant: grant.grant.id } };
-    return { ...change, ...request, grant };
+    return { ...change, ...request, grant, entries: [event('grant.intended', { grant: grant.grant.id })] };
   });
 
 const move: fc.Arbitrary<Draft> = fc
@@ -111,7 +111,7 @@ const move: fc.Arbitrary<Draft> = fc
   .map((given) => (reference) => {
     const id = gr(given.number);
     const known = reference.grants.get(id);
-    if (known === undefined) return { entries: [event('request.noted', { request: req(given.number) })] };
+    if (known === undefined) return { entries: [event('session.noted', {})] };
     const legs = known.grant.legs.map((one) => ({ ...one, ...given.leg }));
     const { done } = given;
     return {
