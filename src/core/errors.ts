@@ -53,6 +53,7 @@ export const ERRORS = {
   ERR_LOCAL_FILE: final(11, 500),
   ERR_KEEPER: passing(11, 500),
   ERR_KEYCHAIN: final(11, 500),
+  ERR_NO_KEYCHAIN: final(11, 500),
   ERR_INTERRUPTED: final(130, 499),
   ERR_TERMINATED: final(143, 499),
 } as const satisfies Record<string, ErrorFacts>;

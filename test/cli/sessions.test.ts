@@ -126,6 +126,10 @@ test('off a terminal: what is missing is said with the exact command', { skip },
     nobody.stderr,
     new RegExp(`^jit: you are not signed in to localhost:\\d+\nhint: sign in with: jit login ${at.url}\n$`),
   );
+  const nowhere = await user(t, at, { JIT_BROKER: at.url, JIT_SECRET_STORE: '' }).jit('list');
+  assert.equal(nowhere.status, 4, 'where nothing can be kept nobody is signed in');
+  assert.match(nowhere.stderr, /^jit: nobody is signed in to localhost:\d+: this machine has no keychain/m);
+  assert.match(nowhere.stderr, /^hint: .*JIT_SECRET_STORE=file.*; then sign in with: jit login https:/m);
   const unnamed = await job.jit('login', at.url);
   assert.equal(unnamed.status, 2);
   assert.match(unnamed.stderr, /^hint: add: --name \w+$/m);

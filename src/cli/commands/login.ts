@@ -7,6 +7,8 @@ import { display } from '../../core/display.ts';
 import { JitError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/suggest.ts';
 import type { SharedBroker } from '../../identity/session/record.ts';
+import { isOfTheKeychain } from '../../identity/session/words.ts';
+import type { Vouched } from '../../identity/session/session.ts';
 import type { WorkloadPort } from '../../identity/session/workload.ts';
 import { WORKLOADS } from '../../identity/workload/source.ts';
 import type { ProviderView, SessionView } from '../../wire/sessions.ts';
@@ -26,6 +28,8 @@ export interface LoginOptions {
   readonly provider: string | null;
   /** The source of a workload's identity. */
   readonly workload: string | null;
+  /** The source of the identity of an agent that is to act for the person. */
+  readonly agent: string | null;
   readonly when: 'needed' | 'always';
   readonly format: Format;
 }
@@ -47,6 +51,12 @@ export const login = command<LoginOptions>({
     { name: 'device', about: 'with a code on another device, where this one has no browser' },
     { name: 'provider', value: 'name', about: 'the identity provider, where the broker has several' },
     { name: 'as', value: 'source', about: 'as a workload, by what vouches for it here', offers: WORKLOADS },
+    {
+      name: 'agent',
+      value: 'source',
+      about: 'so that the agent here acts for you: what vouches for it',
+      offers: WORKLOADS,
+    },
     { name: 'force', about: 'anew, although you are signed in' },
   ],
   examples: [
@@ -54,6 +64,7 @@ export const login = command<LoginOptions>({
     { about: 'from then on', line: 'jit login work' },
     { about: 'over ssh, if the broker allows it', line: 'jit login work --device' },
     { about: 'in a pipeline; any command does it by itself', line: 'jit login work --as github' },
+    { about: 'for an agent on this machine, which never gets more than you', line: 'jit login work --agent token' },
   ],
   notes: [
     'The session rests in the keychain of this machine, bound to a key that is made here;',
@@ -68,9 +79,9 @@ function parseLogin(input: Input): LoginOptions {
   const [broker = null, more] = input.words;
   if (more !== undefined) throw usage('one broker at a time', 'see: jit login --help');
   const { switches, format } = input;
-  const [workload, provider] = [single(input, 'as'), single(input, 'provider')];
-  if (workload !== null && (switches.has('device') || provider !== null)) {
-    throw usage('--as is for workloads, --device and --provider are for people', 'use one or the other');
+  const [workload, provider, agent] = [single(input, 'as'), single(input, 'provider'), single(input, 'agent')];
+  if (workload !== null && (switches.has('device') || provider !== null || agent !== null)) {
+    throw usage('--as is for workloads, --device, --provider and --agent are for people', 'use one or the other');
   }
   return {
     broker,
@@ -78,6 +89,7 @@ function parseLogin(input: Input): LoginOptions {
     flow: switches.has('device') ? 'device' : 'browser',
     provider,
     workload,
+    agent,
     when: switches.has('force') ? 'always' : 'needed',
     format,
   };
@@ -93,7 +105,7 @@ async function runLogin(context: Context, options: LoginOptions): Promise<number
   }
   const account = identity.account(ref);
   const source = await sourceOf(context, identity, options);
-  const before = options.when === 'always' ? null : await liveSession(account, source, options.provider);
+  const before = options.when === 'always' ? null : await liveSession(account, source, options);
   const session = before ?? (await opened(context, identity, account, options, source));
   if (options.format === 'human') {
     const name = brokerName(ref);
@@ -120,10 +132,10 @@ async function added(
 async function sourceOf(
   { terminal }: Context,
   identity: Identity,
-  { workload, flow, provider }: LoginOptions,
+  { workload, flow, provider, agent }: LoginOptions,
 ): Promise<WorkloadPort | null> {
   if (workload !== null) return await identity.workload(workload);
-  if (terminal.interactive || flow === 'device' || provider !== null) return null;
+  if (terminal.interactive || flow === 'device' || provider !== null || agent !== null) return null;
   return await identity.workload(null);
 }
 
@@ -131,18 +143,19 @@ async function sourceOf(
 async function liveSession(
   { client, session }: Account,
   source: WorkloadPort | null,
-  provider: string | null,
+  { provider, agent }: LoginOptions,
 ): Promise<SessionView | null> {
   try {
     const vouching = (await session.kept())?.record.vouching;
     const same = vouching?.by === 'workload' ? vouching.source === source?.name : source === null;
     if (vouching === undefined || !same) return null;
     const view = await client.session();
-    return provider === null || provider === view.provider ? view : null;
+    const sameActor = source !== null || (agent !== null) === (view.principal.actsFor !== undefined);
+    return sameActor && (provider === null || provider === view.provider) ? view : null;
   } catch (thrown) {
     if (!(thrown instanceof JitError)) throw thrown;
     // A workload needs no keychain.
-    if (thrown.code === 'ERR_NOT_SIGNED_IN' || (thrown.code === 'ERR_KEYCHAIN' && source !== null)) return null;
+    if (thrown.code === 'ERR_NOT_SIGNED_IN' || (isOfTheKeychain(thrown) && source !== null)) return null;
     throw thrown;
   }
 }
@@ -168,9 +181,10 @@ async function asPerson(
   const provider = await providerOf(context, ref, (await client.signIn()).providers, options);
   const { flow } = options;
   const waiting = { what: `waiting for you to sign in at ${display(provider.name, 100)}`, until: null };
-  const record = await signInAsPerson(parts, session, provider, (thumbprint) =>
-    withProgress(context, waiting, () => identity.bring({ ref, provider, flow, thumbprint })),
-  );
+  const agent = options.agent === null ? null : await identity.workload(options.agent);
+  const bring = (thumbprint: string): Promise<Vouched> =>
+    withProgress(context, waiting, () => identity.bring({ ref, provider, flow, thumbprint }));
+  const record = await signInAsPerson(parts, session, provider, bring, agent);
   return record.session;
 }
 

@@ -145,7 +145,11 @@ function afterCall(outcome: KeytarOutcome, platform: NodeJS.Platform): Secret<st
 function faultOf(trouble: Trouble): JitError {
   switch (trouble.kind) {
     case 'absent':
-      return fault(`this machine has no keychain: ${trouble.reason}`, USE_A_FILE);
+      return new JitError({
+        code: 'ERR_NO_KEYCHAIN',
+        message: `this machine has no keychain: ${trouble.reason}`,
+        hint: USE_A_FILE,
+      });
     case 'locked':
       return locked(`the desktop's password program; ${WITHOUT_DESKTOP}`);
     case 'silent':

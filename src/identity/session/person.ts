@@ -7,7 +7,8 @@ import type { Secret } from '../../core/secret.ts';
 import { type ProviderView, TOKEN_EXCHANGE, type TokenType } from '../../wire/sessions.ts';
 import { makeProofKey } from '../dpop/proof.ts';
 import { proveStore } from '../secrets/open.ts';
-import type { Link } from './link.ts';
+import type { Binding } from '../verify/verified.ts';
+import type { Link, SessionClient } from './link.ts';
 import { rotated } from './mend.ts';
 import {
   type Person,
@@ -19,7 +20,8 @@ import {
   writeRecord,
 } from './record.ts';
 import type { Kept, Session, SessionParts, Vouched } from './session.ts';
-import { notTaken } from './words.ts';
+import { isOfTheKeychain, notTaken } from './words.ts';
+import { aboutBroker, type WorkloadPort } from './workload.ts';
 
 /** Takes the identity provider's refresh token back. Never rejects. */
 export type RevokeIdp = (
@@ -45,6 +47,7 @@ export interface Ended {
 /**
  * Signs a person in, in place of whoever was signed in from here.
  * @param ask brings the person to the provider, the key's thumbprint in hand. It takes minutes, so no lock is held meanwhile.
+ * @param agent what proves the agent for which the person signs in, and which acts for them from then on; null without one.
  * Throws what `ask` throws, `ERR_NOT_SIGNED_IN` where the broker does not take the ID token, and `ERR_KEYCHAIN`.
  */
 export async function signInAsPerson(
@@ -52,6 +55,7 @@ export async function signInAsPerson(
   session: Session,
   provider: ProviderView,
   ask: (thumbprint: string) => Promise<Vouched>,
+  agent: WorkloadPort | null = null,
 ): Promise<SessionRecord> {
   const { ref, now } = parts;
   const { link } = session;
@@ -70,10 +74,15 @@ export async function signInAsPerson(
     const askedAt = now();
     const body = { grant_type: TOKEN_EXCHANGE, subject_token: idToken.expose(), subject_token_type: ID_TOKEN } as const;
     const tokens = await link
-      .call(key, null, (client) => client.exchange(body))
+      .call(key, null, async (client, nonce) => {
+        const actor =
+          agent === null ? {} : await proofOf(parts, agent, client, { keyThumbprint: key.thumbprint, nonce });
+        return client.exchange({ ...body, ...actor });
+      })
       .catch((thrown: unknown) => {
         const error = asJitError(thrown);
-        throw error.code === 'ERR_NOT_SIGNED_IN' ? notTaken(ref, provider.name, error) : thrown;
+        const vouchers = agent === null ? provider.name : `${provider.name} and ${agent.label}`;
+        throw error.code === 'ERR_NOT_SIGNED_IN' ? notTaken(ref, vouchers, error) : thrown;
       });
     const record = withTokens({ key, vouching }, tokens, askedAt);
     const before = await readRecord(store, ref).catch(() => null);
@@ -90,6 +99,16 @@ export async function signInAsPerson(
     await memory.delete(recordName(ref));
     return record;
   });
+}
+
+async function proofOf(
+  { ref }: SessionParts,
+  agent: WorkloadPort,
+  client: SessionClient,
+  binding: Binding,
+): Promise<{ readonly actor_token: string; readonly actor_token_type: TokenType }> {
+  const { token, type } = await agent.fetch({ ...aboutBroker(ref, await client.signIn()), binding });
+  return { actor_token: token.expose(), actor_token_type: type };
 }
 
 /**
@@ -109,7 +128,7 @@ export async function signOut(
       return { ended: [...inMemory, ...kept], trouble: null };
     } catch (thrown) {
       const error = asJitError(thrown);
-      if (error.code !== 'ERR_KEYCHAIN' || inMemory.length === 0) throw thrown;
+      if (!isOfTheKeychain(error) || inMemory.length === 0) throw thrown;
       return { ended: inMemory, trouble: error };
     }
   });

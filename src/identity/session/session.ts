@@ -11,7 +11,7 @@ import type { SecretStore } from '../secrets/store.ts';
 import { authorizationOf, type Link, type LinkParts, openLink } from './link.ts';
 import { confirmed, opened, renewed, whyOver } from './mend.ts';
 import { type Person, readRecord, type RecordStore, type SessionRecord, type SharedBroker } from './record.ts';
-import { notSignedIn } from './words.ts';
+import { isOfTheKeychain, notSignedIn, notSignedInAnywhere } from './words.ts';
 import { signInAsWorkload, type WorkloadPort, type Workloads } from './workload.ts';
 
 /** A newer proof from the identity provider, and what it gave for the next time. */
@@ -95,8 +95,14 @@ export function openSession(parts: SessionParts): Session {
     const [found, trouble] = await troubled(kept);
     if (found !== null) return found;
     const sources = await parts.workloads.detect();
-    if (sources.length === 0) throw trouble ?? notSignedIn(ref, parts.workloads.lookedFor);
+    if (sources.length === 0) throw nobody(trouble);
     return await alone(async () => (await readFrom(parts.memory)) ?? (await signInAsWorkload(parts, link, sources)));
+  }
+
+  /** Where nothing could be kept, nobody is signed in; a keychain that is locked may well hold a session. */
+  function nobody(trouble: JitError | null): JitError {
+    if (trouble === null) return notSignedIn(ref, parts.workloads.lookedFor);
+    return trouble.code === 'ERR_NO_KEYCHAIN' ? notSignedInAnywhere(ref, parts.workloads.lookedFor, trouble) : trouble;
   }
 
   async function holder(): Promise<Kept> {
@@ -203,7 +209,7 @@ async function troubled(read: () => Promise<Kept | null>): Promise<readonly [Kep
   try {
     return [await read(), null];
   } catch (thrown) {
-    if (thrown instanceof JitError && thrown.code === 'ERR_KEYCHAIN') return [null, thrown];
+    if (thrown instanceof JitError && isOfTheKeychain(thrown)) return [null, thrown];
     throw thrown;
   }
 }

@@ -27,6 +27,22 @@ export function notSignedIn(ref: SharedBroker, lookedFor: readonly string[] = []
   });
 }
 
+/** @param trouble why there is no keychain, and what to set instead. */
+export function notSignedInAnywhere(ref: SharedBroker, lookedFor: readonly string[], trouble: JitError): JitError {
+  const found =
+    lookedFor.length === 0 ? '' : `, and no identity of a workload was found; looked for: ${lookedFor.join('; ')}`;
+  return new JitError({
+    code: 'ERR_NOT_SIGNED_IN',
+    message: `nobody is signed in to ${brokerName(ref)}: ${trouble.message}${found}`,
+    hint: `${lookedFor.length === 0 ? '' : 'give this job one of these identities; or, '}${trouble.hint ?? ''}; then sign in with: ${loginCommand(ref)}`,
+    cause: trouble,
+  });
+}
+
+export function isOfTheKeychain({ code }: JitError): boolean {
+  return code === 'ERR_KEYCHAIN' || code === 'ERR_NO_KEYCHAIN';
+}
+
 /** `ERR_NOT_SIGNED_IN` with the command that signs in. */
 export function refused(ref: SharedBroker, message: string, flags: readonly string[] = []): JitError {
   return new JitError({
