@@ -87,7 +87,17 @@ test('a second sign-in says so and asks nobody; --force makes a new session and 
   assert.deepEqual([second.signedIn, second.id], ['before', first.id]);
   assert.equal(await jit('login', '--force', '--json'), 0);
   assert.notEqual(JSON.parse(said.stdout).id, first.id);
-  assert.deepEqual(await at.broker.audit(), ['session.opened', 'session.opened', 'session.ended']);
+  assert.deepEqual(await at.broker.audit(), ['session.opened', 'session.confirmed', 'session.opened', 'session.ended']);
+});
+
+test('whoever the provider vouches for no more is not told that all is well, but signed in anew', async (t) => {
+  const { jit, said, at } = await desk(t);
+  await jit('login', '--json');
+  const first = JSON.parse(said.stdout);
+  at.idp.forget();
+  assert.equal(await jit('login', '--json'), 0);
+  const second = JSON.parse(said.stdout);
+  assert.deepEqual([second.signedIn, second.id === first.id], ['now', false]);
 });
 
 test('a workload by name, and by itself off a terminal; a person beside it keeps their own session', async (t) => {

@@ -202,6 +202,8 @@ export interface FakeIdp {
   readonly asked: { good: number; refused: number };
   setGroups(subject: string, groups: readonly string[]): void;
   disable(subject: string): void;
+  /** Its refresh tokens count no longer. */
+  forget(): void;
 }
 
 export function fakeIdp(provider = PERSON.name): FakeIdp {
@@ -231,5 +233,6 @@ export function fakeIdp(provider = PERSON.name): FakeIdp {
     },
     setGroups: (subject, names) => void groups.set(subject, names),
     disable: (subject) => void disabled.add(subject),
+    forget: () => live.clear(),
   };
 }

@@ -8,7 +8,7 @@ import { JitError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/suggest.ts';
 import type { SharedBroker } from '../../identity/session/record.ts';
 import { isOfTheKeychain } from '../../identity/session/words.ts';
-import type { Vouched } from '../../identity/session/session.ts';
+import type { Session, Vouched } from '../../identity/session/session.ts';
 import type { WorkloadPort } from '../../identity/session/workload.ts';
 import { WORKLOADS } from '../../identity/workload/source.ts';
 import type { ProviderView, SessionView } from '../../wire/sessions.ts';
@@ -151,11 +151,23 @@ async function liveSession(
     if (vouching === undefined || !same) return null;
     const view = await client.session();
     const sameActor = source !== null || (agent !== null) === (view.principal.actsFor !== undefined);
-    return sameActor && (provider === null || provider === view.provider) ? view : null;
+    if (!sameActor || (provider !== null && provider !== view.provider)) return null;
+    // Whoever was sent here because the provider vouches no more would otherwise be told that all is well.
+    return vouching.by === 'person' && vouching.refreshToken !== null ? await confirmedView(session, view) : view;
   } catch (thrown) {
     if (!(thrown instanceof JitError)) throw thrown;
     // A workload needs no keychain.
     if (thrown.code === 'ERR_NOT_SIGNED_IN' || (isOfTheKeychain(thrown) && source !== null)) return null;
+    throw thrown;
+  }
+}
+
+/** As it is now; as it was where the provider cannot be asked. */
+async function confirmedView(session: Session, before: SessionView): Promise<SessionView> {
+  try {
+    return await session.confirm();
+  } catch (thrown) {
+    if (thrown instanceof JitError && thrown.code === 'ERR_IDENTITY_PROVIDER') return before;
     throw thrown;
   }
 }

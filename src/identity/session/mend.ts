@@ -19,7 +19,7 @@ export async function rotated(parts: SessionParts, link: Link, { record, store }
   const { refresh } = record;
   if (refresh === null) throw over(ref, 'its time is over');
   // Stored first: if this process ends before the answer is stored, the next one can tell what happened.
-  await writeRecord(store, ref, { ...record, renewal: 'begun' });
+  if (record.renewal === 'none') await writeRecord(store, ref, { ...record, renewal: 'begun' });
   const askedAt = now();
   try {
     const tokens = await link.call(record.key, null, (client) =>

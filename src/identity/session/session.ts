@@ -7,6 +7,7 @@ import type { Authorizer, Refusal } from '../../client/authorizer.ts';
 import { JitError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import { withLock } from '../../local/lock.ts';
+import type { SessionView } from '../../wire/sessions.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import { authorizationOf, type Link, type LinkParts, openLink } from './link.ts';
 import { confirmed, opened, renewed, whyOver } from './mend.ts';
@@ -50,6 +51,8 @@ export interface Session extends Authorizer {
   readonly link: Link;
   /** What is stored; null where nobody is signed in. Calls nobody, signs nobody in. Throws `ERR_KEYCHAIN`, `ERR_KEEPER`. */
   kept(): Promise<Kept | null>;
+  /** Has the identity provider vouch now. Throws `ERR_NOT_SIGNED_IN` where nobody is signed in or it vouches no more. */
+  confirm(): Promise<SessionView>;
   /** Signs in as a workload, whoever is signed in already. @param sources at least one; the first that the broker takes. */
   enter(sources: readonly WorkloadPort[]): Promise<Kept>;
   /** Runs `work` alone among all processes that change this session; what it left is read afterwards. */
@@ -156,6 +159,14 @@ export function openSession(parts: SessionParts): Session {
   return {
     link,
     kept,
+    confirm: async () => {
+      await mend(
+        await holder(),
+        () => false,
+        async (fresh) => await confirmed(parts, link, await renewIfOver(fresh)),
+      );
+      return (await holder()).record.session;
+    },
     enter: async (sources) => (held = await alone(() => signInAsWorkload(parts, link, sources))),
     change: async (work) => {
       try {
