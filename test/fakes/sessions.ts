@@ -56,6 +56,8 @@ export interface SessionBrokerOptions {
   readonly tokenSeconds?: number;
   readonly recheckSeconds?: number;
   readonly lengthSeconds?: number;
+  /** Served beside those of sessions, in place of the stand-ins. */
+  readonly routes?: readonly Route[];
 }
 
 export const PERSON: ProviderView = {
@@ -73,7 +75,13 @@ export function vouch(claims: Claims): Secret<string> {
 }
 
 export async function sessionBroker(options: SessionBrokerOptions = {}): Promise<SessionBroker> {
-  const { providers = [PERSON, WORKLOAD], tokenSeconds = 600, recheckSeconds = 30, lengthSeconds = 3_600 } = options;
+  const {
+    providers = [PERSON, WORKLOAD],
+    tokenSeconds = 600,
+    recheckSeconds = 30,
+    lengthSeconds = 3_600,
+    routes = GRANTS,
+  } = options;
   const port = await freePort();
   const audience = `http://127.0.0.1:${port}`;
   let aheadMs = 0;
@@ -94,7 +102,7 @@ export async function sessionBroker(options: SessionBrokerOptions = {}): Promise
     log,
   });
   const app = makeApp({
-    routes: [...signIn.routes, ...GRANTS],
+    routes: [...signIn.routes, ...routes],
     version: '0',
     identify: signIn.identify,
     nonce: signIn.nonce,
