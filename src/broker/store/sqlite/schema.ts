@@ -4,8 +4,11 @@
  */
 import { SESSION_TABLES } from './session-schema.ts';
 
-/** Written into the header of the file, so that no other program's database is taken for a store: `jit1` in ASCII. */
-export const APPLICATION_ID = 0x6a697431;
+/**
+ * Written into the header of the file, so that no other program's database is taken for a store, nor one in the form that
+ * was tried before the first release (`jit1`): `jit2` in ASCII.
+ */
+export const APPLICATION_ID = 0x6a697432;
 
 /** Entry n brings a database from version n to n + 1. */
 export const MIGRATIONS: readonly string[] = [
