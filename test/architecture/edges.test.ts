@@ -36,7 +36,7 @@ const EXPOSED: Readonly<Record<string, readonly [calls: number, goesTo: string]>
     5,
     'a refresh token and newer proofs, each to its broker; whether a token has changed',
   ],
-  'src/identity/session/person.ts': [1, 'the ID token, to the broker that it is for'],
+  'src/identity/session/person.ts': [2, 'the ID token and the proof of an agent, to the broker that they are for'],
   'src/identity/session/record.ts': [6, 'what is stored, as one text for the secret store'],
   'src/identity/session/sources.ts': [1, 'variables of a job, back to the source that reads them'],
   'src/identity/session/workload.ts': [1, 'the proof of a workload, to the broker that it is for'],
