@@ -64,6 +64,8 @@ export function makeProofChecker(parts: {
       }
       if (htm !== method || htu !== url) return fault('another call');
       if (ath !== (accessToken === null ? undefined : sha256(accessToken))) return fault('another token');
+      // Every proof that was ever taken has a nonce: without one it is nothing old, but a first call, whatever its clock says.
+      if (nonce === undefined) return fault('nonce');
       if (Math.abs(now() / 1_000 - iat) > SKEW_SECONDS) return fault('old');
       // Without a token there is nothing to replay: what the call itself carries is taken once.
       if (accessToken !== null && replays.seen(`${keyThumbprint} ${jti}`)) return fault('replayed');

@@ -142,6 +142,12 @@ test('a proof cannot be kept for later: first it is known, then its nonce is ove
   assert.equal(faultOf(await b.checker.check({ ...call, proof: unused })), 'nonce');
 });
 
+test('a first call from a machine with a wrong clock is no replay: it gets a nonce', async () => {
+  const b = bench();
+  const made = await proof(b, { claims: { iat: START / 1_000 - 7_200 }, without: 'nonce' });
+  assert.equal(faultOf(await b.checker.check({ ...call, proof: made })), 'nonce');
+});
+
 test('a caller whose clock is some minutes off is still served', async () => {
   for (const off of [-240, 240]) {
     const b = bench();

@@ -110,7 +110,7 @@ test('equal secrets under equal names never look alike, and their length is all 
 test('the choice is never guessed: without a keychain and without the setting there is no file', async (t) => {
   const here = place(t);
   await assert.rejects(here.open({ choice: 'keychain', env: {} }), {
-    code: 'ERR_KEYCHAIN',
+    code: 'ERR_NO_KEYCHAIN',
     hint: /JIT_SECRET_STORE=file/,
   });
   assert.ok(!existsSync(here.file));

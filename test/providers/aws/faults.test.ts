@@ -228,7 +228,7 @@ test('what is sent: role, session name, narrowed policy, the shortest sufficient
   assert.equal(short.get('Tags.member.1.Key'), 'jit-grant');
   assert.equal(short.get('Tags.member.1.Value'), short.get('RoleSessionName'));
   assert.equal(short.get('TransitiveTagKeys.member.1'), 'jit-grant');
-  assert.equal(short.get('SourceIdentity'), 'ann@example.com');
+  assert.equal(short.get('SourceIdentity'), 'u1');
   assert.equal(short.get('ExternalId'), 'ext-1');
   assert.match(short.get('Policy') ?? '', /"NotAction":"s3:GetObject"/);
 });
