@@ -29,10 +29,10 @@ const LARGEST_GROUP = 256;
  * After a commit, at least this many times its own duration belongs to everything else, so that under load changes gather
  * and a slow disk gets few large commits instead of the whole event loop.
  */
-const REST = 2;
+const REST = 3;
 
 /** Bounds what that adds to the latency of a change after one slow commit. */
-const LONGEST_REST_MS = 3;
+const LONGEST_REST_MS = 4;
 
 const SHORTEST_TIMER_MS = 1;
 
