@@ -74,10 +74,13 @@ export async function company(
     for (const stream of [started.stdout, started.stderr])
       stream.on('data', (part: Buffer) => (log += part.toString()));
     child = started;
-    await eventually(() => {
-      if (started.exitCode !== null) throw new Error(log);
-      return log.includes('ready');
-    });
+    await eventually(
+      () => {
+        if (started.exitCode !== null) throw new Error(log);
+        return log.includes('ready');
+      },
+      { deadlineMs: 60_000 },
+    );
   };
   await start();
   return {
@@ -128,11 +131,14 @@ export function user(t: TestContext, { trust }: Company, more: Readonly<Record<s
       child.stdout.setEncoding('utf8').on('data', (part: string) => (stdout += part));
       child.stderr.setEncoding('utf8').on('data', (part: string) => (stderr += part));
       const closed = once(child, 'close');
-      const url = await eventually(() => {
-        const found = /^jit: (http:\S+)$/m.exec(stderr)?.[1];
-        if (found === undefined && child.exitCode !== null) throw new Error(`no address: ${stderr}`);
-        return found;
-      });
+      const url = await eventually(
+        () => {
+          const found = /^jit: (http:\S+)$/m.exec(stderr)?.[1];
+          if (found === undefined && child.exitCode !== null) throw new Error(`no address: ${stderr}`);
+          return found;
+        },
+        { deadlineMs: 60_000 },
+      );
       await act(url);
       await closed;
       return { status: child.exitCode, signal: child.signalCode, stdout, stderr };

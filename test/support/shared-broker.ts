@@ -87,6 +87,7 @@ export async function startSharedBroker(t: TestContext, parts: SharedBrokerParts
           ({ ok }) => ok,
           () => false,
         ),
+      { deadlineMs: 60_000 },
     );
     if (started.exitCode !== null) throw new Error(`the broker did not start: ${readFileSync(String(log), 'utf8')}`);
     return started;
