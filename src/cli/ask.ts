@@ -58,6 +58,7 @@ function closing(input: NodeJS.ReadableStream): { promise: Promise<never>; forge
   const { promise, reject } = Promise.withResolvers<never>();
   // An answered question pauses the stream too, but has resolved by then.
   const onPause = (): void => void setTimeout(() => reject(interrupted()), 20);
+  // Whoever waits for it is told; a pause after the answer is nobody's failure.
   promise.catch(() => undefined);
   input.on('pause', onPause);
   return { promise, forget: () => void input.off('pause', onPause) };

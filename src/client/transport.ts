@@ -115,7 +115,8 @@ export function openTransport(ref: BrokerRef, options: TransportOptions): Transp
       if (deadline.aborted) throw unreachable(name, `it did not answer within ${Math.round(limitMs / 1_000)}s`, ref);
       const repeatable = result.phase === 'connect' ? !result.final : repeats(call);
       if (attempt >= ATTEMPTS || !repeatable) throw unreachable(name, result.what, ref, result.cause);
-      // The embedded broker is started anew by others meanwhile; a far one may be behind a balancer that is switching.
+      // The embedded broker is started anew by others meanwhile; a far one may be behind a balancer that is switching. An
+      // interruption only cuts the pause short: it is looked at when the next attempt begins.
       await sleep(randomInt(50, 150) * attempt * attempt, undefined, { signal }).catch(() => undefined);
       // A proof counts once, whether or not the attempt got through.
       sent = await proofs();

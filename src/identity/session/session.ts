@@ -12,7 +12,7 @@ import type { SecretStore } from '../secrets/store.ts';
 import { authorizationOf, type Link, type LinkParts, openLink } from './link.ts';
 import { confirmed, opened, renewed, whyOver } from './mend.ts';
 import { type Person, readRecord, type RecordStore, type SessionRecord, type SharedBroker } from './record.ts';
-import { isOfTheKeychain, notSignedIn, notSignedInAnywhere } from './words.ts';
+import { isOfTheKeychain, notAlone, notSignedIn, notSignedInAnywhere } from './words.ts';
 import { signInAsWorkload, type WorkloadPort, type Workloads } from './workload.ts';
 
 /** A newer proof from the identity provider, and what it gave for the next time. */
@@ -74,7 +74,18 @@ export function openSession(parts: SessionParts): Session {
 
   /** One after the other in this process too, so that those who waited find the work done. */
   function alone<T>(work: () => Promise<T>): Promise<T> {
-    const run = queue.then(() => withLock(lock, locks, { waitMs: LOCK_WAIT_MS }, work));
+    let phase: 'waiting' | 'working' = 'waiting';
+    const run = queue
+      .then(() =>
+        withLock(lock, locks, { waitMs: LOCK_WAIT_MS }, () => {
+          phase = 'working';
+          return work();
+        }),
+      )
+      .catch((thrown: unknown) => {
+        throw phase === 'waiting' ? notAlone(ref, thrown) : thrown;
+      });
+    // The next in line starts whatever became of this one, whose failure goes to its own caller.
     queue = run.catch(() => undefined);
     return run;
   }

@@ -4,7 +4,7 @@
  */
 import { brokerName } from '../../client/ref.ts';
 import { display } from '../../core/display.ts';
-import { JitError } from '../../core/errors.ts';
+import { asJitError, JitError } from '../../core/errors.ts';
 import type { SharedBroker } from './record.ts';
 
 /** What to type for this broker: its name in the settings, or its address where it has none. */
@@ -37,6 +37,13 @@ export function notSignedInAnywhere(ref: SharedBroker, lookedFor: readonly strin
     hint: `${lookedFor.length === 0 ? '' : 'give this job one of these identities; or, '}${trouble.hint ?? ''}; then sign in with: ${loginCommand(ref)}`,
     cause: trouble,
   });
+}
+
+/** The lock of a session could not be had: what was said of it, with the broker's name. */
+export function notAlone(ref: SharedBroker, thrown: unknown): JitError {
+  const { code, message, hint } = asJitError(thrown);
+  const about = `the session at ${brokerName(ref)} cannot be changed now: ${message}`;
+  return new JitError({ code, message: about, hint, cause: thrown });
 }
 
 export function isOfTheKeychain({ code }: JitError): boolean {

@@ -3,6 +3,8 @@
  * @module
  */
 import assert from 'node:assert/strict';
+import { appendFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { JitError } from '../../../src/core/errors.ts';
 import { issue, look, scene } from './scene.ts';
@@ -53,6 +55,17 @@ test('without a session a call is refused before anything is sent, with the brok
     ['ERR_NOT_SIGNED_IN', 4, 'you are not signed in to work', 'sign in with: jit login work'],
   );
   assert.deepEqual(at.broker.calls, []);
+});
+
+test('a lock that cannot be had is told with the name of the broker', async (t) => {
+  const at = await scene(t);
+  const { parts } = await at.signIn();
+  const [lock] = readdirSync(parts.locks);
+  appendFileSync(join(parts.locks, lock ?? ''), 'garbage'.repeat(1_000));
+  const error = await refused(at.process().session.change(async () => undefined));
+  assert.deepEqual(error.code, 'ERR_LOCAL_FILE');
+  assert.match(error.message, /^the session at work cannot be changed now: .* is damaged$/);
+  assert.match(error.hint ?? '', /^remove it with: rm /);
 });
 
 test('an access token that is over by the clock of the broker is renewed, and the old refresh token is not kept', async (t) => {
