@@ -2,7 +2,7 @@
  * Dispatch, and the only place where an error becomes an exit status and a message.
  * @module
  */
-import { asJitError, ERRORS, type JitError } from '../core/errors.ts';
+import { asJitError, ERRORS, type JitError, worded } from '../core/errors.ts';
 import type { Bound } from './command.ts';
 import type { Context } from './context.ts';
 import { errorBody, type Format } from './output.ts';
@@ -60,7 +60,7 @@ async function report(context: Context, error: JitError, argv: readonly string[]
   const { out, env } = context;
   const exit = statusOf(error, argv);
   if (!wantsJson(argv) || !written(() => out.document('error', errorBody(error, exit)))) {
-    await out.note(error.message);
+    await out.note(worded(error));
     if (error.hint !== undefined) await out.hint(error.hint);
     else if (error.code === 'ERR_UNEXPECTED')
       await out.hint('set JIT_DEBUG=1 to see where; look for secrets before you share it');

@@ -4,7 +4,7 @@
  */
 import { hostname, userInfo } from 'node:os';
 import { type BrokerClient, openClient } from '../client/client.ts';
-import { brokerName } from '../client/ref.ts';
+import { brokerName, brokerWord } from '../client/ref.ts';
 import { JitError } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
 import { type Here, revokeIdpAt, sessionPartsAt } from '../identity/session/here.ts';
@@ -12,7 +12,6 @@ import type { RevokeIdp } from '../identity/session/person.ts';
 import type { SharedBroker } from '../identity/session/record.ts';
 import { openSession, type Session, type SessionParts, type Vouched } from '../identity/session/session.ts';
 import { namedWorkload, workloadsHere } from '../identity/session/sources.ts';
-import { brokerWord } from '../identity/session/words.ts';
 import type { WorkloadPort } from '../identity/session/workload.ts';
 import { keeperSecrets, type KeeperSecrets } from '../keeper/vault.ts';
 import type { ProviderView } from '../wire/sessions.ts';

@@ -6,6 +6,7 @@
  * - With `--json` stdout carries exactly one document, errors included, and stderr only what cannot wait.
  * - Colour and progress only on a terminal, never with NO_COLOR or TERM=dumb. Progress is one line on stderr and is
  *   erased before anything else is said.
+ * - What is about a shared broker begins with its name, progress included: `jit: work: denied: …`. The embedded broker has none.
  * - Questions are asked on the terminal only, and on stderr, so that a redirected stdout holds data alone.
  * - Ids, commands and secrets are never cut. Times are relative and absolute for people, RFC 3339 UTC in JSON.
  * - Text that somebody else typed passes through core/display.ts, in JSON through \u escapes: no stream ever carries
@@ -83,6 +84,7 @@ export function errorBody(error: JitError, exit: number): Readonly<Record<string
   return {
     code: error.code,
     message: error.message,
+    ...(error.broker === undefined ? {} : { broker: error.broker }),
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     ...(error.subject === undefined ? {} : { subject: error.subject }),
     exit,

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Credential, ToolSettings } from '../core/credential.ts';
+import { atBroker, JitError } from '../core/errors.ts';
 import type { GrantId, RequestId } from '../core/ids.ts';
 import { Secret } from '../core/secret.ts';
 import type { RequestBody, RevokeBody, UseBody } from '../wire/bodies.ts';
@@ -11,7 +12,7 @@ import type { ConfirmBody, SessionBody, SessionView, SignInView, TokenView } fro
 import type * as views from '../wire/views.ts';
 import type { CatalogView, EntriesView, Health, Outcome, OutcomeList, PlanView } from '../wire/views.ts';
 import type { Authorizer } from './authorizer.ts';
-import type { BrokerRef } from './ref.ts';
+import { type BrokerRef, brokerWord, namedIn } from './ref.ts';
 import { type Call, openTransport, type Reply } from './transport.ts';
 
 export interface ClientOptions {
@@ -46,7 +47,8 @@ export interface Wait {
 
 /**
  * Every call throws `JitError`: what the broker answered as a problem (`ERR_DENIED`, `ERR_NOT_FOUND`, …),
- * `ERR_BROKER_UNREACHABLE` when there is no answer, `ERR_BROKER_REPLY` when the answer is not one of jit's.
+ * `ERR_BROKER_UNREACHABLE` when there is no answer, `ERR_BROKER_REPLY` when the answer is not one of jit's. Whatever it is,
+ * and whoever worded it, its `broker` is the name of this one, unless it is the embedded one or an interruption.
  */
 export interface BrokerClient {
   /** @param key Idempotency-Key, 1 to 128 of [A-Za-z0-9_-]: the same key and body give the same request. */
@@ -96,13 +98,19 @@ export interface BrokerClient {
 export function openClient(ref: BrokerRef, options: ClientOptions): BrokerClient {
   const transport = openTransport(ref, options);
 
-  async function ask<T>(schema: () => Promise<Schema<T>>, request: Call): Promise<T> {
-    const reply = await transport.send(request);
-    await refuseProblem(reply);
-    const parsed = (await schema()).safeParse(reply.body);
-    if (parsed.success) return parsed.data;
-    throw transport.badReply('its answer is not in the form that this version of jit knows');
-  }
+  // The one place where an error learns which broker it is about: every call goes through it.
+  const told = <T>(work: () => Promise<T>): Promise<T> => atBroker(namedIn(ref), work);
+
+  const done = (request: Call): Promise<void> => told(async () => refuseProblem(await transport.send(request), ref));
+
+  const ask = <T>(schema: () => Promise<Schema<T>>, request: Call): Promise<T> =>
+    told(async () => {
+      const reply = await transport.send(request);
+      await refuseProblem(reply, ref);
+      const parsed = (await schema()).safeParse(reply.body);
+      if (parsed.success) return parsed.data;
+      throw transport.badReply('its answer is not in the form that this version of jit knows');
+    });
 
   // Imported with the first reply: the schemas cost more to load than all the rest of a command.
   const call = <T>(read: (views: Views) => Schema<T>, request: Call): Promise<T> =>
@@ -135,25 +143,26 @@ export function openClient(ref: BrokerRef, options: ClientOptions): BrokerClient
         body: { scope: 'mine' },
         safe: 'repeat',
       }),
-    credentials: async (id) => {
-      const view = await call((v) => v.credentialsViewSchema, {
-        method: 'POST',
-        path: `v1/grants/${id}/credentials`,
-        body: {},
-      });
-      if (view.grant !== id) throw transport.badReply('it answered about another grant');
-      return {
-        grant: view.grant,
-        expiresAt: view.expiresAt,
-        credentials: view.credentials.map(({ target, tool, expiration, aws }) => ({
-          target,
-          tool,
-          expiration,
-          credential: { kind: 'aws', keys: new Secret(aws) },
-        })),
-      };
-    },
-    use: async (id, body) => refuseProblem(await transport.send({ method: 'POST', path: `v1/grants/${id}/use`, body })),
+    credentials: (id) =>
+      told(async () => {
+        const view = await call((v) => v.credentialsViewSchema, {
+          method: 'POST',
+          path: `v1/grants/${id}/credentials`,
+          body: {},
+        });
+        if (view.grant !== id) throw transport.badReply('it answered about another grant');
+        return {
+          grant: view.grant,
+          expiresAt: view.expiresAt,
+          credentials: view.credentials.map(({ target, tool, expiration, aws }) => ({
+            target,
+            tool,
+            expiration,
+            credential: { kind: 'aws', keys: new Secret(aws) },
+          })),
+        };
+      }),
+    use: (id, body) => done({ method: 'POST', path: `v1/grants/${id}/use`, body }),
     catalog: () => call((v) => v.catalogViewSchema, get('v1/catalog', {})),
     entries: (of) =>
       call(
@@ -168,7 +177,7 @@ export function openClient(ref: BrokerRef, options: ClientOptions): BrokerClient
     exchange: (body) => about((v) => v.tokenViewSchema, { method: 'POST', path: 'v1/sessions', body }),
     confirm: (body) => about((v) => v.sessionViewSchema, { method: 'POST', path: 'v1/sessions/confirm', body }),
     session: () => about((v) => v.sessionViewSchema, get('v1/sessions/current', {})),
-    endSession: async () => refuseProblem(await transport.send({ method: 'POST', path: 'v1/sessions/end' })),
+    endSession: () => done({ method: 'POST', path: 'v1/sessions/end' }),
     health: () => call((v) => v.healthSchema, { ...get('healthz', {}), access: 'open' }),
     close: () => transport.close(),
   };
@@ -190,8 +199,12 @@ function seconds({ waitSeconds }: Wait): string | undefined {
   return waitSeconds === undefined ? undefined : `${waitSeconds}s`;
 }
 
-async function refuseProblem({ status, body }: Reply): Promise<void> {
+async function refuseProblem({ status, body }: Reply, ref: BrokerRef): Promise<void> {
   if (status >= 200 && status < 300) return;
   const { fromProblem } = await import('../wire/problem.ts');
-  throw fromProblem(status, body);
+  const problem = fromProblem(status, body);
+  if (problem.code !== 'ERR_NOT_SIGNED_IN' || ref.kind === 'embedded') throw problem;
+  // A broker does not know by which name its user chose it.
+  const { code, message, subject } = problem;
+  throw new JitError({ code, message, hint: `sign in with: jit login ${brokerWord(ref)}`, subject });
 }

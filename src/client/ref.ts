@@ -16,6 +16,21 @@ export function brokerName(ref: BrokerRef): string {
   return ref.kind === 'embedded' ? 'the embedded broker' : display(ref.name, 200);
 }
 
+/** What an error says of the broker that it is about: its name, and nothing of the embedded one. Safe to print. */
+export function namedIn(ref: BrokerRef): string | undefined {
+  return ref.kind === 'embedded' ? undefined : brokerName(ref);
+}
+
+/** The broker inside a message whose beginning names it. */
+export function theBroker(ref: BrokerRef): 'the embedded broker' | 'the broker' {
+  return ref.kind === 'embedded' ? 'the embedded broker' : 'the broker';
+}
+
+/** What to type for this broker: its name in the settings, or its address where it has none. Safe to print. */
+export function brokerWord(ref: Extract<BrokerRef, { kind: 'url' }>): string {
+  return display(ref.name === ref.url.host ? ref.url.href : ref.name, 2_048);
+}
+
 /**
  * Reads a broker's address. https only, but plain http on loopback; a path is kept as the base of every call.
  * Throws `ERR_USAGE` for another scheme, for a user name, password, query or fragment inside it, and for what is not a URL:

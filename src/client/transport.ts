@@ -9,7 +9,7 @@ import { display } from '../core/display.ts';
 import { asJitError, JitError } from '../core/errors.ts';
 import type { Authorizer } from './authorizer.ts';
 import { type Exchange, exchange, type Wire } from './exchange.ts';
-import { type BrokerRef, brokerName } from './ref.ts';
+import { type BrokerRef, theBroker } from './ref.ts';
 
 /** What to send. */
 export interface Call {
@@ -34,9 +34,9 @@ export interface Reply {
 }
 
 export interface Transport {
-  /** Throws `ERR_BROKER_UNREACHABLE` or `ERR_BROKER_REPLY`, both naming the broker. A status is not an error here. */
+  /** Throws `ERR_BROKER_UNREACHABLE` or `ERR_BROKER_REPLY`; the client says of which broker. A status is not an error here. */
   send(call: Call): Promise<Reply>;
-  /** `ERR_BROKER_REPLY` with this broker's name in it. */
+  /** `ERR_BROKER_REPLY`. */
   badReply(what: string): JitError;
   close(): void;
 }
@@ -64,7 +64,7 @@ const MENDINGS = 3;
  * whatever was refused so has not been done.
  */
 export function openTransport(ref: BrokerRef, options: TransportOptions): Transport {
-  const name = brokerName(ref);
+  const name = theBroker(ref);
   const wire: Wire = { ref, agent: undefined };
   const badReply = (what: string): JitError =>
     new JitError({

@@ -74,6 +74,8 @@ export interface ErrorParts {
   readonly hint?: string | undefined;
   /** The id of the request or grant that lives on despite the error. */
   readonly subject?: string | undefined;
+  /** The shared broker that it is about, as its user knows it; the message then says "the broker" and leaves the name to `worded`. */
+  readonly broker?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -83,12 +85,14 @@ export class JitError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly subject: string | undefined;
+  readonly broker: string | undefined;
 
   constructor(parts: ErrorParts) {
     super(parts.message, parts.cause === undefined ? undefined : { cause: parts.cause });
     this.code = parts.code;
     this.hint = parts.hint;
     this.subject = parts.subject;
+    this.broker = parts.broker;
   }
 
   get facts(): ErrorFacts {
@@ -100,4 +104,34 @@ export class JitError extends Error {
 export function asJitError(thrown: unknown): JitError {
   if (thrown instanceof JitError) return thrown;
   return new JitError({ code: 'ERR_UNEXPECTED', message: 'something went wrong inside jit', cause: thrown });
+}
+
+/** What is about this process and its own faults, whichever broker it was talking to. */
+const OWN: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ERR_UNEXPECTED', 'ERR_INTERRUPTED', 'ERR_TERMINATED']);
+
+/**
+ * The same with the broker that it is about. One that names a broker already keeps that name; an interruption and what is not
+ * a `JitError` come back as they are.
+ * @param broker undefined for the embedded one, which has no name.
+ */
+export function withBroker(thrown: unknown, broker: string | undefined): unknown {
+  if (!(thrown instanceof JitError) || broker === undefined || thrown.broker !== undefined || OWN.has(thrown.code)) {
+    return thrown;
+  }
+  const { code, message, hint, subject, cause } = thrown;
+  return new JitError({ code, message, hint, subject, broker, cause });
+}
+
+/** Whatever `work` throws is about this broker. @param broker as for `withBroker`. */
+export async function atBroker<T>(broker: string | undefined, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    throw withBroker(thrown, broker);
+  }
+}
+
+/** The message as it is shown wherever it stands alone: `work: denied`, with the broker in front if there is one to name. */
+export function worded({ broker, message }: Pick<ErrorParts, 'broker' | 'message'>): string {
+  return broker === undefined ? message : `${broker}: ${message}`;
 }

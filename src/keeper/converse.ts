@@ -64,8 +64,13 @@ function read(text: string): Answer {
   const code: unknown = error?.get('code');
   const message = error?.get('message');
   const hint = error?.get('hint');
+  const broker = error?.get('broker');
   if (!isErrorCode(code) || typeof message !== 'string') throw fault('its answer makes no sense');
-  throw new JitError({ code, message, hint: typeof hint === 'string' ? hint : undefined });
+  throw new JitError({ code, message, hint: textOr(hint), broker: textOr(broker) });
+}
+
+function textOr(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 function parse(text: string): unknown {

@@ -10,7 +10,7 @@ import { open, readdir, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { asJitError, JitError } from '../core/errors.ts';
+import { asJitError, JitError, worded } from '../core/errors.ts';
 import { type GrantId, isGrantId } from '../core/ids.ts';
 import { asLocalFault } from '../local/fault.ts';
 import type { Endpoint } from './protocol.ts';
@@ -64,9 +64,10 @@ export function openEndpoint(folder: string, answer: (grant: GrantId) => Promise
       const grant = admit(request, portOf(server), doors);
       reply(response, 200, await answer(grant));
     } catch (thrown) {
-      const { code, message, facts } = asJitError(thrown);
+      const error = asJitError(thrown);
+      const { code, facts } = error;
       if (code === 'ERR_METHOD') response.setHeader('allow', 'GET');
-      reply(response, facts.http, JSON.stringify({ code, message }));
+      reply(response, facts.http, JSON.stringify({ code, message: worded(error) }));
     }
   }
 

@@ -3,11 +3,12 @@
  * @module
  */
 import type { BrokerClient } from '../client/client.ts';
-import { asJitError, JitError } from '../core/errors.ts';
+import { namedIn } from '../client/ref.ts';
+import { asJitError, atBroker, JitError, worded } from '../core/errors.ts';
 import { type Clocks, type Deadline, deadline, judge, pause, waitUntilOver } from '../local/clock.ts';
 import type { GrantView } from '../wire/views.ts';
 import { openCache, type Usable } from './cache.ts';
-import type { Adoption, Delivery, HeldGrant, HeldProfile } from './protocol.ts';
+import { type Adoption, type Delivery, type HeldGrant, type HeldProfile, refOf } from './protocol.ts';
 import { type Channel, countUses } from './uses.ts';
 import { watchGrant } from './watch.ts';
 
@@ -52,8 +53,12 @@ const LONGEST_RETRY_MS = 15_000;
 const LAST_REPORT_MS = 3_000;
 
 export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
-  const { read, random, reviveBroker, log } = deps;
+  const { read, random, reviveBroker } = deps;
   const { grant, about } = adoption;
+  const broker = namedIn(refOf(adoption.broker));
+  /** Whatever keeps a grant from being used is said with the name of its broker. */
+  const named = <T>(work: () => Promise<T>): Promise<T> => atBroker(broker, work);
+  const log = (line: string): void => deps.log(worded({ broker, message: `${grant}: ${line}` }));
   const stop = new AbortController();
   const client = deps.openClient();
   const listener = deps.openClient(stop.signal);
@@ -104,14 +109,14 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
   }
 
   async function onTrouble(error: JitError): Promise<void> {
-    problem = error.message;
+    problem = worded(error);
     if (error.code === 'ERR_BROKER_UNREACHABLE') await reviveBroker();
   }
 
   function begin(why: string): Promise<void> {
     if (firstWipe !== null) return firstWipe;
     const drift = driftSeconds();
-    log(`${grant}: over (${why}${Math.abs(drift) < 5 ? '' : `; the wall clock was set by ${drift}s meanwhile`})`);
+    log(`over (${why}${Math.abs(drift) < 5 ? '' : `; the wall clock was set by ${drift}s meanwhile`})`);
     stop.abort();
     listener.close();
     cache.clear();
@@ -130,7 +135,7 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
     } catch (thrown) {
       const error = asJitError(thrown);
       problem = error.message;
-      log(`${grant}: ${error.code} while wiping: ${error.message}`);
+      log(`${error.code} while wiping: ${error.message}`);
       throw error;
     }
   }
@@ -148,7 +153,7 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
   }
 
   function finishUp(): void {
-    log(`${grant}: nothing of it is left here`);
+    log(`nothing of it is left here`);
     finish();
     // What was used is told after the wipe, which matters more, and not for long: the grant is over.
     void Promise.race([uses.flush(), pause(LAST_REPORT_MS)]).finally(() => client.close());
@@ -182,18 +187,20 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
       profile = again.profile ?? profile;
       delivery = again.delivery;
     },
-    takeUp: async () => {
-      refuseEnded(until, firstWipe !== null, read());
-      await fetched();
-    },
-    credential: async (target, channel) => {
-      refuseEnded(until, firstWipe !== null, read());
-      const usable = choose(await fetched(), target);
-      // Fetching may have outlasted the grant, or the process may have been stopped in between.
-      const remainingMs = refuseEnded(until, firstWipe !== null, read());
-      uses.count(channel, remainingMs);
-      return usable;
-    },
+    takeUp: () =>
+      named(async () => {
+        refuseEnded(until, firstWipe !== null, read());
+        await fetched();
+      }),
+    credential: (target, channel) =>
+      named(async () => {
+        refuseEnded(until, firstWipe !== null, read());
+        const usable = choose(await fetched(), target);
+        // Fetching may have outlasted the grant, or the process may have been stopped in between.
+        const remainingMs = refuseEnded(until, firstWipe !== null, read());
+        uses.count(channel, remainingMs);
+        return usable;
+      }),
     end: begin,
     leave: async () => {
       await Promise.allSettled([uses.flush(), ...(profile === null ? [] : [deps.wipeStaticKeys(profile)])]);

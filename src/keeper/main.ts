@@ -3,7 +3,7 @@
  * @module
  */
 import { writeSync } from 'node:fs';
-import { asJitError, JitError } from '../core/errors.ts';
+import { asJitError, JitError, worded } from '../core/errors.ts';
 import { readClocks } from '../local/clock.ts';
 import { localPaths } from '../local/paths.ts';
 import { runKeeper } from './run.ts';
@@ -59,7 +59,7 @@ export async function keeperMain(launch: {
 
 // A foreign error's message may quote what it was working on, so only its kind and place are logged.
 function describe(thrown: unknown): string {
-  if (thrown instanceof JitError && thrown.code !== 'ERR_UNEXPECTED') return `${thrown.code}: ${thrown.message}`;
+  if (thrown instanceof JitError && thrown.code !== 'ERR_UNEXPECTED') return `${thrown.code}: ${worded(thrown)}`;
   const inner = thrown instanceof JitError ? thrown.cause : thrown;
   if (!(inner instanceof Error)) return 'unexpected: not an error';
   const place = (inner.stack ?? '').split('\n').filter((line) => line.startsWith('    at '));

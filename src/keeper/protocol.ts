@@ -117,6 +117,8 @@ export interface ErrorReply {
     readonly code: ErrorCode;
     readonly message: string;
     readonly hint: string | null;
+    /** The shared broker that it is about. */
+    readonly broker: string | null;
     readonly exit: number;
   };
 }

@@ -2,11 +2,12 @@
  * Every grant that the keeper holds, and what can be asked of them.
  * @module
  */
+import { namedIn } from '../client/ref.ts';
 import { JitError } from '../core/errors.ts';
 import type { GrantId } from '../core/ids.ts';
 import type { Usable } from './cache.ts';
 import type { Holding } from './holding.ts';
-import type { Adoption, HeldGrant } from './protocol.ts';
+import { type Adoption, type HeldGrant, refOf } from './protocol.ts';
 import type { Channel } from './uses.ts';
 
 export interface Shelf {
@@ -33,12 +34,13 @@ const REMEMBERED = 1_000;
 /** @param onChange called with the number of grants held, after each change. */
 export function openShelf(holdGrant: (adoption: Adoption) => Holding, onChange: (held: number) => void): Shelf {
   const held = new Map<GrantId, Holding>();
-  const ended = new Set<GrantId>();
+  /** By grant: the name of its broker, for what is said of it. */
+  const ended = new Map<GrantId, string | undefined>();
 
-  function forget(grant: GrantId): void {
+  function forget(grant: GrantId, broker: string | undefined): void {
     held.delete(grant);
-    ended.add(grant);
-    const [oldest] = ended;
+    ended.set(grant, broker);
+    const [oldest] = ended.keys();
     if (ended.size > REMEMBERED && oldest !== undefined) ended.delete(oldest);
     onChange(held.size);
   }
@@ -46,7 +48,8 @@ export function openShelf(holdGrant: (adoption: Adoption) => Holding, onChange: 
   return {
     adopt: async (adoption) => {
       const known = held.get(adoption.grant);
-      if (known?.describe().state === 'wiping' || ended.has(adoption.grant)) throw over();
+      const broker = namedIn(refOf(adoption.broker));
+      if (known?.describe().state === 'wiping' || ended.has(adoption.grant)) throw over(broker);
       if (known !== undefined) {
         known.update(adoption);
         await known.takeUp();
@@ -55,13 +58,13 @@ export function openShelf(holdGrant: (adoption: Adoption) => Holding, onChange: 
       const holding = holdGrant(adoption);
       held.set(adoption.grant, holding);
       onChange(held.size);
-      void holding.gone.then(() => forget(adoption.grant));
+      void holding.gone.then(() => forget(adoption.grant, broker));
       await holding.takeUp();
     },
     credential: async (grant, target, channel) => {
       const holding = held.get(grant);
       if (holding !== undefined) return holding.credential(target, channel);
-      if (ended.has(grant)) throw over();
+      if (ended.has(grant)) throw over(ended.get(grant));
       throw new JitError({ code: 'ERR_NOT_FOUND', message: 'the keeper does not hold that grant' });
     },
     list: () =>
@@ -85,6 +88,11 @@ function place({ expiresAt, grant }: HeldGrant): string {
   return `${expiresAt} ${grant}`;
 }
 
-function over(): JitError {
-  return new JitError({ code: 'ERR_GRANT_ENDED', message: 'the grant has ended', hint: 'ask anew with: jit request' });
+function over(broker: string | undefined): JitError {
+  return new JitError({
+    code: 'ERR_GRANT_ENDED',
+    message: 'the grant has ended',
+    hint: 'ask anew with: jit request',
+    broker,
+  });
 }

@@ -80,6 +80,6 @@ function question(socket: Socket): Promise<string | null> {
 }
 
 function refusal(thrown: unknown): ErrorReply {
-  const { code, message, hint, facts } = asJitError(thrown);
-  return { ok: false, error: { code, message, hint: hint ?? null, exit: facts.exit } };
+  const { code, message, hint, broker, facts } = asJitError(thrown);
+  return { ok: false, error: { code, message, hint: hint ?? null, broker: broker ?? null, exit: facts.exit } };
 }

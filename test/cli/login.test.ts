@@ -54,5 +54,5 @@ test('a person signs in with a browser, is known to the broker, and signs out', 
 
   const nobody = await ada.jit('list');
   assert.equal(nobody.status, 4);
-  assert.match(nobody.stderr, /^jit: you are not signed in to work\nhint: sign in with: jit login work\n$/);
+  assert.match(nobody.stderr, /^jit: work: you are not signed in\nhint: sign in with: jit login work\n$/);
 });

@@ -99,11 +99,11 @@ test(
     await at.stop();
     const away = await ada.jit('whoami');
     assert.equal(away.status, 8);
-    assert.match(away.stderr, /^jit: cannot reach work: /);
+    assert.match(away.stderr, /^jit: work: cannot reach the broker: /);
     const out = await ada.jit('logout', 'work');
     assert.equal(out.status, 8);
     assert.match(out.stdout, /^signed out of work \(ada\.lovelace\) on this machine$/m);
-    assert.match(out.stderr, /work could not be told that the session is over: cannot reach work/);
+    assert.match(out.stderr, /^jit: work: could not be told that the session is over: cannot reach the broker/m);
     assert.match((await ada.jit('logout', 'work')).stdout, /^nobody is signed in to work$/m);
   },
 );
@@ -124,11 +124,11 @@ test('off a terminal: what is missing is said with the exact command', { skip },
   assert.equal(nobody.status, 4);
   assert.match(
     nobody.stderr,
-    new RegExp(`^jit: you are not signed in to localhost:\\d+\nhint: sign in with: jit login ${at.url}\n$`),
+    new RegExp(`^jit: localhost:\\d+: you are not signed in\nhint: sign in with: jit login ${at.url}\n$`),
   );
   const nowhere = await user(t, at, { JIT_BROKER: at.url, JIT_SECRET_STORE: '' }).jit('list');
   assert.equal(nowhere.status, 4, 'where nothing can be kept nobody is signed in');
-  assert.match(nowhere.stderr, /^jit: nobody is signed in to localhost:\d+: this machine has no keychain/m);
+  assert.match(nowhere.stderr, /^jit: localhost:\d+: nobody is signed in: this machine has no keychain/m);
   assert.match(nowhere.stderr, /^hint: .*JIT_SECRET_STORE=file.*; then sign in with: jit login https:/m);
   const unnamed = await job.jit('login', at.url);
   assert.equal(unnamed.status, 2);

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { type BrokerClient, openClient } from '../../src/client/client.ts';
 import { parseBrokerUrl } from '../../src/client/ref.ts';
-import { JitError } from '../../src/core/errors.ts';
+import { JitError, worded } from '../../src/core/errors.ts';
 import { freePort } from '../support/port.ts';
 import { tempFolder } from '../support/home.ts';
 import { skipUnless } from '../support/tools.ts';
@@ -69,7 +69,7 @@ test('answers that are not from a broker of this kind are ERR_BROKER_REPLY and n
     await assert.rejects(client.health(), (error: unknown) => {
       assert.ok(error instanceof JitError, what);
       assert.equal(error.code, 'ERR_BROKER_REPLY', what);
-      assert.match(error.message, /^work gave an answer/, what);
+      assert.match(worded(error), /^work: the broker gave an answer/, what);
       return true;
     });
   }
@@ -117,22 +117,33 @@ test('problems come back as the same JitError; foreign codes do not pass', async
   };
   const type = { 'content-type': 'application/problem+json' };
   const client = await against(t, answering(403, type, JSON.stringify(problem)));
-  await assert.rejects(client.catalog(), { code: 'ERR_DENIED', message: 'no', hint: 'h', subject: 'req_1' });
+  await assert.rejects(client.catalog(), {
+    code: 'ERR_DENIED',
+    message: 'no',
+    hint: 'h',
+    subject: 'req_1',
+    broker: 'work',
+  });
   const foreign = await against(t, answering(418, type, JSON.stringify({ ...problem, code: '__proto__' })));
-  await assert.rejects(foreign.catalog(), { code: 'ERR_BROKER_REPLY' });
+  await assert.rejects(foreign.catalog(), { code: 'ERR_BROKER_REPLY', broker: 'work' });
 });
 
 test('nobody there, a name that is not known, and something that is not HTTP', async (t) => {
   await assert.rejects(clientOf(t, await freePort()).health(), {
     code: 'ERR_BROKER_UNREACHABLE',
-    message: 'cannot reach work: it refuses connections',
+    message: 'cannot reach the broker: it refuses connections',
+    broker: 'work',
   });
   const shouting = createNetServer((socket) => {
     socket.on('error', () => undefined).end('220 mail.example ESMTP\r\n');
   });
   await assert.rejects(clientOf(t, await serve(t, shouting)).health(), { code: 'ERR_BROKER_REPLY' });
   const gone = openClient({ kind: 'embedded', socket: join(tempFolder(t), 'none.sock') }, { userAgent: 'test' });
-  await assert.rejects(gone.health(), { code: 'ERR_BROKER_UNREACHABLE', message: /it is not running/ });
+  await assert.rejects(gone.health(), {
+    code: 'ERR_BROKER_UNREACHABLE',
+    message: 'cannot reach the embedded broker: it is not running',
+    broker: undefined,
+  });
 });
 
 test('a connection that breaks is tried again for harmless calls, never more than three times, and not for others', async (t) => {

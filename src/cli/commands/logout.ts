@@ -3,7 +3,7 @@
  * @module
  */
 import { brokerName } from '../../client/ref.ts';
-import { asJitError, JitError } from '../../core/errors.ts';
+import { asJitError, JitError, worded } from '../../core/errors.ts';
 import type { Ended } from '../../identity/session/person.ts';
 import type { SharedBroker } from '../../identity/session/record.ts';
 import { sharedBrokerOf } from '../account/target.ts';
@@ -112,22 +112,23 @@ function documentOf({ record, broker, provider }: Ended): Readonly<Record<string
 
 async function say({ out, now }: Context, { ref, sessions, problem }: Result): Promise<void> {
   const name = brokerName(ref);
+  const told = (message: string): Promise<void> => out.note(worded({ broker: name, message }));
   for (const { record, broker, provider } of sessions) {
     const who = record === null ? '' : ` (${record.session.principal.name})`;
     if (broker instanceof JitError) {
       await out.print([`signed out of ${name}${who} on this machine`]);
       const end =
         record === null ? '' : `; it ends by itself ${bothTimes(Date.parse(record.session.expiresAt), now())}`;
-      await out.note(`${name} could not be told that the session is over: ${broker.message}${end}`);
+      await told(`could not be told that the session is over: ${broker.message}${end}`);
     } else {
       await out.print([`signed out of ${name}${who}${broker === 'was over' ? '; the session was over already' : ''}`]);
     }
-    if (provider.kind === 'failed') await out.note(`its refresh token lives on: ${provider.why.message}`);
+    if (provider.kind === 'failed') await told(`its refresh token lives on: ${provider.why.message}`);
     if (provider.kind === 'not offered')
-      await out.note('the identity provider takes no token back: its refresh token lives on until it ends by itself');
+      await told('the identity provider takes no token back: its refresh token lives on until it ends by itself');
   }
   if (sessions.length === 0 && problem === null) await out.print([`nobody is signed in to ${name}`]);
   if (problem === null) return;
-  await out.note(`${name}: ${problem.message}`);
+  await told(problem.message);
   if (problem.hint !== undefined) await out.hint(problem.hint);
 }

@@ -4,6 +4,7 @@
  */
 import type { Authorizer } from '../../client/authorizer.ts';
 import { openClient } from '../../client/client.ts';
+import { brokerWord } from '../../client/ref.ts';
 import type { Clock, Random } from '../../core/ports.ts';
 import { JitError } from '../../core/errors.ts';
 import type { LocalPaths } from '../../local/paths.ts';
@@ -14,7 +15,6 @@ import type { RevokeIdp } from './person.ts';
 import type { Person, RecordStore, SharedBroker } from './record.ts';
 import type { SessionParts } from './session.ts';
 import { workloadsHere } from './sources.ts';
-import { brokerWord } from './words.ts';
 
 export interface Here extends Pick<SecretPlace, 'env' | 'platform' | 'note' | 'ask'> {
   readonly paths: Pick<LocalPaths, 'state' | 'locks'>;

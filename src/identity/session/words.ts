@@ -1,16 +1,11 @@
 /**
- * What is said about a session, always with the name of its broker and with the command that goes on.
+ * What is said about a session: about which broker, and with the command that goes on.
  * @module
  */
-import { brokerName } from '../../client/ref.ts';
+import { brokerWord, namedIn } from '../../client/ref.ts';
 import { display } from '../../core/display.ts';
 import { asJitError, JitError } from '../../core/errors.ts';
 import type { SharedBroker } from './record.ts';
-
-/** What to type for this broker: its name in the settings, or its address where it has none. */
-export function brokerWord(ref: SharedBroker): string {
-  return display(ref.name === ref.url.host ? ref.url.href : ref.name, 2_048);
-}
 
 export function loginCommand(ref: SharedBroker, ...flags: readonly string[]): string {
   return ['jit login', brokerWord(ref), ...flags].join(' ');
@@ -18,12 +13,12 @@ export function loginCommand(ref: SharedBroker, ...flags: readonly string[]): st
 
 /** @param lookedFor what of workloads was looked for in vain; empty where a person is expected. */
 export function notSignedIn(ref: SharedBroker, lookedFor: readonly string[] = []): JitError {
-  const name = brokerName(ref);
-  if (lookedFor.length === 0) return refused(ref, `you are not signed in to ${name}`);
+  if (lookedFor.length === 0) return refused(ref, 'you are not signed in');
   return new JitError({
     code: 'ERR_NOT_SIGNED_IN',
-    message: `nobody is signed in to ${name}, and no identity of a workload was found; looked for: ${lookedFor.join('; ')}`,
+    message: `nobody is signed in, and no identity of a workload was found; looked for: ${lookedFor.join('; ')}`,
     hint: `give this job one of these identities, or sign in at a terminal with: ${loginCommand(ref)}`,
+    broker: namedIn(ref),
   });
 }
 
@@ -33,17 +28,18 @@ export function notSignedInAnywhere(ref: SharedBroker, lookedFor: readonly strin
     lookedFor.length === 0 ? '' : `, and no identity of a workload was found; looked for: ${lookedFor.join('; ')}`;
   return new JitError({
     code: 'ERR_NOT_SIGNED_IN',
-    message: `nobody is signed in to ${brokerName(ref)}: ${trouble.message}${found}`,
+    message: `nobody is signed in: ${trouble.message}${found}`,
     hint: `${lookedFor.length === 0 ? '' : 'give this job one of these identities; or, '}${trouble.hint ?? ''}; then sign in with: ${loginCommand(ref)}`,
+    broker: namedIn(ref),
     cause: trouble,
   });
 }
 
-/** The lock of a session could not be had: what was said of it, with the broker's name. */
+/** The lock of a session could not be had. */
 export function notAlone(ref: SharedBroker, thrown: unknown): JitError {
   const { code, message, hint } = asJitError(thrown);
-  const about = `the session at ${brokerName(ref)} cannot be changed now: ${message}`;
-  return new JitError({ code, message: about, hint, cause: thrown });
+  const about = `the session cannot be changed now: ${message}`;
+  return new JitError({ code, message: about, hint, broker: namedIn(ref), cause: thrown });
 }
 
 export function isOfTheKeychain({ code }: JitError): boolean {
@@ -56,6 +52,7 @@ export function refused(ref: SharedBroker, message: string, flags: readonly stri
     code: 'ERR_NOT_SIGNED_IN',
     message,
     hint: `sign in with: ${loginCommand(ref, ...flags)}`,
+    broker: namedIn(ref),
   });
 }
 
@@ -63,21 +60,21 @@ export function over(
   ref: SharedBroker,
   why: 'its time is over' | 'the broker has ended it' | 'it cannot be renewed',
 ): JitError {
-  return refused(ref, `your session at ${brokerName(ref)} is over: ${why}`);
+  return refused(ref, `your session is over: ${why}`);
 }
 
 /** The broker's answer to a refresh token that was used up without its answer being stored. */
 export function interruptedRenewal(ref: SharedBroker): JitError {
   return refused(
     ref,
-    `your session at ${brokerName(ref)} is over: a renewal of it was cut off before its answer was stored, and a renewal works once`,
+    'your session is over: a renewal of it was cut off before its answer was stored, and a renewal works once',
   );
 }
 
 export function cannotConfirm(ref: SharedBroker, provider: string): JitError {
   return refused(
     ref,
-    `${brokerName(ref)} wants to know that ${display(provider, 256)} still vouches for you, and there is no way to ask it without you`,
+    `the broker wants to know that ${display(provider, 256)} still vouches for you, and there is no way to ask it without you`,
     ['--force'],
   );
 }
@@ -86,8 +83,9 @@ export function cannotConfirm(ref: SharedBroker, provider: string): JitError {
 export function notTaken(ref: SharedBroker, by: string, cause: JitError): JitError {
   return new JitError({
     code: 'ERR_NOT_SIGNED_IN',
-    message: `${brokerName(ref)} does not take the identity that ${display(by, 256)} vouches for`,
+    message: `the broker does not take the identity that ${display(by, 256)} vouches for`,
     hint: "the broker's log says why; a token that is given once, to a job or in a file, also signs in once only",
+    broker: namedIn(ref),
     cause,
   });
 }
@@ -95,7 +93,8 @@ export function notTaken(ref: SharedBroker, by: string, cause: JitError): JitErr
 export function damaged(ref: SharedBroker, store: string): JitError {
   return new JitError({
     code: 'ERR_KEYCHAIN',
-    message: `what ${store} holds about your session at ${brokerName(ref)} is damaged`,
+    message: `what ${store} holds about your session is damaged`,
     hint: `remove it, then sign in again: jit logout ${brokerWord(ref)}`,
+    broker: namedIn(ref),
   });
 }

@@ -2,7 +2,7 @@
  * A workload signs in by itself: with what it finds on its machine, before its first call.
  * @module
  */
-import { brokerName } from '../../client/ref.ts';
+import { namedIn } from '../../client/ref.ts';
 import { display } from '../../core/display.ts';
 import { asJitError, JitError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
@@ -107,7 +107,8 @@ function audienceOf(ref: SharedBroker, { audience }: SignInView): string {
   if (named !== null && `${named.origin}${named.pathname.replace(/\/*$/, '/')}` === ref.url.href) return audience;
   throw new JitError({
     code: 'ERR_NOT_SIGNED_IN',
-    message: `${brokerName(ref)} at ${display(ref.url.href, 200)} calls itself ${display(audience, 200)}: no proof of identity is made for another address`,
+    message: `the broker at ${display(ref.url.href, 200)} calls itself ${display(audience, 200)}: no proof of identity is made for another address`,
     hint: 'use the address by which the broker calls itself, if it is the one you mean: jit config set brokers.NAME.url',
+    broker: namedIn(ref),
   });
 }

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { JitError } from '../../../src/core/errors.ts';
+import { JitError, worded } from '../../../src/core/errors.ts';
 import { issue, look, scene } from './scene.ts';
 import { PERSON } from '../../fakes/sessions.ts';
 import { signInAsPerson, signOut } from '../../../src/identity/session/person.ts';
@@ -51,8 +51,8 @@ test('without a session a call is refused before anything is sent, with the brok
   const at = await scene(t);
   const error = await refused(look(at.process()));
   assert.deepEqual(
-    [error.code, error.facts.exit, error.message, error.hint],
-    ['ERR_NOT_SIGNED_IN', 4, 'you are not signed in to work', 'sign in with: jit login work'],
+    [error.code, error.facts.exit, worded(error), error.hint],
+    ['ERR_NOT_SIGNED_IN', 4, 'work: you are not signed in', 'sign in with: jit login work'],
   );
   assert.deepEqual(at.broker.calls, []);
 });
@@ -64,7 +64,7 @@ test('a lock that cannot be had is told with the name of the broker', async (t) 
   appendFileSync(join(parts.locks, lock ?? ''), 'garbage'.repeat(1_000));
   const error = await refused(at.process().session.change(async () => undefined));
   assert.deepEqual(error.code, 'ERR_LOCAL_FILE');
-  assert.match(error.message, /^the session at work cannot be changed now: .* is damaged$/);
+  assert.match(worded(error), /^work: the session cannot be changed now: .* is damaged$/);
   assert.match(error.hint ?? '', /^remove it with: rm /);
 });
 
@@ -176,7 +176,7 @@ test('an identity provider that gave no refresh token: the message says who want
   at.broker.later(31_000);
   const error = await refused(issue(person));
   assert.equal(error.hint, 'sign in with: jit login work --force');
-  assert.match(error.message, /^work wants to know that okta still vouches/);
+  assert.match(worded(error), /^work: the broker wants to know that okta still vouches/);
 });
 
 test('a session that was ended elsewhere, or whose time is over, is said to be so', async (t) => {
@@ -185,11 +185,11 @@ test('a session that was ended elsewhere, or whose time is over, is said to be s
   await look(two);
   await one.client.endSession();
   const ended = await refused(look(two));
-  assert.equal(ended.message, 'your session at work is over: the broker has ended it');
+  assert.equal(worded(ended), 'work: your session is over: the broker has ended it');
   await at.signIn();
   at.broker.later(3_700_000);
   const late = await refused(look(at.process({ now: () => Date.now() + 3_700_000 })));
-  assert.equal(late.message, 'your session at work is over: its time is over');
+  assert.equal(worded(late), 'work: your session is over: its time is over');
 });
 
 test('a new sign-in replaces the session, ends the old one, and is found by a process that goes on', async (t) => {
@@ -218,7 +218,7 @@ test('an answer with new tokens that is lost ends the session, and the message s
   assert.equal(at.stored()['renewal'], 'begun');
   at.broker.loseAnswers(null);
   const error = await refused(look(at.process({ now: () => Date.now() + 601_000 })));
-  assert.match(error.message, /^your session at work is over: a renewal of it was cut off/);
+  assert.match(worded(error), /^work: your session is over: a renewal of it was cut off/);
   assert.equal(error.hint, 'sign in with: jit login work');
 });
 
@@ -267,7 +267,7 @@ test('an ID token that was made for another key is refused, and the message name
   const error = await refused(
     signInAsPerson(person.parts, person.session, PERSON, async () => at.idp.signIn('ada', 'x'.repeat(43))),
   );
-  assert.equal(error.message, 'work does not take the identity that okta vouches for');
+  assert.equal(worded(error), 'work: the broker does not take the identity that okta vouches for');
   assert.equal(at.keychain.kept.size, 0);
 });
 

@@ -69,5 +69,5 @@ test('killed between the answer and the store: the session is over, and the next
   assert.equal((await look('answered')).signal, 'SIGKILL');
   const { status, stderr } = await look();
   assert.equal(status, 4);
-  assert.match(stderr, /^your session at work is over: a renewal of it was cut off before its answer was stored/);
+  assert.match(stderr, /^your session is over: a renewal of it was cut off before its answer was stored/);
 });

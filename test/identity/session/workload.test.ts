@@ -86,7 +86,8 @@ test('a proof that was used before is refused, and the message names the broker 
   at.memory.kept.clear();
   await assert.rejects(look(at.process()), {
     code: 'ERR_NOT_SIGNED_IN',
-    message: 'work does not take the identity that GitHub Actions vouches for',
+    message: 'the broker does not take the identity that GitHub Actions vouches for',
+    broker: 'work',
   });
 });
 
@@ -96,7 +97,8 @@ test('a source that this broker has no provider for is not asked for anything', 
   at.sources = [ci];
   await assert.rejects(look(at.process()), {
     code: 'ERR_NOT_SIGNED_IN',
-    message: /nobody is signed in to work.*GitHub Actions \(which this broker does not take\)/,
+    broker: 'work',
+    message: /nobody is signed in.*GitHub Actions \(which this broker does not take\)/,
     hint: /jit login work$/,
   });
   assert.deepEqual(ci.asked, []);
@@ -113,8 +115,8 @@ test('in a pipeline without an identity the message lists what was looked for', 
   });
   await assert.rejects(look(job), {
     code: 'ERR_NOT_SIGNED_IN',
-    message:
-      'nobody is signed in to work, and no identity of a workload was found; looked for: GitHub Actions; GitLab CI',
+    broker: 'work',
+    message: 'nobody is signed in, and no identity of a workload was found; looked for: GitHub Actions; GitLab CI',
   });
 });
 
@@ -129,7 +131,8 @@ test('a broker that calls itself by the address of another gets no proof that wo
   });
   await assert.rejects(look({ ...job, client: openClient(ref, { userAgent: 'test', authorizer: job.session }) }), {
     code: 'ERR_NOT_SIGNED_IN',
-    message: /^rogue at http:\/\/localhost:\d+\/ calls itself http:\/\/127\.0\.0\.1/,
+    broker: 'rogue',
+    message: /^the broker at http:\/\/localhost:\d+\/ calls itself http:\/\/127\.0\.0\.1/,
   });
   assert.deepEqual(ci.asked, []);
 });
