@@ -6,8 +6,10 @@
 import { canonicalHash } from '../core/canonical.ts';
 import { display } from '../core/display.ts';
 import { JitError } from '../core/errors.ts';
-import { makeDecider } from './decide.ts';
+import type { Principal } from '../core/principal.ts';
+import { makeApprover, makeDecider } from './decide.ts';
 import { type Cedar, loadEngine } from './engine.ts';
+import { makeMatcher } from './match.ts';
 import type { Question } from './question.ts';
 import { guarded, place, type Policy, type PolicySource, readSource, words } from './read.ts';
 import type { Verdict } from './verdict.ts';
@@ -18,6 +20,12 @@ export interface PolicySet {
   policies(): readonly Policy[];
   /** Never throws: what cannot be decided is denied. */
   decide(question: Question): Verdict;
+  /**
+   * Whether a vote of `voter` counts on what the question asks, whose principal is the requester: a person in their own name,
+   * not the requester, permitted on every pair of permission and resource. Whether the quorum names a group that they have to
+   * be in is not asked here. Never throws: any doubt is no.
+   */
+  approves(voter: Principal, question: Question): boolean;
 }
 
 const MOST_POLICIES = 10_000;
@@ -47,7 +55,12 @@ export async function loadPolicies({ sources }: { readonly sources: readonly Pol
   else problems.push(...validate(cedar, schema, byId));
   if (problems.length > 0) throw refuse(problems);
   const version = canonicalHash({ v: 1, schema, sources: ordered });
-  return { version, policies: () => policies, decide: makeDecider(cedar, version, policies) };
+  return {
+    version,
+    policies: () => policies,
+    decide: makeDecider(makeMatcher(cedar, version, policies, 'Request')),
+    approves: makeApprover(makeMatcher(cedar, version, policies, 'Approve')),
+  };
 }
 
 function refuse(all: readonly string[]): JitError {

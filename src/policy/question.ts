@@ -16,6 +16,7 @@ export const CLOSED_VALUES: ReadonlyMap<string, readonly string[]> = new Map<str
   ['access', ACCESS_LEVELS],
   ['breadth', BREADTHS],
   ['risk', RISKS],
+  ['requesterKind', ['user', 'workload', 'agent']],
 ]);
 
 /** One permission of a request, with everything about it that a rule may look at. The reason and the ticket's text are left out on purpose. */

@@ -25,8 +25,8 @@ export interface Policy {
   readonly description: string | null;
   /** Null unless it is a permit on `Request`. */
   readonly terms: Terms | null;
-  /** Whether it is looked at when a request is decided. */
-  readonly decidesRequests: boolean;
+  /** The actions that it names, or null when it is about all of them. */
+  readonly actions: readonly string[] | null;
   readonly text: string;
   readonly json: PolicyJson;
 }
@@ -98,7 +98,7 @@ function readPolicy(cedar: Cedar, { text, source, line, position }: Excerpt, pro
     effect: json.effect,
     description: labels.description,
     terms,
-    decidesRequests: actions === null || actions.includes('Request'),
+    actions,
     text,
     json,
   };

@@ -3,6 +3,7 @@
  * @module
  */
 import { formatDuration } from '../core/duration.ts';
+import type { Quorum } from '../core/request.ts';
 import { compareTiers, type Tier } from '../core/tier.ts';
 
 /** What a permit asks for in return. */
@@ -15,12 +16,6 @@ export interface Terms {
   readonly renewals: number;
   /** The grant ends after this many seconds without use, or null. */
   readonly idleSeconds: number | null;
-}
-
-/** So many people, from that group or, with null, whoever may approve at all. */
-export interface Quorum {
-  readonly group: string | null;
-  readonly approvers: number;
 }
 
 /** A permit on action `Request`. */
