@@ -71,7 +71,18 @@ const oidc = z.strictObject({
     .default(['openid', 'profile', 'offline_access'])
     .refine((scopes) => scopes.includes('openid'), 'scopes with openid among them'),
   device: z.boolean().default(false),
-  claims: z.strictObject({ groups: line.default('groups'), name: line.default('name') }).prefault({}),
+  /** Whether the approvers' pages offer it. The redirect URI to register is `<issuer of the broker>/web/callback`. */
+  web: z.boolean().default(true),
+  /** Where the provider demands a secret of the pages, as of a web application: its file, which only the broker's user can read. */
+  client_secret_file: z.string().refine(isAbsolute, 'an absolute path').optional(),
+  claims: z
+    .strictObject({
+      groups: line.default('groups'),
+      name: line.default('name'),
+      /** Names the person behind several accounts, such as `email` or an employee number: nobody approves as two people. */
+      person: line.optional(),
+    })
+    .prefault({}),
 });
 
 const jwt = z.strictObject({
