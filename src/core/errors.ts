@@ -40,6 +40,7 @@ export const ERRORS = {
   ERR_IDENTITY_STALE: final(4, 401),
   ERR_DENIED: final(5, 403),
   ERR_NEEDS_APPROVAL: final(5, 403),
+  ERR_DECIDED: final(5, 409),
   ERR_PENDING: final(6, 409),
   ERR_GRANT_ENDED: final(7, 410),
   ERR_BROKER_UNREACHABLE: passing(8, 503),

@@ -40,6 +40,12 @@ export interface AccessRequest {
 
 export type RequestState = 'pending' | 'approved' | 'denied' | 'cancelled' | 'timed-out';
 
+/** So many people, from that group or, with null, whoever may approve at all. */
+export interface Quorum {
+  readonly group: string | null;
+  readonly approvers: number;
+}
+
 /** Why a request stands where it stands. */
 export interface Decision {
   readonly state: RequestState;
@@ -48,6 +54,10 @@ export interface Decision {
   readonly why: string;
   /** SHA-256 of the policy set that decided. */
   readonly policy: string;
+  /** The people who have to agree; every entry is met by distinct people. Empty where nobody else has to. */
+  readonly quorum: readonly Quorum[];
+  /** Epoch ms: a pending request is to be decided by then, an approved one to be taken up. Null where nothing is waited for. */
+  readonly deadline: number | null;
 }
 
 /** Without an agent's person it is what it was before there were agents, so that hashes of old requests stay true. */

@@ -22,7 +22,8 @@ export type Mode =
 
 export interface BrokerPlan {
   readonly config: BrokerConfig;
-  readonly policies: readonly PolicySource[];
+  /** Reads the policies as they are now. Throws `ERR_CONFIG`. */
+  readonly readPolicies: () => Promise<readonly PolicySource[]>;
   /** A private folder that exists. */
   readonly state: string;
   readonly locks: string;
@@ -61,10 +62,12 @@ async function planEmbedded(idleSeconds: number, env: NodeJS.ProcessEnv): Promis
     });
   }
   const folder = config.policies === null ? paths.policies : resolve(dirname(paths.brokerConfig), config.policies);
-  const own = config.policies !== null || (await exists(folder)) ? await loadPolicySources(folder) : [];
   return {
     config,
-    policies: own.length > 0 ? own : [await starterPolicy()],
+    readPolicies: async () => {
+      const own = config.policies !== null || (await exists(folder)) ? await loadPolicySources(folder) : [];
+      return own.length > 0 ? own : [await starterPolicy()];
+    },
     state: paths.brokerState,
     locks: paths.locks,
     address: { kind: 'socket', path: paths.brokerSocket },
@@ -93,7 +96,7 @@ async function planShared(configFile: string, stateFolder: string): Promise<Brok
       : { cert: beside(listen.tls.cert), key: beside(listen.tls.key), host: publicUrl.hostname };
   return {
     config,
-    policies: await loadPolicySources(beside(policies)),
+    readPolicies: async () => loadPolicySources(beside(policies)),
     state,
     locks: join(state, 'locks'),
     address: { kind: 'tcp', host: listen.host, port: listen.port, tls },

@@ -9,6 +9,7 @@ import { apiRoutes } from '../broker/http/api.ts';
 import { makeApp } from '../broker/http/app.ts';
 import { listen } from '../broker/http/listen.ts';
 import { openIssuer } from '../broker/issuer/issuer.ts';
+import { makeApprovals } from '../broker/service/approvals.ts';
 import { makeBroker } from '../broker/service/broker.ts';
 import { makeChanges } from '../broker/service/changes.ts';
 import { makeIssuer } from '../broker/service/issue.ts';
@@ -17,16 +18,17 @@ import type { Log } from '../broker/service/log.ts';
 import type { World } from '../broker/service/world.ts';
 import { startForgetting } from '../broker/sessions/forget.ts';
 import { openSqliteStore } from '../broker/store/sqlite/store.ts';
+import { startDeadlines } from '../broker/worker/deadlines.ts';
 import { startWorker } from '../broker/worker/worker.ts';
 import { replaceFile } from '../local/atomic.ts';
 import { holdLock } from '../local/lock.ts';
 import { SOCKET_FILE } from '../local/paths.ts';
-import { loadPolicies } from '../policy/load.ts';
 import { steadyClock } from './clock.ts';
 import { untilIdle } from './idle.ts';
 import { makeLog } from './log.ts';
 import { makeMetrics } from './metrics.ts';
 import { type BrokerPlan, type Mode, planBroker } from './plan.ts';
+import { livePolicies } from './policies.ts';
 import { pooledRandom } from './random.ts';
 import { signInBySession, signInBySocket } from './sign-in.ts';
 import { openTargets } from './targets.ts';
@@ -60,19 +62,40 @@ type Closer = () => void | Promise<void>;
 /** @param opened is added to: what must be closed, in the opposite order, however this ends. */
 async function run(plan: BrokerPlan, log: Log, opened: Closer[]): Promise<void> {
   const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort());
+  const ends = plan.user === null ? (['SIGINT', 'SIGTERM'] as const) : (['SIGINT', 'SIGTERM', 'SIGHUP'] as const);
+  for (const signal of ends) process.once(signal, () => stop.abort());
 
   const now = steadyClock();
   const random = pooledRandom();
   const issuer = await openIssuer({ issuer: plan.issuer, file: join(plan.state, 'issuer.json'), now, random, log });
   const { targets, providers, sandbox } = await openTargets(plan, issuer, now, log);
   if (sandbox !== null) opened.push(sandbox.close);
-  const policy = await loadPolicies({ sources: plan.policies });
+  const policies = await livePolicies(plan.readPolicies, log);
   const store = await openSqliteStore({ file: join(plan.state, 'broker.db'), now });
   opened.push(() => store.close());
   const catalog = makeCatalog(plan.config, targets);
   const changes = makeChanges();
-  const world: World = { store, policy, catalog, targets, providers, changes, now, random, log };
+  const { wait, takeUp, confirm } = plan.config.approvals;
+  const world: World = {
+    store,
+    get policy() {
+      return policies.current();
+    },
+    catalog,
+    targets,
+    providers,
+    changes,
+    now,
+    random,
+    log,
+    approvals: {
+      approvers: plan.user === null ? 'people' : 'nobody',
+      waitMs: wait * 1_000,
+      takeUpMs: takeUp * 1_000,
+      confirmMs: confirm * 1_000,
+    },
+    present: async (who) => (await store.lastKnown(who))?.principal ?? who,
+  };
 
   const ended = await reconcile(world);
   if (ended > 0) log.warn('ended grants that were being issued when the last broker stopped', { grants: ended });
@@ -80,7 +103,8 @@ async function run(plan: BrokerPlan, log: Log, opened: Closer[]): Promise<void> 
   const worker = startWorker(world, credentials);
   opened.push(worker.stop);
   const metrics = makeMetrics(worker.busy);
-  const broker = makeBroker(world, credentials, worker.wake);
+  const approvals = makeApprovals(world);
+  const broker = makeBroker(world, credentials, approvals, worker.wake);
   let lastCall = now();
   const signIn =
     plan.user === null
@@ -121,8 +145,18 @@ async function run(plan: BrokerPlan, log: Log, opened: Closer[]): Promise<void> 
   if (plan.address.kind === 'socket') {
     await replaceFile(join(plan.state, SOCKET_FILE), Buffer.from(plan.address.path), { mode: 0o600 });
   }
-  log.info('ready', { version, policy: policy.version.slice(0, 12), targets: targets.size, port: listener.port });
+  log.info('ready', { version, policy: world.policy.version.slice(0, 12), targets: targets.size, port: listener.port });
 
+  opened.push(startDeadlines(approvals, log));
+  opened.push(
+    policies.watch(async (from, to) => {
+      const entry = { type: 'policy.loaded', at: now(), actor: 'broker', request: null, grant: null } as const;
+      await store.commit({ entries: [{ ...entry, data: { from, to } }] });
+      await approvals.judgeAnew();
+    }),
+  );
+  if (plan.user === null) process.on('SIGHUP', () => void policies.reload());
+  await approvals.judgeAnew();
   const stopForgetting = startForgetting({ store, now, log });
 
   await untilIdle({ world, worker, stop: stop.signal, idleSeconds: plan.idleSeconds, lastCall: () => lastCall });

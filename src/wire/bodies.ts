@@ -31,6 +31,21 @@ export const requestBodySchema = z
   })
   .meta({ id: 'RequestBody' });
 
+const seen = {
+  hash: z.hex().length(64).describe('hash of the request as it was shown: the vote is for exactly this'),
+  policy: z.string().min(1).max(64).describe('version of the policy under which it was shown'),
+};
+
+export const approveBodySchema = z
+  .strictObject({ ...seen, comment: z.string().min(1).max(2_000).optional() })
+  .meta({ id: 'ApproveBody' });
+
+export const denyBodySchema = z
+  .strictObject({ ...seen, reason: z.string().min(1).max(2_000).describe('why; the requester reads it') })
+  .meta({ id: 'DenyBody' });
+
+export const selfServeBodySchema = z.strictObject(seen).meta({ id: 'SelfServeBody' });
+
 export const revokeBodySchema = z
   .strictObject({ reason: z.enum(['revoked', 'completed']).describe('completed: the task is done') })
   .meta({ id: 'RevokeBody' });
@@ -57,6 +72,9 @@ export const useBodySchema = z
   .meta({ id: 'UseBody' });
 
 export type RequestBody = z.infer<typeof requestBodySchema>;
+export type ApproveBody = z.infer<typeof approveBodySchema>;
+export type DenyBody = z.infer<typeof denyBodySchema>;
+export type SelfServeBody = z.infer<typeof selfServeBodySchema>;
 export type RevokeBody = z.infer<typeof revokeBodySchema>;
 export type RevocationsBody = z.infer<typeof revocationsBodySchema>;
 export type UseBody = z.infer<typeof useBodySchema>;

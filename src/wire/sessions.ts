@@ -40,7 +40,7 @@ export const sessionBodySchema = z
   ])
   .meta({ id: 'SessionBody' });
 
-/** A newer proof of the same identity, for a session that is too old to issue on. */
+/** A proof of the same identity that was made just now. Each issuance needs one of its own. */
 export const confirmBodySchema = z
   .strictObject({ subject_token: token, subject_token_type: tokenTypeSchema })
   .meta({ id: 'ConfirmBody' });
@@ -60,10 +60,23 @@ export const sessionViewSchema = z
     principal: principalViewSchema,
     /** The end of the session, however often its tokens are renewed. */
     expiresAt: time,
-    /** When the identity provider last vouched. */
+    /** When the identity provider last vouched, by its own clock. */
     verifiedAt: time,
   })
   .meta({ id: 'Session' });
+
+/** What the identity provider says now counts from here on. */
+export const confirmViewSchema = z
+  .strictObject({
+    confirmation: token.describe(
+      'for the header JIT-Confirmation of one call that issues something, made with this session while the word of the identity provider is fresh',
+    ),
+    session: sessionViewSchema,
+  })
+  .meta({ id: 'Confirmation' });
+
+/** The header that carries a confirmation. */
+export const CONFIRMATION_HEADER = 'jit-confirmation';
 
 export const tokenViewSchema = z
   .strictObject({
@@ -96,6 +109,7 @@ export const signInViewSchema = z
 
 export type SessionBody = z.infer<typeof sessionBodySchema>;
 export type ConfirmBody = z.infer<typeof confirmBodySchema>;
+export type ConfirmView = z.infer<typeof confirmViewSchema>;
 export type SessionView = z.infer<typeof sessionViewSchema>;
 export type TokenView = z.infer<typeof tokenViewSchema>;
 export type SignInView = z.infer<typeof signInViewSchema>;

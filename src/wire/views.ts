@@ -28,6 +28,11 @@ export const askSchema = z.strictObject({
   target: name.optional(),
 });
 
+const personSchema = z.strictObject({ issuer: line, subject: line, name });
+
+/** `issue`: take an approved request up, which makes the grant. `confirm`: one's own word on a self-serve request. */
+export const REQUEST_ACTIONS = ['approve', 'deny', 'cancel', 'confirm', 'issue'] as const;
+
 export const requestViewSchema = z.strictObject({
   id: requestIdSchema,
   hash: z.hex().length(64),
@@ -40,7 +45,7 @@ export const requestViewSchema = z.strictObject({
     subject: line,
     name,
     /** The person for whom an agent asked. */
-    actsFor: z.strictObject({ issuer: line, subject: line, name }).optional(),
+    actsFor: personSchema.optional(),
   }),
   asks: z.array(askSchema),
   permissions: z.array(
@@ -52,6 +57,26 @@ export const requestViewSchema = z.strictObject({
   policy: name,
   createdAt: time,
   grant: grantIdSchema.nullable(),
+  /** Counts changes; give it back as `after` to wait for the next one. */
+  version: z.int(),
+  /** Until when it has to be decided or, once approved, taken up. Null where nothing is waited for. */
+  deadline: time.nullable(),
+  /** The people who have to agree, and how many of them are still missing. */
+  quorum: z.array(
+    z.strictObject({ group: name.nullable(), approvers: z.int().positive(), missing: z.int().nonnegative() }),
+  ),
+  votes: z.array(
+    z.strictObject({
+      by: personSchema,
+      choice: z.enum(['approve', 'deny']),
+      comment: line.nullable(),
+      at: time,
+      /** False where the policy or the voter's groups have changed since. */
+      counts: z.boolean(),
+    }),
+  ),
+  /** What the caller may do with it now. */
+  can: z.array(z.enum(REQUEST_ACTIONS)),
 });
 
 export const legViewSchema = z.strictObject({
@@ -87,6 +112,21 @@ export const outcomeSchema = z.strictObject({ request: requestViewSchema, grant:
 
 const assessmentSchema = z.strictObject({ access: z.enum(ACCESS_LEVELS), breadth: z.enum(BREADTHS) });
 
+/** What would be issued at one target. */
+export const targetPlanSchema = z.strictObject({
+  target: name,
+  permission: z.string().max(65_536),
+  words: z.array(line),
+  assessment: assessmentSchema,
+  floorSeconds: z.int(),
+  residualSeconds: z.int(),
+  revocation: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('immediate') }),
+    z.strictObject({ kind: z.literal('within'), seconds: z.int() }),
+    z.strictObject({ kind: z.literal('expiry-only') }),
+  ]),
+});
+
 export const planViewSchema = z.strictObject({
   decision: z.enum(['permit', 'deny']),
   tier: z.enum(TIERS).nullable(),
@@ -97,21 +137,22 @@ export const planViewSchema = z.strictObject({
   maxSeconds: z.int().nullable(),
   /** People who must approve: each entry is met by distinct people, from that group or, with null, from all who may approve. */
   quorum: z.array(z.strictObject({ group: name.nullable(), approvers: z.int().positive() })),
-  targets: z.array(
-    z.strictObject({
-      target: name,
-      permission: z.string().max(65_536),
-      words: z.array(line),
-      assessment: assessmentSchema,
-      floorSeconds: z.int(),
-      residualSeconds: z.int(),
-      revocation: z.discriminatedUnion('kind', [
-        z.strictObject({ kind: z.literal('immediate') }),
-        z.strictObject({ kind: z.literal('within'), seconds: z.int() }),
-        z.strictObject({ kind: z.literal('expiry-only') }),
-      ]),
-    }),
-  ),
+  targets: z.array(targetPlanSchema),
+});
+
+/** What an approver has to see before they decide. */
+export const reviewViewSchema = z.strictObject({
+  request: requestViewSchema,
+  targets: z.array(targetPlanSchema),
+  /** What became of this requester's earlier requests for the same operations, as far as the caller may be told. */
+  history: z.strictObject({
+    requests: z.int(),
+    granted: z.int(),
+    denied: z.int(),
+    /** Grants of them from which credentials were fetched. */
+    used: z.int(),
+    lastGrantedAt: time.nullable(),
+  }),
 });
 
 export const credentialsViewSchema = z.strictObject({
@@ -173,6 +214,8 @@ export type GrantView = z.infer<typeof grantViewSchema>;
 export type LegView = z.infer<typeof legViewSchema>;
 export type Outcome = z.infer<typeof outcomeSchema>;
 export type PlanView = z.infer<typeof planViewSchema>;
+export type ReviewView = z.infer<typeof reviewViewSchema>;
+export type RequestAction = (typeof REQUEST_ACTIONS)[number];
 export type CredentialsView = z.infer<typeof credentialsViewSchema>;
 export type CatalogView = z.infer<typeof catalogViewSchema>;
 export type OutcomeList = z.infer<typeof outcomeListSchema>;

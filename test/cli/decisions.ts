@@ -109,6 +109,11 @@ function blank(): Outcome {
       policy: 'none',
       createdAt: at,
       grant: null,
+      version: 1,
+      deadline: null,
+      quorum: [],
+      votes: [],
+      can: [],
     },
     grant: null,
   };

@@ -156,6 +156,11 @@ function open(options: GrantOptions): Held {
         policy: 'none',
         createdAt: iso(now),
         grant: id,
+        version: 1,
+        deadline: null,
+        quorum: [],
+        votes: [],
+        can: [],
       },
       grant: {
         id,

@@ -7,6 +7,7 @@ import * as z from 'zod';
 import { JitError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/suggest.ts';
 import { RISKS } from '../../policy/question.ts';
+import { type ApprovalsConfig, approvalsSchema } from './approvals.ts';
 import { type IdentityConfig, identitySchema, sessionsSchema, type SessionsConfig } from './identity.ts';
 import { parseYaml, type Yaml } from './yaml.ts';
 
@@ -71,6 +72,7 @@ const config = z.strictObject({
   policies: pathOf('the path of a folder').nullable().default(null),
   listen: listen.nullable().default(null),
   sessions: sessionsSchema,
+  approvals: approvalsSchema,
   identity: named(identitySchema),
   issuer: z
     .string()
@@ -99,6 +101,7 @@ export interface BrokerConfig {
   /** Exact `iss` of the broker's own tokens, the address at which it is reached, and the audience of proofs of identity. */
   readonly issuer: string | null;
   readonly sessions: SessionsConfig;
+  readonly approvals: ApprovalsConfig;
   /** Who vouches for those who sign in, by name. */
   readonly identity: ReadonlyMap<string, IdentityConfig>;
 }
@@ -144,6 +147,10 @@ const FIELDS = [
   'cert',
   'issuer',
   'sessions',
+  'approvals',
+  'wait',
+  'takeUp',
+  'confirm',
   'identity',
   'target',
   'resources',

@@ -4,11 +4,12 @@
  */
 import { parseDuration } from '../../core/duration.ts';
 import { JitError } from '../../core/errors.ts';
-import { type GrantId, isGrantId, isRequestId, type RequestId } from '../../core/ids.ts';
 import type { Principal } from '../../core/principal.ts';
 import * as bodies from '../../wire/bodies.ts';
 import * as views from '../../wire/views.ts';
 import type { Broker, Wait } from '../service/broker.ts';
+import { approvalRoutes } from './approval-routes.ts';
+import { grantIdOf, requestIdOf } from './ids.ts';
 import { type Call, type Query, type Route, route } from './routes.ts';
 
 const LONGEST_WAIT_SECONDS = 60;
@@ -39,21 +40,29 @@ export function apiRoutes(
     route({
       method: 'GET',
       path: '/v1/requests',
-      summary: 'Your requests, newest first',
-      query: [limit],
+      summary: 'Your requests, newest first; or, as an approver, those that wait for you, the most urgent first',
+      query: [{ name: 'role', description: 'requester, which is the default, or approver' }, limit],
       reply: views.outcomeListSchema,
       status: 200,
-      run: async ({ principal, query }) => broker.requests(principal, limitOf(query)),
+      run: async ({ principal, query }) =>
+        roleOf(query) === 'approver'
+          ? broker.inbox(principal, limitOf(query))
+          : broker.requests(principal, limitOf(query)),
     }),
     route({
       method: 'GET',
       path: '/v1/requests/{id}',
       summary: 'One request and its grant',
-      query: [wait],
+      query: [wait, { name: 'after', description: 'with wait: answer once the version of the request is above this' }],
       reply: views.outcomeSchema,
       status: 200,
-      run: async (call) => broker.request(call.principal, requestIdOf(call), waitOf(call)),
+      run: async (call) => {
+        const patience = waitOf(call);
+        const after = call.query.get('after') === undefined ? null : wholeNumber(call.query, 'after', 0);
+        return broker.request(call.principal, requestIdOf(call), patience === null ? null : { ...patience, after });
+      },
     }),
+    ...approvalRoutes(broker),
     route({
       method: 'GET',
       path: '/v1/grants',
@@ -146,14 +155,10 @@ export function apiRoutes(
   ];
 }
 
-function requestIdOf({ id }: Pick<Call<unknown>, 'id'>): RequestId {
-  if (isRequestId(id)) return id;
-  throw new JitError({ code: 'ERR_NOT_FOUND', message: 'that is not the id of a request' });
-}
-
-function grantIdOf({ id }: Pick<Call<unknown>, 'id'>): GrantId {
-  if (isGrantId(id)) return id;
-  throw new JitError({ code: 'ERR_NOT_FOUND', message: 'that is not the id of a grant' });
+function roleOf(query: Query): 'requester' | 'approver' {
+  const role = query.get('role') ?? 'requester';
+  if (role === 'requester' || role === 'approver') return role;
+  throw new JitError({ code: 'ERR_BODY', message: 'role must be requester or approver' });
 }
 
 function waitOf({ query, signal }: Pick<Call<unknown>, 'query' | 'signal'>): Wait | null {

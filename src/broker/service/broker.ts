@@ -7,14 +7,18 @@ import { JitError } from '../../core/errors.ts';
 import type { CloseReason } from '../../core/grant.ts';
 import type { GrantId, RequestId } from '../../core/ids.ts';
 import { answersFor, type Principal, samePrincipal } from '../../core/principal.ts';
-import type { RequestBody, UseBody } from '../../wire/bodies.ts';
-import type { CredentialsView, EntriesView, Outcome, OutcomeList, PlanView } from '../../wire/views.ts';
+import { parseReason } from '../../core/request.ts';
+import type { ApproveBody, DenyBody, RequestBody, SelfServeBody, UseBody } from '../../wire/bodies.ts';
+import type { CredentialsView, EntriesView, Outcome, OutcomeList, PlanView, ReviewView } from '../../wire/views.ts';
 import type { EntryFilter, Idempotency, StoredGrant, StoredRequest } from '../store/store.ts';
 import { applyEvent } from './apply.ts';
-import { draft } from './decide.ts';
+import type { Approvals } from './approvals.ts';
+import { draft, plansOf } from './decide.ts';
+import { historyOf } from './history.ts';
 import type { Issuer } from './issue.ts';
 import { submit, type Submitted } from './submit.ts';
-import { credentialsView, outcomeView, planView } from './views.ts';
+import { credentialsView, outcomeView, planView, requestView, targetViews } from './views.ts';
+import { type Insight, insightFor } from './votes.ts';
 import type { World } from './world.ts';
 
 const ISSUE_PATIENCE_MS = 10_000;
@@ -29,7 +33,21 @@ export interface Broker {
   plan(principal: Principal, body: RequestBody): Promise<PlanView>;
   /** Decides and, when granted, issues; waits up to 10 s for the cloud, after which the grant may still be `issuing`. */
   submit(principal: Principal, body: RequestBody, idempotency: Idempotency | null): Promise<Outcome>;
-  request(principal: Principal, id: RequestId, wait: Wait | null): Promise<Outcome>;
+  /** Somebody's own request, or one on which they may vote. With `after`: waits until its version is above it, or its grant is there. */
+  request(
+    principal: Principal,
+    id: RequestId,
+    wait: (Wait & { readonly after: number | null }) | null,
+  ): Promise<Outcome>;
+  /** Open requests on which the caller may still vote, the most urgent first. */
+  inbox(principal: Principal, limit: number): Promise<OutcomeList>;
+  review(principal: Principal, id: RequestId): Promise<ReviewView>;
+  approve(principal: Principal, id: RequestId, body: ApproveBody): Promise<Outcome>;
+  deny(principal: Principal, id: RequestId, body: DenyBody): Promise<Outcome>;
+  confirm(principal: Principal, id: RequestId, body: SelfServeBody): Promise<Outcome>;
+  cancel(principal: Principal, id: RequestId): Promise<Outcome>;
+  /** Takes an approved request up: everything is judged anew, the grant's clock starts, and the cloud is asked. */
+  issue(principal: Principal, id: RequestId): Promise<Outcome>;
   /** With `after`: waits until the grant's version is above it. */
   grant(principal: Principal, id: GrantId, wait: (Wait & { readonly after: number }) | null): Promise<Outcome>;
   requests(principal: Principal, limit: number): Promise<OutcomeList>;
@@ -42,21 +60,28 @@ export interface Broker {
 }
 
 /** @param wake tells the worker that something is due at that time, epoch ms. */
-export function makeBroker(world: World, issuer: Issuer, wake: (dueAt: number) => void): Broker {
+export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, wake: (dueAt: number) => void): Broker {
   const { store, targets } = world;
 
-  const view = async (request: StoredRequest): Promise<Outcome> =>
-    outcomeView(request, request.grant === null ? null : await store.grant(request.grant), targets);
+  async function view(principal: Principal, stored: StoredRequest, known?: StoredGrant | null): Promise<Outcome> {
+    const insight = await insightFor(world, principal, stored);
+    if (insight === null) throw notYourRequest(stored.request.id);
+    const grant = known === undefined && stored.grant !== null ? await store.grant(stored.grant) : (known ?? null);
+    return outcomeView(stored, grant, targets, insight);
+  }
 
   // The same answer for what does not exist and for what is somebody else's.
+  async function visible(principal: Principal, id: RequestId): Promise<readonly [StoredRequest, Insight]> {
+    const stored = await store.request(id);
+    const insight = stored === null ? null : await insightFor(world, principal, stored);
+    if (stored === null || insight === null) throw notYourRequest(id);
+    return [stored, insight];
+  }
+
   async function ownRequest(principal: Principal, id: RequestId): Promise<StoredRequest> {
     const stored = await store.request(id);
     if (stored !== null && answersFor(principal, stored.request.requester)) return stored;
-    throw new JitError({
-      code: 'ERR_NOT_FOUND',
-      message: `there is no request ${id} of yours`,
-      hint: 'jit list --all',
-    });
+    throw notYourRequest(id);
   }
 
   async function ownGrant(principal: Principal, id: GrantId): Promise<readonly [StoredGrant, StoredRequest]> {
@@ -68,8 +93,9 @@ export function makeBroker(world: World, issuer: Issuer, wake: (dueAt: number) =
     throw notYours(id);
   }
 
-  async function settle({ request, grant: fresh, made }: Submitted): Promise<Outcome> {
-    if (fresh === null || fresh.grant.state.name !== 'issuing') return outcomeView(request, fresh, targets);
+  async function settle(principal: Principal, { request, grant: fresh, made }: Submitted): Promise<Outcome> {
+    if (fresh === null && request.decision.deadline !== null) wake(request.decision.deadline);
+    if (fresh === null || fresh.grant.state.name !== 'issuing') return view(principal, request, fresh);
     const { id, legs } = fresh.grant;
     if (made === 'now') {
       const known = { stored: fresh, asked: request };
@@ -78,11 +104,11 @@ export function makeBroker(world: World, issuer: Issuer, wake: (dueAt: number) =
       const last = legs.length === 1 && first?.status === 'fulfilled' ? first.value : await store.grant(id);
       const state = last?.grant.state;
       wake(state?.name === 'active' ? state.expiresAt : world.now());
-      return outcomeView(request, last, targets);
+      return view(principal, request, last);
     } else {
       await world.changes.next(id, ISSUE_PATIENCE_MS, new AbortController().signal);
     }
-    return view(request);
+    return view(principal, request);
   }
 
   async function end(principal: Principal, id: GrantId, reason: CloseReason): Promise<void> {
@@ -101,22 +127,74 @@ export function makeBroker(world: World, issuer: Issuer, wake: (dueAt: number) =
       await announced;
       [stored, request] = await ownGrant(principal, id);
     }
-    return outcomeView(request, stored, targets);
+    return view(principal, request, stored);
   }
 
   return {
-    plan: async (principal, body) => planView(await draft(world, principal, body)),
-    submit: async (principal, body, idempotency) => settle(await submit(world, principal, body, idempotency)),
+    plan: async (principal, body) => planView(await draft(world, principal, body), world.approvals.approvers),
+    submit: async (principal, body, idempotency) =>
+      settle(principal, await submit(world, principal, body, idempotency)),
     request: async (principal, id, wait) => {
+      const deadline = world.now() + (wait?.ms ?? 0);
+      for (;;) {
+        const changed = wait === null ? null : world.changes.next(id, deadline - world.now(), wait.signal);
+        const [stored] = await visible(principal, id);
+        const seen = await view(principal, stored);
+        if (wait === null || changed === null || wait.signal.aborted || world.now() >= deadline) return seen;
+        const { request, grant: made } = seen;
+        if (made !== null) {
+          return made.state === 'issuing' ? grant(principal, made.id, { ...wait, after: made.version }) : seen;
+        }
+        if (wait.after === null ? request.state !== 'pending' : request.version > wait.after) return seen;
+        await changed;
+      }
+    },
+    inbox: async (principal, limit) => {
+      const open = await store.openRequests(null, 1_000);
+      const items: Outcome[] = [];
+      for (const stored of open) {
+        if (stored.decision.state !== 'pending' || stored.decision.tier !== 'manual') continue;
+        const insight = await insightFor(world, principal, stored);
+        if (insight?.can.includes('approve') === true) items.push(outcomeView(stored, null, targets, insight));
+        if (items.length === limit) break;
+      }
+      return { items };
+    },
+    review: async (principal, id) => {
+      const [stored, insight] = await visible(principal, id);
+      const plans = await plansOf(world, stored.request.permissions, stored.request.seconds);
+      return {
+        request: requestView(stored, insight),
+        targets: targetViews(plans),
+        history: await historyOf(store, stored),
+      };
+    },
+    approve: async (principal, id, { comment, ...seen }) => {
+      await visible(principal, id);
+      const word = comment === undefined ? null : parseReason(comment);
+      return view(principal, await approvals.vote(principal, id, 'approve', word, seen));
+    },
+    deny: async (principal, id, { reason, ...seen }) => {
+      await visible(principal, id);
+      return view(principal, await approvals.vote(principal, id, 'deny', parseReason(reason), seen));
+    },
+    confirm: async (principal, id, seen) => {
+      await ownRequest(principal, id);
+      return view(principal, await approvals.confirm(principal, id, seen));
+    },
+    cancel: async (principal, id) => {
+      await ownRequest(principal, id);
+      return view(principal, await approvals.cancel(principal, id));
+    },
+    issue: async (principal, id) => {
       const stored = await ownRequest(principal, id);
-      const seen = await view(stored);
-      if (wait === null || seen.grant?.state !== 'issuing') return seen;
-      return grant(principal, seen.grant.id, { ...wait, after: seen.grant.version });
+      if (!samePrincipal(principal, stored.request.requester)) throw notYourRequest(id);
+      return settle(principal, await approvals.takeUp(principal, id));
     },
     grant,
     requests: async (principal, limit) => {
       const found = await store.requests({ requester: principal, limit });
-      return { items: await Promise.all(found.map(view)) };
+      return { items: await Promise.all(found.map(async (each) => view(principal, each))) };
     },
     liveGrants: async (principal, limit) => liveOf(principal, limit),
     credentials: async (principal, id) => {
@@ -141,7 +219,7 @@ export function makeBroker(world: World, issuer: Issuer, wake: (dueAt: number) =
     },
     entries: async (principal, filter) => {
       if (filter.grant !== undefined) await ownGrant(principal, filter.grant);
-      else if (filter.request !== undefined) await ownRequest(principal, filter.request);
+      else if (filter.request !== undefined) await visible(principal, filter.request);
       else throw new JitError({ code: 'ERR_DENIED', message: 'name the grant or the request whose entries you want' });
       const found = await store.entries(filter);
       return { entries: found.map(({ sequence, line }) => ({ sequence, line })) };
@@ -153,11 +231,15 @@ export function makeBroker(world: World, issuer: Issuer, wake: (dueAt: number) =
     const items = await Promise.all(
       found.map(async (stored) => {
         const request = await store.request(stored.grant.requestId);
-        return request === null ? [] : [outcomeView(request, stored, targets)];
+        return request === null ? [] : [await view(principal, request, stored)];
       }),
     );
     return { items: items.flat() };
   }
+}
+
+function notYourRequest(id: RequestId): JitError {
+  return new JitError({ code: 'ERR_NOT_FOUND', message: `there is no request ${id} of yours`, hint: 'jit list --all' });
 }
 
 function notYours(id: GrantId): JitError {

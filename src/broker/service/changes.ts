@@ -1,20 +1,22 @@
 /**
- * Wakes those who wait for a grant to change, so that long-polls answer at once.
+ * Wakes those who wait for a request or a grant to change, so that long-polls answer at once.
  * @module
  */
-import type { GrantId } from '../../core/ids.ts';
+import type { GrantId, RequestId } from '../../core/ids.ts';
+
+type Id = GrantId | RequestId;
 
 export interface Changes {
-  announce(id: GrantId): void;
-  /** Resolves at the next announcement of that grant, or after `ms`, or when the signal fires; never rejects. */
-  next(id: GrantId, ms: number, signal: AbortSignal): Promise<void>;
+  announce(id: Id): void;
+  /** Resolves at the next announcement of that request or grant, or after `ms`, or when the signal fires; never rejects. */
+  next(id: Id, ms: number, signal: AbortSignal): Promise<void>;
   /** Lets everybody go, at shutdown. */
   release(): void;
 }
 
 export function makeChanges(): Changes {
-  const waiting = new Map<GrantId, Set<() => void>>();
-  const wake = (id: GrantId): void => {
+  const waiting = new Map<Id, Set<() => void>>();
+  const wake = (id: Id): void => {
     for (const resolve of waiting.get(id) ?? []) resolve();
   };
   return {

@@ -7,6 +7,7 @@ import { JitError } from '../../core/errors.ts';
 import type { Provider, Target } from '../../core/ports.ts';
 import type { Principal } from '../../core/principal.ts';
 import { type Ask, parseReason, parseResource, parseTicket, type Permission } from '../../core/request.ts';
+import type { Question } from '../../policy/question.ts';
 import { combine, type Verdict } from '../../policy/verdict.ts';
 import type { RequestBody } from '../../wire/bodies.ts';
 import type { World } from './world.ts';
@@ -19,6 +20,8 @@ export interface Draft {
   readonly reason: string;
   readonly ticket: string | null;
   readonly verdict: Verdict;
+  /** Version of the policy set that said so. */
+  readonly policy: string;
   readonly plans: readonly Plan[];
 }
 
@@ -51,40 +54,54 @@ export async function draft(world: World, principal: Principal, body: RequestBod
     resources: resources.map(parseResource),
     target,
   }));
-  const { permissions, verdict } = await judge(world, principal, { asks, seconds: body.seconds, ticket });
+  const { permissions, verdict, policy } = await judge(world, principal, { asks, seconds: body.seconds, ticket });
+  const plans = await plansOf(world, permissions, body.seconds);
+  return { asks, permissions, seconds: body.seconds, reason, ticket, verdict, policy, plans };
+}
+
+/** Exactly what would be issued, target by target. Throws `ERR_PERMISSION_SIZE`. */
+export async function plansOf(world: World, permissions: readonly Permission[], seconds: number): Promise<Plan[]> {
   const plans: Plan[] = [];
   for (const [name, group] of byTarget(permissions)) {
     const { target, provider } = placeOf(world, name);
-    plans.push(await provider.plan(target, group, body.seconds));
+    plans.push(await provider.plan(target, group, seconds));
   }
-  return { asks, permissions, seconds: body.seconds, reason, ticket, verdict, plans };
+  return plans;
 }
 
 /** What the asks come to, and what policy says of it now. Throws the errors of bad input. */
 export async function judge(
   world: World,
   principal: Principal,
+  asked: Pick<Draft, 'asks' | 'seconds' | 'ticket'>,
+): Promise<Pick<Draft, 'permissions' | 'verdict'> & { readonly policy: string }> {
+  const { policy } = world;
+  const questions = await questionsOf(world, principal, asked);
+  const verdict = combine(questions.map((question) => policy.decide(question)));
+  return { permissions: questions.map(({ permission }) => permission), verdict, policy: policy.version };
+}
+
+/** One question to policy for each permission that the asks come to. Throws the errors of bad input. */
+export async function questionsOf(
+  world: World,
+  principal: Principal,
   { asks, seconds, ticket }: Pick<Draft, 'asks' | 'seconds' | 'ticket'>,
-): Promise<Pick<Draft, 'permissions' | 'verdict'>> {
-  const permissions: Permission[] = [];
-  const verdicts: Verdict[] = [];
+): Promise<readonly Question[]> {
+  const questions: Question[] = [];
   for (const ask of asks) {
     const resolved = world.catalog.resolve(ask);
     for (const permission of resolved.permissions) {
       const { target, provider } = placeOf(world, permission.target);
       const assessed = await provider.assess(target, permission);
-      permissions.push(assessed.permission);
-      verdicts.push(
-        world.policy.decide({
-          principal,
-          target,
-          ...assessed,
-          operation: { named: resolved.named, risk: resolved.risk },
-          seconds,
-          hasTicket: ticket !== null,
-        }),
-      );
+      questions.push({
+        principal,
+        target,
+        ...assessed,
+        operation: { named: resolved.named, risk: resolved.risk },
+        seconds,
+        hasTicket: ticket !== null,
+      });
     }
   }
-  return { permissions, verdict: combine(verdicts) };
+  return questions;
 }

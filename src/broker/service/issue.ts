@@ -3,18 +3,16 @@
  * outcome durable before the secret leaves.
  * @module
  */
-import { type Canonical, canonicalJson } from '../../core/canonical.ts';
 import type { Credential, ToolSettings } from '../../core/credential.ts';
 import { asJitError, type ErrorCode, JitError } from '../../core/errors.ts';
 import type { Grant, GrantState, Leg } from '../../core/grant.ts';
 import type { GrantId } from '../../core/ids.ts';
 import type { Issued, Order } from '../../core/ports.ts';
 import type { Principal } from '../../core/principal.ts';
-import type { Permission } from '../../core/request.ts';
-import { compareTiers } from '../../core/tier.ts';
 import type { EffectKey, StoredGrant, StoredRequest } from '../store/store.ts';
 import { applyEvent } from './apply.ts';
-import { byTarget, judge, placeOf } from './decide.ts';
+import { byTarget, placeOf } from './decide.ts';
+import { demandSameDecision } from './same-decision.ts';
 import type { World } from './world.ts';
 
 const CALL_MS = 15_000;
@@ -105,14 +103,13 @@ export function makeIssuer(world: World): Issuer {
   async function handOut(principal: Principal, asked: StoredRequest, seen: StoredGrant): Promise<Handouts> {
     const { id, legs, state } = seen.grant;
     const { expiresAt } = live(state, id);
+    await demandSameDecision(world, principal, asked, id);
     const handouts: Handout[] = [];
     let last = seen;
     for (const { target } of legs) {
       const held = take(id, target);
       const { issued, stored } =
-        held === undefined
-          ? await issueAgain(world, principal, asked, id, target, expiresAt)
-          : { issued: held, stored: last };
+        held === undefined ? await issueAgain(world, asked, id, target, expiresAt) : { issued: held, stored: last };
       const { tool } = placeOf(world, target).target;
       handouts.push({ target, tool, credential: issued.credential, notAfter: issued.notAfter });
       last = stored;
@@ -123,16 +120,13 @@ export function makeIssuer(world: World): Issuer {
   return { issue, handOut };
 }
 
-/** Again only under a decision that would be the same today: who left a group meanwhile is issued nothing more. */
 async function issueAgain(
   world: World,
-  principal: Principal,
   asked: StoredRequest,
   id: GrantId,
   target: string,
   endsAt: number,
 ): Promise<{ readonly issued: Issued; readonly stored: StoredGrant }> {
-  await demandSameDecision(world, principal, asked, id);
   const order = orderOf(world, asked, id, target, endsAt);
   const { notAfter: latest } = order.place.provider.intend(order.place.target, order.order);
   const intent = { type: 'reissue', target, at: world.now(), notAfter: latest } as const;
@@ -143,41 +137,6 @@ async function issueAgain(
   const after = await applyEvent(world, id, outcome, { actor: 'broker' });
   live(after.grant.state, id);
   return { issued, stored: after };
-}
-
-/** Throws `ERR_DENIED`, having ended the grant. */
-async function demandSameDecision(
-  world: World,
-  principal: Principal,
-  { request, decision }: StoredRequest,
-  id: GrantId,
-): Promise<void> {
-  const why = await judge(world, principal, request).then(
-    ({ permissions, verdict }) => {
-      if (verdict.kind === 'deny') return verdict.why;
-      if (decision.tier === null || compareTiers(verdict.tier, decision.tier) > 0) return `it is ${verdict.tier} now`;
-      const same = canonicalJson(shape(permissions)) === canonicalJson(shape(request.permissions));
-      return same ? null : 'what was asked for means something else now';
-    },
-    (thrown: unknown) => {
-      const error = asJitError(thrown);
-      // A passing fault of the store is no answer.
-      if (error.facts.retryable) throw error;
-      return error.message;
-    },
-  );
-  if (why === null) return;
-  await applyEvent(world, id, { type: 'end', reason: 'revoked', at: world.now() }, { actor: 'broker' });
-  throw new JitError({
-    code: 'ERR_DENIED',
-    message: `denied: ${why}, so the grant was ended`,
-    hint: 'ask anew with: jit request',
-    subject: id,
-  });
-}
-
-function shape(permissions: readonly Permission[]): Canonical {
-  return permissions.map(({ target, operation, actions, resources }) => ({ target, operation, actions, resources }));
 }
 
 /** The secret leaves only if this commits and the grant is live in the very state that was committed on. */

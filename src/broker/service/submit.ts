@@ -4,18 +4,15 @@
  */
 import type { AuditEvent } from '../../audit/entry.ts';
 import { type ErrorCode, JitError } from '../../core/errors.ts';
-import { openGrant } from '../../core/grant.ts';
-import { grantId, requestId } from '../../core/ids.ts';
-import type { Principal } from '../../core/principal.ts';
+import { requestId } from '../../core/ids.ts';
+import { answersFor, type Principal } from '../../core/principal.ts';
 import { type AccessRequest, type Decision, requestHash } from '../../core/request.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { RequestBody } from '../../wire/bodies.ts';
 import type { Idempotency, StoredGrant, StoredRequest } from '../store/store.ts';
-import { byTarget, type Draft, draft, placeOf } from './decide.ts';
+import { type Draft, draft } from './decide.ts';
+import { openFor } from './open.ts';
 import type { World } from './world.ts';
-
-/** How long the broker that took a request keeps its issue effects to itself. */
-export const CLAIM_MS = 60_000;
 
 export interface Submitted {
   readonly request: StoredRequest;
@@ -25,8 +22,9 @@ export interface Submitted {
 }
 
 /**
- * Stores the request with its decision. When it is granted, the grant's intent is stored with it and its `issue` effects
- * are claimed for the caller, who carries them out. A denial is stored as well, then thrown (`ERR_DENIED`, `ERR_NEEDS_APPROVAL`).
+ * Stores the request with its decision. When it is granted at once, the grant's intent is stored with it and its `issue`
+ * effects are claimed for the caller, who carries them out. A denial is stored as well, then thrown (`ERR_DENIED`,
+ * `ERR_NEEDS_APPROVAL` where approval would be needed that nobody can give). Throws `ERR_DENIED` where too many wait already.
  */
 export async function submit(
   world: World,
@@ -48,52 +46,45 @@ export async function submit(
     ticket: drafted.ticket,
     createdAt: at,
   };
-  const decision = decisionOf(drafted.verdict, world.policy.version);
+  const decision = decisionOf(world, drafted, principal, at);
   const hash = requestHash(request);
   const entries = [submittedEntry(request, hash), decidedEntry(request, decision, drafted.verdict)];
+  const stored: StoredRequest = { request, hash, decision, votes: [], grant: null, version: 0 };
+  if (decision.state === 'pending') await demandRoom(world, principal);
   if (decision.state !== 'approved') {
-    const stored: StoredRequest = { request, hash, decision, grant: null };
-    await keep(world, principal, { request: { ...stored, idempotency }, entries }, idempotency);
-    throw denial(stored, drafted.verdict.hint ?? undefined);
+    const raced = await keep(world, principal, { request: { ...stored, idempotency }, entries }, idempotency);
+    if (raced !== null) return raced;
+    if (decision.state === 'denied') throw denial(stored, drafted.verdict.hint ?? undefined);
+    return { request: { ...stored, version: 1 }, grant: null, made: 'now' };
   }
-  return grantNow(world, { request, hash, decision, grant: null }, drafted, idempotency, entries);
+  const opening = openFor(world, stored, at);
+  const change = {
+    request: { ...opening.request, idempotency },
+    grant: opening.grant,
+    effects: opening.effects,
+    entries: [...entries, ...opening.entries],
+  };
+  const raced = await keep(world, principal, change, idempotency);
+  if (raced !== null) return raced;
+  return {
+    request: { ...opening.request, version: 1 },
+    grant: { ...opening.grant, version: 1 },
+    made: 'now',
+  };
 }
 
-async function grantNow(
-  world: World,
-  asked: StoredRequest,
-  drafted: Draft,
-  idempotency: Idempotency | null,
-  entries: readonly AuditEvent[],
-): Promise<Submitted> {
-  const { request } = asked;
-  const at = request.createdAt;
-  const id = grantId(world.random(16));
-  const endsAt = at + drafted.seconds * 1_000;
-  const legs = [...byTarget(drafted.permissions)].map(([name, permissions]) => {
-    const { target, provider } = placeOf(world, name);
-    const intent = provider.intend(target, { grant: id, principal: request.requester, permissions, endsAt });
-    return { target: name, provider: provider.kind, ...intent };
+/** More open requests of one requester than anybody works on at once would only bury those who approve. */
+const MOST_OPEN = 20;
+
+async function demandRoom(world: World, principal: Principal): Promise<void> {
+  const open = await world.store.openRequests(null, 1_000);
+  const own = open.filter(({ request }) => answersFor(principal, request.requester));
+  if (own.length < MOST_OPEN) return;
+  throw new JitError({
+    code: 'ERR_DENIED',
+    message: `denied: ${own.length} of your requests are waiting already`,
+    hint: 'see them with: jit list --all; take one back with: jit cancel ID',
   });
-  const { grant, effects } = openGrant({ id, requestId: request.id, seconds: drafted.seconds, at, legs });
-  const stored: StoredRequest = { ...asked, grant: id };
-  const fresh: StoredGrant = { grant, requester: request.requester, version: 0, createdAt: at, deliveredAt: null };
-  const intents = legs.map(({ target, notAfter }) => ({
-    type: 'grant.intended',
-    at,
-    actor: 'broker' as const,
-    request: request.id,
-    grant: id,
-    data: { target, notAfter: new Date(notAfter).toISOString() },
-  }));
-  const change = {
-    request: { ...stored, idempotency },
-    grant: fresh,
-    effects: effects.map((effect) => ({ ...effect, claimedUntil: at + CLAIM_MS })),
-    entries: [...entries, ...intents],
-  };
-  const raced = await keep(world, request.requester, change, idempotency);
-  return raced ?? { request: stored, grant: { ...fresh, version: 1 }, made: 'now' };
 }
 
 /** Commits; where a twin with the same idempotency key was faster, gives the twin's result instead. */
@@ -127,24 +118,44 @@ async function replay(world: World, principal: Principal, idempotency: Idempoten
   }
   const request = await world.store.request(earlier.id);
   if (request === null) return null;
-  if (request.decision.state === 'denied') throw denial(request, undefined);
+  if (request.decision.state === 'denied' && request.votes.length === 0) throw denial(request, undefined);
   const grant = request.grant === null ? null : await world.store.grant(request.grant);
   return { request, grant, made: 'earlier' };
 }
 
-function decisionOf(verdict: Verdict, policy: string): Decision {
-  if (verdict.kind === 'deny') return { state: 'denied', tier: null, why: verdict.why, policy };
-  if (verdict.tier === 'auto') {
-    return { state: 'approved', tier: verdict.tier, why: verdict.why, policy };
+function decisionOf(
+  world: World,
+  { verdict, policy }: Pick<Draft, 'verdict' | 'policy'>,
+  requester: Principal,
+  at: number,
+): Decision {
+  const nobody = { quorum: [], deadline: null };
+  if (verdict.kind === 'deny') return { state: 'denied', tier: null, why: verdict.why, policy, ...nobody };
+  const { tier, quorum, policyId } = verdict;
+  const { approvers, waitMs, confirmMs } = world.approvals;
+  switch (tier) {
+    case 'auto':
+      return { state: 'approved', tier, why: verdict.why, policy, ...nobody };
+    case 'self-serve': {
+      if (requester.kind === 'workload' || (requester.kind === 'agent' && requester.actsFor === undefined)) {
+        const why = `needs a person's own confirmation (${tier}, policy ${policyId}), which a ${requester.kind} cannot give`;
+        return { state: 'denied', tier, why, policy, ...nobody };
+      }
+      const why = `needs your own confirmation (policy ${policyId})`;
+      return { state: 'pending', tier, why, policy, quorum: [], deadline: at + confirmMs };
+    }
+    case 'manual': {
+      const votes = quorum.map(({ group, approvers: count }) => `${count} of ${group ?? 'those who may approve'}`);
+      const needs = `needs approval by ${votes.join(' and ')} (policy ${policyId})`;
+      if (approvers === 'nobody') {
+        const why = `${needs}, and on this broker there is nobody but you`;
+        return { state: 'denied', tier, why, policy, ...nobody };
+      }
+      return { state: 'pending', tier, why: needs, policy, quorum, deadline: at + waitMs };
+    }
+    default:
+      return tier satisfies never;
   }
-  const votes = verdict.quorum.map(({ group, approvers }) => `${approvers} of ${group ?? 'those who may approve'}`);
-  const needs = verdict.tier === 'self-serve' ? 'your own confirmation' : `approval by ${votes.join(' and ')}`;
-  return {
-    state: 'denied',
-    tier: verdict.tier,
-    why: `needs ${needs} (${verdict.tier}, policy ${verdict.policyId}), which is not available on this broker`,
-    policy,
-  };
 }
 
 function denial(stored: StoredRequest, hint: string | undefined): JitError {

@@ -2,6 +2,7 @@
  * From what is stored to what the API shows. Every field is chosen; nothing is spread.
  * @module
  */
+import type { Plan } from '../../core/access.ts';
 import type { Grant, Leg } from '../../core/grant.ts';
 import type { Target } from '../../core/ports.ts';
 import type { Principal } from '../../core/principal.ts';
@@ -9,17 +10,26 @@ import type { Verdict } from '../../policy/verdict.ts';
 import type { CredentialsView, GrantView, LegView, Outcome, PlanView, RequestView } from '../../wire/views.ts';
 import type { StoredGrant, StoredRequest } from '../store/store.ts';
 import type { Draft } from './decide.ts';
+import type { Insight } from './votes.ts';
 import type { Handouts } from './issue.ts';
+import type { ApprovalSettings } from './world.ts';
 
 type Targets = ReadonlyMap<string, Target>;
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
-export function outcomeView(request: StoredRequest, grant: StoredGrant | null, targets: Targets): Outcome {
-  return { request: requestView(request), grant: grant === null ? null : grantView(grant, targets) };
+/** @param insight what the caller may know of it and do with it. */
+export function outcomeView(
+  request: StoredRequest,
+  grant: StoredGrant | null,
+  targets: Targets,
+  insight: Insight,
+): Outcome {
+  return { request: requestView(request, insight), grant: grant === null ? null : grantView(grant, targets) };
 }
 
-function requestView({ request, hash, decision, grant }: StoredRequest): RequestView {
+export function requestView(stored: StoredRequest, { missing, counting, can }: Insight): RequestView {
+  const { request, hash, decision, votes, grant, version } = stored;
   return {
     id: request.id,
     hash,
@@ -44,6 +54,17 @@ function requestView({ request, hash, decision, grant }: StoredRequest): Request
     policy: decision.policy,
     createdAt: iso(request.createdAt),
     grant,
+    version,
+    deadline: decision.deadline === null ? null : iso(decision.deadline),
+    quorum: decision.quorum.map((each, at) => ({ ...each, missing: missing[at] ?? 0 })),
+    votes: votes.map((vote) => ({
+      by: { issuer: vote.voter.issuer, subject: vote.voter.subject, name: vote.voter.name },
+      choice: vote.choice,
+      comment: vote.comment,
+      at: iso(vote.at),
+      counts: counting.has(vote),
+    })),
+    can: [...can],
   };
 }
 
@@ -97,19 +118,24 @@ function legView(leg: Leg, target: Target | undefined): LegView {
   };
 }
 
-export function planView({ verdict, plans }: Draft): PlanView {
-  const targets = plans.map((plan) => ({ ...plan, words: [...plan.words] }));
-  return { ...verdictView(verdict), targets };
+/** @param approvers whether there is anybody who could approve. */
+export function planView({ verdict, plans }: Draft, approvers: ApprovalSettings['approvers']): PlanView {
+  return { ...verdictView(verdict, approvers), targets: targetViews(plans) };
 }
 
-function verdictView(verdict: Verdict): Omit<PlanView, 'targets'> {
+export function targetViews(plans: readonly Plan[]): PlanView['targets'] {
+  return plans.map((plan) => ({ ...plan, words: [...plan.words] }));
+}
+
+function verdictView(verdict: Verdict, approvers: ApprovalSettings['approvers']): Omit<PlanView, 'targets'> {
   const { why, hint } = verdict;
   if (verdict.kind === 'deny') {
     return { decision: 'deny', why, hint, tier: null, available: false, maxSeconds: null, quorum: [] };
   }
   const { tier, maxSeconds } = verdict;
-  const quorum = verdict.quorum.map(({ group, approvers }) => ({ group, approvers }));
-  return { decision: 'permit', why, hint, tier, available: tier === 'auto', maxSeconds, quorum };
+  const quorum = verdict.quorum.map((each) => ({ ...each }));
+  const available = tier !== 'manual' || approvers === 'people';
+  return { decision: 'permit', why, hint, tier, available, maxSeconds, quorum };
 }
 
 /** The one view that carries secrets, exposed here because the reply is about to be written to the holder. */

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Clock, Provider, Random, Target } from '../../core/ports.ts';
+import type { Principal } from '../../core/principal.ts';
 import type { PolicySet } from '../../policy/load.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Store } from '../store/store.ts';
@@ -11,6 +12,7 @@ import type { Log } from './log.ts';
 
 export interface World {
   readonly store: Store;
+  /** The present set: it changes when the policies are loaded anew, so it is read once for each decision. */
   readonly policy: PolicySet;
   readonly catalog: Catalog;
   readonly targets: ReadonlyMap<string, Target>;
@@ -20,4 +22,16 @@ export interface World {
   readonly now: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly approvals: ApprovalSettings;
+  /** Somebody as the identity provider last vouched for them; the same as given where nothing newer is known. */
+  readonly present: (who: Principal) => Promise<Principal>;
+}
+
+export interface ApprovalSettings {
+  /** Whether there is anybody at this broker who could approve: at an embedded one there is not. */
+  readonly approvers: 'people' | 'nobody';
+  /** How long a request waits for approvals, how long an approved one waits to be taken up, and one's own confirmation. */
+  readonly waitMs: number;
+  readonly takeUpMs: number;
+  readonly confirmMs: number;
 }

@@ -4,7 +4,7 @@
  */
 import type { AuditEvent } from '../../audit/entry.ts';
 import type { SessionId } from '../../core/ids.ts';
-import type { Principal } from '../../core/principal.ts';
+import type { Principal, PrincipalKey } from '../../core/principal.ts';
 
 export interface StoredSession {
   readonly id: SessionId;
@@ -38,6 +38,8 @@ export interface SessionChange {
   readonly spentRefreshHash?: string;
   /** The proof of identity that this change uses up, remembered until `until`, epoch ms. */
   readonly spentProof?: { readonly once: string; readonly until: number };
+  /** A confirmation that this change of a session gives out, good once and before `until`, epoch ms. `hash`: hex SHA-256. */
+  readonly confirmation?: { readonly hash: string; readonly until: number };
   readonly entries: readonly AuditEvent[];
 }
 
@@ -53,8 +55,19 @@ export interface SessionStore {
   /** By the good refresh token (`spent: false`) or by one that was used before. */
   sessionByRefresh(hash: string): Promise<{ readonly session: StoredSession; readonly spent: boolean } | null>;
   /**
-   * Removes sessions that ended or expired before `before`, epoch ms, with what they used up, and the memory of proofs that
-   * were over by then; never what is not over yet. At most 1,000 things a call, each spent token one of them.
+   * Exactly this principal as the identity provider vouched for them last, also in a session that is over but not yet
+   * forgotten; null where nothing is known.
+   */
+  lastKnown(who: PrincipalKey): Promise<{ readonly principal: Principal; readonly at: number } | null>;
+  /**
+   * Uses up a confirmation of that session that is good at `at`, epoch ms: of two calls with the same one, one finds it.
+   * @returns the session as it is at that moment; null, and nothing changed, where there is no such confirmation. Durable when
+   * it resolves.
+   */
+  spendConfirmation(id: SessionId, hash: string, at: number): Promise<StoredSession | null>;
+  /**
+   * Removes sessions that ended or expired before `before`, epoch ms, with what they used up, confirmations and the memory of
+   * proofs that were over by then; never what is not over yet. At most 1,000 things a call, each spent token one of them.
    * @returns how many were removed: fewer than 1,000 when nothing is left.
    */
   forgetSessions(before: number): Promise<number>;

@@ -4,6 +4,7 @@
  * @module
  */
 import type { AuditEvent } from '../../audit/entry.ts';
+import type { Vote } from '../../core/approval.ts';
 import type { Effect, Grant } from '../../core/grant.ts';
 import type { GrantId, RequestId } from '../../core/ids.ts';
 import type { Mark } from '../../core/ports.ts';
@@ -14,7 +15,11 @@ export interface StoredRequest {
   readonly request: AccessRequest;
   readonly hash: string;
   readonly decision: Decision;
+  /** In the order in which they came. */
+  readonly votes: readonly Vote[];
   readonly grant: GrantId | null;
+  /** Counts commits of this request from 1; the condition for the next one. */
+  readonly version: number;
 }
 
 export interface StoredGrant {
@@ -50,7 +55,10 @@ export interface Idempotency {
 }
 
 export interface Change {
-  /** Final: a request has one decision, one hash and at most one grant. */
+  /**
+   * `version` is the one that was read, 0 for a new request. What was asked never changes, and a grant is for good; the
+   * `idempotency` of a request that is stored already is not looked at.
+   */
   readonly request?: StoredRequest & { readonly idempotency: Idempotency | null };
   /** `version` is the one that was read, 0 for a new grant. */
   readonly grant?: StoredGrant;
@@ -87,8 +95,8 @@ export interface EntryFilter {
  */
 export interface Store {
   /**
-   * Durable when it resolves. Throws `ERR_CONFLICT` when the grant's version has moved on, or the idempotency key is
-   * already taken by the same requester; then nothing was changed.
+   * Durable when it resolves. Throws `ERR_CONFLICT` when the request's or the grant's version has moved on, or the
+   * idempotency key is already taken by the same requester; then nothing was changed.
    */
   commit(change: Change): Promise<void>;
   request(id: RequestId): Promise<StoredRequest | null>;
@@ -97,6 +105,13 @@ export interface Store {
   grant(id: GrantId): Promise<StoredGrant | null>;
   grants(filter: GrantFilter): Promise<readonly StoredGrant[]>;
   requests(filter: Pick<GrantFilter, 'requester' | 'limit'>): Promise<readonly StoredRequest[]>;
+  /**
+   * Requests of which something can still become: pending, or approved and not taken up. Those whose deadline comes first
+   * are first. @param by epoch ms: only those whose deadline has come by then, or null for all. @param limit 1 to 1,000.
+   */
+  openRequests(by: number | null, limit: number): Promise<readonly StoredRequest[]>;
+  /** Epoch ms of the earliest deadline of an open request, or null. */
+  nextDeadline(): Promise<number | null>;
   /**
    * Takes due effects, those that have been ready longest first, at most `perTarget` for any one target and none for the targets in `busy`, and marks
    * them as claimed until `until`, so that nobody else takes them.

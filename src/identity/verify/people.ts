@@ -2,8 +2,16 @@
  * The person or agent of an ID token.
  * @module
  */
-import type { Person, Principal } from '../../core/principal.ts';
-import { type Claims, claimsOf, demandText, displayName, groupsClaim, textClaim } from './claims.ts';
+import { foldedIdentity, type Person, type Principal } from '../../core/principal.ts';
+import {
+  type Claims,
+  claimsOf,
+  demandText,
+  demandVerifiedEmail,
+  displayName,
+  groupsClaim,
+  textClaim,
+} from './claims.ts';
 import type { OidcConfig } from './config.ts';
 import { refused } from './refusal.ts';
 
@@ -16,9 +24,17 @@ export function personOf(config: OidcConfig, claims: Claims): Principal {
     subject,
     name: displayName(claims.get(config.claims.name), subject),
     groups: groupsClaim(claims, config.claims.groups),
+    ...personKeyOf(claims, config.claims.person),
   };
   const actor = actorOf(claims, config.issuer);
   return actor === null ? person : { ...agent(config.issuer, actor, []), actsFor: person };
+}
+
+/** Throws `ERR_NOT_SIGNED_IN` where the claim is missing: who cannot be told apart must not count as somebody else. */
+function personKeyOf(claims: Claims, claim: string | undefined): Pick<Person, 'personKey'> {
+  if (claim === undefined) return {};
+  if (claim === 'email') demandVerifiedEmail(claims);
+  return { personKey: foldedIdentity(demandText(claims, claim)) };
 }
 
 export function agent(issuer: string, subject: string, groups: readonly string[]): Omit<Principal, 'actsFor'> {

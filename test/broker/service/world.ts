@@ -3,11 +3,12 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
+import { type Approvals, makeApprovals } from '../../../src/broker/service/approvals.ts';
 import { type Broker, makeBroker } from '../../../src/broker/service/broker.ts';
 import { makeChanges } from '../../../src/broker/service/changes.ts';
 import { makeIssuer } from '../../../src/broker/service/issue.ts';
 import { reconcile } from '../../../src/broker/service/reconcile.ts';
-import type { World } from '../../../src/broker/service/world.ts';
+import type { ApprovalSettings, World } from '../../../src/broker/service/world.ts';
 import { openSqliteStore } from '../../../src/broker/store/sqlite/store.ts';
 import type { Store } from '../../../src/broker/store/store.ts';
 import { startWorker, type Worker } from '../../../src/broker/worker/worker.ts';
@@ -32,14 +33,20 @@ const POLICY = `
 permit(principal, action == Jit::Action::"Request", resource) when { context.operation like "s3:Get*" };
 @id("people") @tier("manual") @max("1h") @approvers("2") @approver_group("leads")
 permit(principal, action == Jit::Action::"Request", resource) when { context.operation like "s3:Put*" };
+@id("own") @tier("self-serve") @max("1h")
+permit(principal, action == Jit::Action::"Request", resource) when { context.operation like "s3:Restore*" };
+@id("leads") permit(principal in Jit::Group::"leads", action == Jit::Action::"Approve", resource);
 `;
 
 export interface TestBroker {
   readonly broker: Broker;
+  readonly approvals: Approvals;
   readonly world: World;
   readonly cloud: FakeCloud;
   readonly worker: Worker;
   readonly store: Store;
+  /** Loads other policies, as a running broker does. */
+  policy(text: string): Promise<void>;
   /** Moves the broker's and the cloud's clock. */
   advance(ms: number): void;
   stop(): Promise<void>;
@@ -48,6 +55,10 @@ export interface TestBroker {
 export interface Setting {
   readonly file?: string;
   readonly targets?: readonly string[];
+  readonly policy?: string;
+  readonly approvals?: Partial<ApprovalSettings>;
+  /** Somebody as the identity provider last vouched for them, where that is newer than what is given. */
+  readonly present?: (who: Principal) => Principal | undefined;
   /** Continues with the cloud and the clock of another broker, as its successor. */
   readonly after?: TestBroker;
   /** Without a worker, nothing happens but what calls do themselves. */
@@ -63,9 +74,14 @@ export async function startBroker(setting: Setting = {}): Promise<TestBroker> {
   clocks.set(cloud, clock);
   const store = await openSqliteStore({ file: setting.file ?? ':memory:', now });
   const targets = new Map((setting.targets ?? ['main']).map((name) => [name, target(name, cloud.provider.kind)]));
+  const policies = {
+    current: await loadPolicies({ sources: [{ name: 'test.cedar', text: setting.policy ?? POLICY }] }),
+  };
   const world: World = {
     store,
-    policy: await loadPolicies({ sources: [{ name: 'test.cedar', text: POLICY }] }),
+    get policy() {
+      return policies.current;
+    },
     catalog: makeCatalog(parseBrokerConfig('{}', 'test'), targets),
     targets,
     providers: new Map([[cloud.provider.kind, cloud.provider]]),
@@ -73,17 +89,31 @@ export async function startBroker(setting: Setting = {}): Promise<TestBroker> {
     now,
     random: (bytes) => randomBytes(bytes),
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+    approvals: {
+      approvers: 'people',
+      waitMs: 3_600_000,
+      takeUpMs: 1_800_000,
+      confirmMs: 600_000,
+      ...setting.approvals,
+    },
+    present: async (who) => setting.present?.(who) ?? who,
   };
   await reconcile(world);
   const issuer = makeIssuer(world);
   const idle: Worker = { wake: () => undefined, busy: () => 0, stop: async () => undefined };
   const worker = setting.worker === 'off' ? idle : startWorker(world, issuer);
+  const approvals = makeApprovals(world);
   return {
-    broker: makeBroker(world, issuer, worker.wake),
+    broker: makeBroker(world, issuer, approvals, worker.wake),
+    approvals,
     world,
     cloud,
     worker,
     store,
+    policy: async (text) => {
+      policies.current = await loadPolicies({ sources: [{ name: 'test.cedar', text }] });
+      await approvals.judgeAnew();
+    },
     advance: (ms) => {
       clock.offset += ms;
       worker.wake(now());

@@ -3,6 +3,7 @@
  * @module
  */
 import { SESSION_QUERIES } from './session-queries.ts';
+import { WEB_QUERIES } from './web-queries.ts';
 
 const DUE_TARGETS = `
   WITH RECURSIVE targets (target) AS (
@@ -40,16 +41,18 @@ const REQUESTER = `
   requester.issuer, requester.subject, requester.person, person.issuer AS person_issuer, person.subject AS person_subject`;
 
 const REQUEST = `
-  SELECT requests.id, requester_kind, name, groups, person_name, person_groups, asks, permissions, seconds, reason, ticket,
-    created_at, hash, state, tier, why, policy, grant_id, ${REQUESTER}
+  SELECT requests.id, requester_kind, name, groups, person_key, person_name, person_groups, persons_key, asks, permissions,
+    seconds, reason, ticket, created_at, hash, state, tier, why, policy, quorum, votes, deadline, version, grant_id,
+    ${REQUESTER}
   FROM requests ${requesterOf('requests')} WHERE requests.id = :id`;
 
 const GRANT = `
   SELECT grants.n, grants.id, requests.id AS request_id, grants.seconds, grants.state, state_at, expires_at, close_reason,
-    version, grants.created_at, delivered_at, ${REQUESTER}
+    grants.version, grants.created_at, delivered_at, ${REQUESTER}
   FROM grants LEFT JOIN requests ON requests.n = grants.n ${requesterOf('grants')} WHERE grants.id = :id`;
 
 const NEWEST = 'ORDER BY created_at DESC, n DESC LIMIT :limit';
+const OPEN = "grant_id IS NULL AND state IN ('pending', 'approved')";
 const IN_STATES = 'state IN (SELECT value FROM json_each(:states))';
 
 export const QUERIES = {
@@ -59,16 +62,23 @@ export const QUERIES = {
 
   request: REQUEST,
   requestNumber: 'SELECT n FROM requests WHERE id = :id',
-  requestStanding: 'SELECT n, hash, state, grant_id FROM requests WHERE id = :id',
+  requestStanding: 'SELECT n, hash, grant_id FROM requests WHERE id = :id',
   requestInsert: `
-    INSERT INTO requests (id, requester, owner, requester_kind, name, groups, person_name, person_groups, asks, permissions,
-      seconds, reason, ticket, created_at, hash, state, tier, why, policy, grant_id, idempotency_key, body_hash)
-    VALUES (:id, :requester, :owner, :requesterKind, :name, :groups, :personName, :personGroups, :asks, :permissions,
-      :seconds, :reason, :ticket, :createdAt, :hash, :state, :tier, :why, :policy, :grantId, :idempotencyKey, :bodyHash)`,
-  requestDecide:
-    'UPDATE requests SET state = :state, tier = :tier, why = :why, policy = :policy, grant_id = :grantId WHERE id = :id',
+    INSERT INTO requests (id, requester, owner, requester_kind, name, groups, person_key, person_name, person_groups,
+      persons_key, asks, permissions, seconds, reason, ticket, created_at, hash, state, tier, why, policy, quorum, votes,
+      deadline, version, grant_id, idempotency_key, body_hash)
+    VALUES (:id, :requester, :owner, :requesterKind, :name, :groups, :personKey, :personName, :personGroups,
+      :personsKey, :asks, :permissions, :seconds, :reason, :ticket, :createdAt, :hash, :state, :tier, :why, :policy,
+      :quorum, :votes, :deadline, 1, :grantId, :idempotencyKey, :bodyHash)`,
+  requestDecide: `
+    UPDATE requests SET state = :state, tier = :tier, why = :why, policy = :policy, quorum = :quorum, votes = :votes,
+      deadline = :deadline, version = version + 1, grant_id = :grantId
+    WHERE id = :id AND version = :version`,
   replayed: 'SELECT id, body_hash FROM requests WHERE requester = :requester AND idempotency_key = :key',
   requestsNewest: `SELECT id FROM requests ${NEWEST}`,
+  requestsOpen: `
+    SELECT id FROM requests WHERE ${OPEN} AND (:by IS NULL OR deadline <= :by) ORDER BY deadline LIMIT :limit`,
+  nextDeadline: `SELECT min(deadline) AS next FROM requests WHERE ${OPEN}`,
   requestsOf: `SELECT id FROM requests WHERE owner = :owner ${NEWEST}`,
   requestsBy: `SELECT id FROM requests WHERE requester = :requester AND requester <> owner ${NEWEST}`,
 
@@ -127,4 +137,5 @@ export const QUERIES = {
     ORDER BY seq LIMIT :limit`,
 
   ...SESSION_QUERIES,
+  ...WEB_QUERIES,
 } as const;

@@ -7,7 +7,7 @@ import { type GrantId, isGrantId, isRequestId, type RequestId } from '../../../c
 import type { Mark } from '../../../core/ports.ts';
 import type { PrincipalKey } from '../../../core/principal.ts';
 import type { EntryFilter, GrantFilter, Store, StoredGrant, StoredRequest } from '../store.ts';
-import { guarded, integer, type Row, text } from './cells.ts';
+import { guarded, integer, orNull, type Row, text } from './cells.ts';
 import { asStoreFailure, unreadable } from './failure.ts';
 import { GRANT_STATES, readGrant, readMark, readRequest } from './rows.ts';
 import { findNumber } from './numbers.ts';
@@ -67,6 +67,20 @@ export function readRequests(
 ): readonly StoredRequest[] {
   const newest = newestRequests(sql, filter.requester, requireLimit(filter.limit));
   return readable(newest, (row) => readOneRequest(sql, requireId(isRequestId, 'request', row)), report);
+}
+
+export function readOpenRequests(
+  sql: Statements,
+  by: number | null,
+  limit: number,
+  report: ReportProblem,
+): readonly StoredRequest[] {
+  const open = sql('requestsOpen').all({ by, limit: requireLimit(limit) });
+  return readable(open, (row) => readOneRequest(sql, requireId(isRequestId, 'request', row)), report);
+}
+
+export function readNextDeadline(sql: Statements): number | null {
+  return orNull(integer, sql('nextDeadline').get() ?? { next: null }, 'next');
 }
 
 function newestRequests(sql: Statements, requester: PrincipalKey | undefined, limit: number): readonly Row[] {

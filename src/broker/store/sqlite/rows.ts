@@ -6,10 +6,10 @@ import { CLOSE_REASONS, type GrantState, type Leg } from '../../../core/grant.ts
 import { isGrantId, isRequestId } from '../../../core/ids.ts';
 import type { Mark } from '../../../core/ports.ts';
 import type { Principal, PrincipalKey } from '../../../core/principal.ts';
-import type { Ask, Permission } from '../../../core/request.ts';
 import { TIERS } from '../../../core/tier.ts';
 import type { ClaimedEffect, StoredGrant, StoredRequest } from '../store.ts';
 import { guarded, integer, list, orNull, type Row, text, word } from './cells.ts';
+import { asAsk, asPermission, asQuorum, asText, asVote } from './members.ts';
 
 export const GRANT_STATES = ['issuing', 'active', 'revoking', 'stuck', 'closed'] as const;
 const LEG_STATES = ['intended', 'maybe-issued', 'issued', 'gone'] as const;
@@ -35,7 +35,11 @@ export function readRequest(row: Row): StoredRequest {
       tier: row['tier'] === null ? null : word(TIERS, row, 'tier'),
       why: text(row, 'why'),
       policy: text(row, 'policy'),
+      quorum: list(asQuorum, row, 'quorum'),
+      deadline: orNull(integer, row, 'deadline'),
     },
+    votes: list(asVote, row, 'votes'),
+    version: integer(row, 'version'),
     grant: row['grant_id'] === null ? null : guarded(isGrantId, row, 'grant_id'),
   };
 }
@@ -43,14 +47,30 @@ export function readRequest(row: Row): StoredRequest {
 function readRequester(row: Row): Principal {
   const { issuer, subject, actsFor } = readKey(row);
   const kind = word(REQUESTERS, row, 'requester_kind');
-  const itself = { kind, issuer, subject, name: text(row, 'name'), groups: list(asText, row, 'groups') };
+  const itself = {
+    kind,
+    issuer,
+    subject,
+    name: text(row, 'name'),
+    groups: list(asText, row, 'groups'),
+    ...keyIn(row, 'person_key'),
+  };
   if (actsFor === undefined) {
     // A person's name without the person would turn what an agent did into what somebody did alone.
     if (row['person_name'] !== null || row['person_groups'] !== null) throw new TypeError('column person_name');
     return itself;
   }
-  const person = { name: text(row, 'person_name'), groups: list(asText, row, 'person_groups') };
+  const person = {
+    name: text(row, 'person_name'),
+    groups: list(asText, row, 'person_groups'),
+    ...keyIn(row, 'persons_key'),
+  };
   return { ...itself, actsFor: { kind: 'user', ...actsFor, ...person } };
+}
+
+function keyIn(row: Row, column: string): Pick<Principal, 'personKey'> {
+  const personKey = orNull(text, row, column);
+  return personKey === null ? {} : { personKey };
 }
 
 function readKey(row: Row): PrincipalKey {
@@ -121,34 +141,4 @@ export function readEffect(row: Row): ClaimedEffect {
     dueAt: integer(row, 'due_at'),
     attempted: row['claimed_until'] === null ? 'never' : 'maybe',
   };
-}
-
-const asText = (value: unknown): string | null => (typeof value === 'string' ? value : null);
-
-function asAsk(value: unknown): Ask | null {
-  const operation = asText(member(value, 'operation'));
-  const resources = asTexts(member(value, 'resources'));
-  const target = member(value, 'target');
-  if (operation === null || resources === null) return null;
-  if (target === undefined) return { operation, resources };
-  return typeof target === 'string' ? { operation, resources, target } : null;
-}
-
-function asPermission(value: unknown): Permission | null {
-  const target = asText(member(value, 'target'));
-  const operation = asText(member(value, 'operation'));
-  const actions = asTexts(member(value, 'actions'));
-  const resources = asTexts(member(value, 'resources'));
-  if (target === null || operation === null || actions === null || resources === null) return null;
-  return { target, operation, actions, resources };
-}
-
-function asTexts(value: unknown): readonly string[] | null {
-  if (!Array.isArray(value)) return null;
-  const texts = value.filter((one): one is string => typeof one === 'string');
-  return texts.length === value.length ? texts : null;
-}
-
-function member(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? Object.getOwnPropertyDescriptor(value, name)?.value : undefined;
 }

@@ -3,12 +3,13 @@
  * @module
  */
 import { SESSION_TABLES } from './session-schema.ts';
+import { WEB_TABLES } from './web-schema.ts';
 
 /**
- * Written into the header of the file, so that no other program's database is taken for a store, nor one in the form that
- * was tried before the first release (`jit1`): `jit2` in ASCII.
+ * Written into the header of the file, so that no other program's database is taken for a store, nor one in the forms that
+ * were tried before the first release (`jit1`, `jit2`): `jit3` in ASCII.
  */
-export const APPLICATION_ID = 0x6a697432;
+export const APPLICATION_ID = 0x6a697433;
 
 /** Entry n brings a database from version n to n + 1. */
 export const MIGRATIONS: readonly string[] = [
@@ -37,8 +38,11 @@ export const MIGRATIONS: readonly string[] = [
     requester_kind TEXT NOT NULL CHECK (requester_kind IN ('user', 'workload', 'agent')),
     name TEXT NOT NULL,
     groups TEXT NOT NULL CHECK (json_valid(groups)),
+    -- Which human being, where the identity provider says so: nobody counts as two people.
+    person_key TEXT,
     person_name TEXT CHECK ((person_name IS NULL) = (owner = requester)),
     person_groups TEXT CHECK (json_valid(person_groups)) CHECK ((person_groups IS NULL) = (owner = requester)),
+    persons_key TEXT CHECK (persons_key IS NULL OR owner <> requester),
     asks TEXT NOT NULL CHECK (json_valid(asks)),
     permissions TEXT NOT NULL CHECK (json_valid(permissions)),
     seconds INTEGER NOT NULL CHECK (seconds > 0),
@@ -50,6 +54,10 @@ export const MIGRATIONS: readonly string[] = [
     tier TEXT CHECK (tier IN ('auto', 'self-serve', 'manual', 'break-glass')),
     why TEXT NOT NULL,
     policy TEXT NOT NULL,
+    quorum TEXT NOT NULL CHECK (json_valid(quorum)),
+    votes TEXT NOT NULL CHECK (json_valid(votes)),
+    deadline INTEGER CHECK (deadline BETWEEN 0 AND 9007199254740991),
+    version INTEGER NOT NULL CHECK (version > 0),
     grant_id TEXT CHECK (grant_id GLOB 'gr_*'),
     idempotency_key TEXT,
     body_hash TEXT,
@@ -57,6 +65,7 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE UNIQUE INDEX requests_replay ON requests (requester, idempotency_key) WHERE idempotency_key IS NOT NULL;
   CREATE INDEX requests_newest ON requests (created_at);
+  CREATE INDEX requests_open ON requests (deadline) WHERE grant_id IS NULL AND state IN ('pending', 'approved');
   CREATE INDEX requests_of ON requests (owner, created_at);
   CREATE INDEX requests_by ON requests (requester, created_at) WHERE requester <> owner;
 
@@ -146,4 +155,5 @@ export const MIGRATIONS: readonly string[] = [
     BEGIN SELECT raise(ABORT, 'audit entries are never changed'); END;
   `,
   SESSION_TABLES,
+  WEB_TABLES,
 ];

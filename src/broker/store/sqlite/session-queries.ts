@@ -12,6 +12,8 @@ export const SESSION_QUERIES = {
   session: `SELECT ${SESSION} FROM sessions WHERE id = :id`,
   sessionByAccess: `SELECT ${SESSION} FROM sessions WHERE access_hash = :hash`,
   sessionByRefresh: `SELECT ${SESSION} FROM sessions WHERE refresh_hash = :hash`,
+  sessionsOf: `
+    SELECT ${SESSION} FROM sessions WHERE issuer = :issuer AND subject = :subject ORDER BY verified_at DESC LIMIT 100`,
   sessionBySpent: `
     SELECT ${SESSION} FROM spent_refresh JOIN sessions ON sessions.n = spent_refresh.session WHERE spent_refresh.hash = :hash`,
 
@@ -31,11 +33,21 @@ export const SESSION_QUERIES = {
     INSERT INTO spent_refresh (hash, session) SELECT :hash, n FROM sessions WHERE id = :session
     ON CONFLICT (hash) DO NOTHING`,
   proofSpend: 'INSERT INTO spent_proofs (once, until) VALUES (:once, :until) ON CONFLICT (once) DO NOTHING',
+  confirmationGive:
+    'INSERT INTO confirmations (hash, session, until) SELECT :hash, n, :until FROM sessions WHERE id = :session',
+  confirmationSpend: `
+    DELETE FROM confirmations
+    WHERE hash = :hash AND until > :at AND session = (SELECT n FROM sessions WHERE id = :session)`,
 
   sessionsOver: 'SELECT n FROM sessions WHERE over_at < :before ORDER BY over_at LIMIT :limit',
   sessionForget: 'DELETE FROM sessions WHERE n = :session',
   refreshForget: `
     DELETE FROM spent_refresh WHERE hash IN (SELECT hash FROM spent_refresh WHERE session = :session LIMIT :limit)`,
+  confirmationsForgetOf: `
+    DELETE FROM confirmations WHERE hash IN (SELECT hash FROM confirmations WHERE session = :session LIMIT :limit)`,
+  confirmationsForget: `
+    DELETE FROM confirmations WHERE hash IN (
+      SELECT hash FROM confirmations WHERE until < :before ORDER BY until LIMIT :limit)`,
   proofsForget: `
     DELETE FROM spent_proofs WHERE once IN (SELECT once FROM spent_proofs WHERE until < :before ORDER BY until LIMIT :limit)`,
 } as const;

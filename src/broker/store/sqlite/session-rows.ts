@@ -61,16 +61,22 @@ function sha256(row: Row, column: string): string {
   throw new TypeError(`column ${column}`);
 }
 
-function principalJson({ kind, issuer, subject, name, groups, actsFor }: Principal): string {
-  const itself = { kind, issuer, subject, name, groups };
+export function principalJson({ kind, issuer, subject, name, groups, personKey, actsFor }: Principal): string {
+  const itself = { kind, issuer, subject, name, groups, personKey };
   if (actsFor === undefined) return JSON.stringify(itself);
-  const person = { kind: 'user', ...identity(actsFor), name: actsFor.name, groups: actsFor.groups };
+  const person = {
+    kind: 'user',
+    ...identity(actsFor),
+    name: actsFor.name,
+    groups: actsFor.groups,
+    personKey: actsFor.personKey,
+  };
   return JSON.stringify({ ...itself, actsFor: person });
 }
 
 const identity = ({ issuer, subject }: Person) => ({ issuer, subject });
 
-function readPrincipal(value: unknown): Principal {
+export function readPrincipal(value: unknown): Principal {
   const { actsFor, ...itself } = members(value);
   const kind = KINDS.find((one) => one === itself['kind']);
   if (kind === undefined) throw new TypeError('column principal');
@@ -84,14 +90,16 @@ function readPerson(value: unknown): Person {
   return { kind: 'user', ...readIdentity(person) };
 }
 
-/** Anything beyond the five members of a principal is refused: it could mean something to whoever wrote it. */
+/** Anything beyond the members of a principal is refused: it could mean something to whoever wrote it. */
 function readIdentity(itself: Readonly<Record<string, unknown>>): Omit<Person, 'kind'> {
-  const { kind: _, issuer, subject, name, groups, ...others } = itself;
+  const { kind: _, issuer, subject, name, groups, personKey, ...others } = itself;
   const known = typeof issuer === 'string' && typeof subject === 'string' && typeof name === 'string';
   if (!known || !Array.isArray(groups) || Object.keys(others).length > 0) throw new TypeError('column principal');
   const texts = groups.filter((one): one is string => typeof one === 'string');
   if (texts.length !== groups.length) throw new TypeError('column principal');
-  return { issuer, subject, name, groups: texts };
+  if (personKey === undefined) return { issuer, subject, name, groups: texts };
+  if (typeof personKey !== 'string') throw new TypeError('column principal');
+  return { issuer, subject, name, groups: texts, personKey };
 }
 
 function members(value: unknown): Readonly<Record<string, unknown>> {

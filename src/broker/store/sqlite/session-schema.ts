@@ -31,12 +31,21 @@ export const SESSION_TABLES = `
   ) STRICT;
   CREATE UNIQUE INDEX sessions_refresh ON sessions (refresh_hash) WHERE refresh_hash IS NOT NULL;
   CREATE INDEX sessions_over ON sessions (over_at);
+  CREATE INDEX sessions_of ON sessions (issuer, subject, verified_at);
 
   CREATE TABLE spent_refresh (
     hash TEXT PRIMARY KEY CHECK (${sha256('hash')}),
     session INTEGER NOT NULL REFERENCES sessions (n)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX spent_refresh_of ON spent_refresh (session);
+
+  CREATE TABLE confirmations (
+    hash TEXT PRIMARY KEY CHECK (${sha256('hash')}),
+    session INTEGER NOT NULL REFERENCES sessions (n),
+    until INTEGER NOT NULL CHECK (${time('until')})
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX confirmations_of ON confirmations (session);
+  CREATE INDEX confirmations_over ON confirmations (until);
 
   CREATE TABLE spent_proofs (
     -- The name of a proof, which is shorter than any proof.

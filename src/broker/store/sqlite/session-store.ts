@@ -4,6 +4,7 @@
  */
 import { JitError } from '../../../core/errors.ts';
 import type { SessionId } from '../../../core/ids.ts';
+import { type PrincipalKey, samePrincipal } from '../../../core/principal.ts';
 import type { SessionChange, SessionStore, StoredSession } from '../sessions.ts';
 import { appendEntries } from './append.ts';
 import { integer, type Row } from './cells.ts';
@@ -12,20 +13,31 @@ import { understood } from './read.ts';
 import { readSession, sessionCells } from './session-rows.ts';
 import type { Statements } from './statements.ts';
 
+export function lastKnownOf(sql: Statements, who: PrincipalKey): Awaited<ReturnType<SessionStore['lastKnown']>> {
+  const { issuer, subject } = who;
+  for (const row of sql('sessionsOf').all({ issuer, subject })) {
+    const { principal, verifiedAt } = understood('a session', () => readSession(row));
+    if (samePrincipal(principal, who)) return { principal, at: verifiedAt };
+  }
+  return null;
+}
+
 /** How much one call of `forgetOver` removes: bounds how long it keeps the event loop. */
 const FORGET_AT_ONCE = 1_000;
 
 /** Throws `ERR_CONFLICT` and `ERR_NOT_SIGNED_IN` as the port says; whatever it throws, the caller undoes what was written. */
 export function writeSession(sql: Statements, change: SessionChange): void {
-  const { session, spentRefreshHash, spentProof, entries } = change;
+  const { session, spentRefreshHash, spentProof, confirmation, entries } = change;
   // First: a used proof stays one whatever else has moved, so that its second user does not try again.
   if (spentProof !== undefined) spendProof(sql, spentProof);
   if (session !== undefined) putSession(sql, session);
   if (spentRefreshHash !== undefined) spendRefresh(sql, session, spentRefreshHash);
+  if (confirmation !== undefined) giveConfirmation(sql, session, confirmation);
   appendEntries(sql, numbersOf(sql), entries);
 }
 
-function spendProof(sql: Statements, { once, until }: NonNullable<SessionChange['spentProof']>): void {
+/** Throws `ERR_NOT_SIGNED_IN` where it was used before. */
+export function spendProof(sql: Statements, { once, until }: NonNullable<SessionChange['spentProof']>): void {
   if (sql('proofSpend').run({ once, until }).changes === 1) return;
   throw new JitError({
     code: 'ERR_NOT_SIGNED_IN',
@@ -46,6 +58,23 @@ function spendRefresh(sql: Statements, session: StoredSession | undefined, hash:
     throw new JitError({ code: 'ERR_UNEXPECTED', message: 'a refresh token is used up with a change of its session' });
   }
   if (sql('refreshSpend').run({ hash, session: session.id }).changes !== 1) throw conflict();
+}
+
+function giveConfirmation(
+  sql: Statements,
+  session: StoredSession | undefined,
+  { hash, until }: NonNullable<SessionChange['confirmation']>,
+): void {
+  if (session === undefined) {
+    throw new JitError({ code: 'ERR_UNEXPECTED', message: 'a confirmation is given out with a change of its session' });
+  }
+  sql('confirmationGive').run({ hash, until, session: session.id });
+}
+
+/** @returns the session in the same transaction, null where there was no such confirmation. */
+export function spendConfirmation(sql: Statements, id: SessionId, hash: string, at: number): StoredSession | null {
+  const spent = sql('confirmationSpend').run({ hash, at, session: id }).changes === 1;
+  return spent ? readOneSession(sql, id) : null;
 }
 
 function conflict(): JitError {
@@ -79,7 +108,7 @@ function whole(what: string, find: () => Row | undefined): StoredSession | null 
 }
 
 /**
- * Oldest first, a session after the refresh tokens that it used up. What was over at `before`, epoch ms, and not later.
+ * Oldest first, a session after its confirmations and the refresh tokens that it used up. What was over at `before`, epoch ms, and not later.
  * @returns how many rows went; fewer than 1,000 when nothing is left.
  */
 export function forgetOver(sql: Statements, before: number): number {
@@ -88,8 +117,11 @@ export function forgetOver(sql: Statements, before: number): number {
     const session = integer(row, 'n');
     left -= Number(sql('refreshForget').run({ session, limit: left }).changes);
     if (left === 0) return FORGET_AT_ONCE;
+    left -= Number(sql('confirmationsForgetOf').run({ session, limit: left }).changes);
+    if (left === 0) return FORGET_AT_ONCE;
     left -= Number(sql('sessionForget').run({ session }).changes);
     if (left === 0) return FORGET_AT_ONCE;
   }
+  left -= Number(sql('confirmationsForget').run({ before, limit: left }).changes);
   return FORGET_AT_ONCE - left + Number(sql('proofsForget').run({ before, limit: left }).changes);
 }

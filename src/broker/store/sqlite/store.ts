@@ -7,6 +7,7 @@ import { JitError } from '../../../core/errors.ts';
 import type { Clock } from '../../../core/ports.ts';
 import type { SessionStore } from '../sessions.ts';
 import type { Store } from '../store.ts';
+import type { WebSessionStore } from '../web-sessions.ts';
 import { asFailure, asStoreFailure, isDiskFull } from './failure.ts';
 import { prepareFile } from './file.ts';
 import { groupCommit } from './group-commit.ts';
@@ -16,16 +17,27 @@ import {
   type ReportProblem,
   readEntries,
   readGrants,
+  readNextDeadline,
   readOneGrant,
   readOneRequest,
+  readOpenRequests,
   readReplayed,
   readRequests,
   readRevoked,
 } from './read.ts';
 import { openReserve, type Reserve } from './reserve.ts';
 import { MIGRATIONS } from './schema.ts';
-import { forgetOver, readOneSession, sessionByAccess, sessionByRefresh, writeSession } from './session-store.ts';
+import {
+  forgetOver,
+  lastKnownOf,
+  readOneSession,
+  sessionByAccess,
+  sessionByRefresh,
+  spendConfirmation,
+  writeSession,
+} from './session-store.ts';
 import { statements } from './statements.ts';
+import { endWebSession, intend, openWebSession, readAct, readWebSession, spendAct } from './web-store.ts';
 import { writeChange } from './write.ts';
 
 export interface SqliteOptions {
@@ -52,7 +64,7 @@ const NO_RESERVE: Reserve = { release: () => undefined, restore: () => undefined
  * Opens the store, makes it when it is missing, and migrates it. Throws `ERR_STORE` with a hint when the file is not the
  * broker's own, is no store, or was written by a newer program.
  */
-export async function openSqliteStore(options: SqliteOptions): Promise<Store & SessionStore> {
+export async function openSqliteStore(options: SqliteOptions): Promise<Store & SessionStore & WebSessionStore> {
   const { file, now, onProblem = warn, reserveBytes = RESERVE_BYTES } = options;
   // Lazily: commands that need no store do not pay for loading SQLite.
   const sqlite = await import('node:sqlite');
@@ -94,7 +106,7 @@ function requireLog(db: DatabaseSync): void {
   });
 }
 
-function storeOn(db: DatabaseSync, clock: Clock, report: ReportProblem, reserve: Reserve): Store & SessionStore {
+function storeOn(db: DatabaseSync, clock: Clock, report: ReportProblem, reserve: Reserve): Store & SessionStore & WebSessionStore {
   const sql = statements(db);
   const writer = groupCommit(db);
   let open = true;
@@ -141,15 +153,25 @@ function storeOn(db: DatabaseSync, clock: Clock, report: ReportProblem, reserve:
     grant: (id) => read(() => readOneGrant(sql, id)),
     grants: (filter) => read(() => readGrants(sql, filter, report)),
     requests: (filter) => read(() => readRequests(sql, filter, report)),
+    openRequests: (by, limit) => read(() => readOpenRequests(sql, by, limit, report)),
+    nextDeadline: () => read(() => readNextDeadline(sql)),
     nextDue: (busy) => read(() => earliestReady(sql, busy)),
     revoked: (provider, now) => read(() => readRevoked(sql, provider, now)),
     entries: (filter) => read(() => readEntries(sql, filter)),
     commitSession: (change) => (change.session?.ended ? writeEnd : write)(() => writeSession(sql, change)),
     session: (id) => read(() => readOneSession(sql, id)),
+    lastKnown: (who) => read(() => lastKnownOf(sql, who)),
     sessionByAccess: (hash) => read(() => sessionByAccess(sql, hash)),
     sessionByRefresh: (hash) => read(() => sessionByRefresh(sql, hash)),
+    spendConfirmation: (id, hash, at) => write(() => spendConfirmation(sql, id, hash, at)),
     // What is not over yet is not forgotten, whatever the caller takes for the time.
     forgetSessions: (before) => write(() => forgetOver(sql, Math.min(before, clock()))),
+    openWebSession: (opening) => write(() => openWebSession(sql, opening)),
+    webSession: (hash, at) => read(() => readWebSession(sql, hash, at)),
+    endWebSession: (id, entries) => writeEnd(() => endWebSession(sql, id, entries)),
+    intend: (session, hash, act) => write(() => intend(sql, session, hash, act)),
+    intended: (session, hash, at) => read(() => readAct(sql, session, hash, at)),
+    spendAct: (spending) => write(() => spendAct(sql, spending)),
     async close() {
       if (!open) return;
       open = false;

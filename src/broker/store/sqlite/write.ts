@@ -24,25 +24,26 @@ export function writeChange(sql: Statements, change: Change): void {
 
 /** @returns the request's number. */
 function writeRequest(sql: Statements, change: NonNullable<Change['request']>): number {
-  const { request, hash, decision, grant, idempotency } = change;
+  const { request, hash, decision, votes, grant, version, idempotency } = change;
   const decided = {
     state: decision.state,
     tier: decision.tier,
     why: decision.why,
     policy: decision.policy,
+    quorum: JSON.stringify(decision.quorum),
+    votes: JSON.stringify(votes),
+    deadline: decision.deadline,
     grantId: grant,
   };
   const standing = sql('requestStanding').get({ id: request.id });
-  if (standing !== undefined) {
-    // A decision is final and a grant is for good, so that of two racing deciders one learns that it was late.
-    const late = standing['state'] !== 'pending' && standing['state'] !== decision.state;
-    const another = standing['grant_id'] !== null && standing['grant_id'] !== grant;
-    if (late || another || standing['hash'] !== hash)
-      throw conflict('the request has been decided meanwhile', request.id);
-    sql('requestDecide').run({ id: request.id, ...decided });
+  if (standing !== undefined || version > 0) {
+    const another = standing?.['grant_id'] !== null && standing?.['grant_id'] !== grant;
+    if (standing === undefined || another || standing['hash'] !== hash) throw moved(request.id);
+    const { changes } = sql('requestDecide').run({ id: request.id, ...decided, version });
+    if (changes !== 1) throw moved(request.id);
     return integer(standing, 'n');
   }
-  const { kind: requesterKind, name, groups, actsFor } = request.requester;
+  const { kind: requesterKind, name, groups, personKey, actsFor } = request.requester;
   const filed = filePrincipal(sql, request.requester);
   if (idempotency !== null) {
     const { requester } = filed;
@@ -55,8 +56,10 @@ function writeRequest(sql: Statements, change: NonNullable<Change['request']>): 
     requesterKind,
     name,
     groups: JSON.stringify(groups),
+    personKey: personKey ?? null,
     personName: actsFor?.name ?? null,
     personGroups: actsFor === undefined ? null : JSON.stringify(actsFor.groups),
+    personsKey: actsFor?.personKey ?? null,
     asks: JSON.stringify(request.asks),
     permissions: JSON.stringify(request.permissions),
     seconds: request.seconds,
@@ -126,6 +129,10 @@ function writeEffects(sql: Statements, n: number, effects: NonNullable<Change['e
 function grantNumber(numbers: Numbers, grant: StoredGrant | undefined): number {
   if (grant !== undefined) return numbers.of(grant.grant.id);
   throw new JitError({ code: 'ERR_UNEXPECTED', message: 'effects are stored with the grant that they belong to' });
+}
+
+function moved(subject: string): JitError {
+  return conflict('the request has changed meanwhile', subject);
 }
 
 function conflict(message: string, subject: string | undefined): JitError {

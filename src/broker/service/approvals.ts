@@ -1,0 +1,251 @@
+/**
+ * Requests that people decide: votes, confirmation, withdrawal, time-outs, and taking an approved request up. Each reads,
+ * has policy judge anew, applies one event after another, and commits on condition that nobody was faster.
+ * @module
+ */
+import type { AuditEvent } from '../../audit/entry.ts';
+import { type Canonical, canonicalJson } from '../../core/canonical.ts';
+import { decide, isOpen, isOver, type RequestEvent, type Serves, type Vote } from '../../core/approval.ts';
+import { asJitError, JitError } from '../../core/errors.ts';
+import type { RequestId } from '../../core/ids.ts';
+import { type Principal, samePrincipal } from '../../core/principal.ts';
+import type { Permission } from '../../core/request.ts';
+import type { StoredRequest } from '../store/store.ts';
+import { judge } from './decide.ts';
+import { openFor } from './open.ts';
+import { decidedAlready, mayNot, notApproved, refusalOf, type Seen } from './refusals.ts';
+import type { Submitted } from './submit.ts';
+import { electorateOf, mayConfirm } from './votes.ts';
+import type { World } from './world.ts';
+
+export interface Approvals {
+  /** Throws `ERR_DECIDED`, `ERR_CONFLICT` where request or policy are not what was seen, `ERR_DENIED` for who may not. */
+  vote(
+    voter: Principal,
+    id: RequestId,
+    choice: Vote['choice'],
+    comment: string | null,
+    seen: Seen,
+  ): Promise<StoredRequest>;
+  confirm(caller: Principal, id: RequestId, seen: Seen): Promise<StoredRequest>;
+  cancel(caller: Principal, id: RequestId): Promise<StoredRequest>;
+  /**
+   * Opens the grant of an approved request, after everything has been judged anew. Throws `ERR_PENDING` where approvals are
+   * missing (again), `ERR_DENIED` where policy does not permit it any more.
+   */
+  takeUp(requester: Principal, id: RequestId): Promise<Submitted>;
+  /** Ends what nobody decided or took up in time. @returns when to look again, epoch ms, or null. */
+  timeOut(): Promise<number | null>;
+  /** Judges every open request by the present policy. */
+  judgeAnew(): Promise<void>;
+}
+
+const PATIENCE = 50;
+const PAGE = 500;
+
+export function makeApprovals(world: World): Approvals {
+  const { store } = world;
+
+  async function read(id: RequestId): Promise<StoredRequest> {
+    const stored = await store.request(id);
+    if (stored === null) throw new JitError({ code: 'ERR_NOT_FOUND', message: `there is no request ${id}` });
+    return stored;
+  }
+
+  /** Repeats until a commit gets through or there is nothing to commit. */
+  async function changing<T>(id: RequestId, attempt: (stored: StoredRequest) => Promise<T>): Promise<T> {
+    for (let round = 0; round < PATIENCE; round++) {
+      try {
+        return await attempt(await read(id));
+      } catch (thrown) {
+        if (!(thrown instanceof JitError) || thrown.code !== 'ERR_CONFLICT' || thrown.subject !== id) throw thrown;
+      }
+    }
+    throw new JitError({ code: 'ERR_STORE', message: 'too many changes to this request at once' });
+  }
+
+  async function keep(before: StoredRequest, after: Step): Promise<StoredRequest> {
+    if (after.entries.length === 0) return before;
+    await store.commit({ request: { ...after.stored, idempotency: null }, entries: after.entries });
+    world.changes.announce(before.request.id);
+    return { ...after.stored, version: before.version + 1 };
+  }
+
+  /** The request as policy has it at this moment. @param requester as they are now. */
+  async function judged(stored: StoredRequest, requester: Principal, serves: ServesOf): Promise<Step> {
+    const none = { stored, entries: [] };
+    if (stored.grant !== null || !isOpen(stored.decision)) return none;
+    const { waitMs, confirmMs, takeUpMs } = world.approvals;
+    const at = world.now();
+    const verdict = await verdictOn(world, requester, stored);
+    if (verdict.kind === 'no') {
+      return step(none, { type: 'forbidden', at, why: verdict.why, policy: verdict.policy }, 'broker');
+    }
+    const { tier, quorum, policy } = verdict;
+    const demanded = { tier, quorum, policy };
+    const patience = tier === 'self-serve' ? confirmMs : waitMs;
+    const event = { type: 'demanded', demanded, at, serves: serves(quorum), waitMs: patience, takeUpMs } as const;
+    return step(none, event, 'broker');
+  }
+
+  /** What policy made of it meanwhile is kept, so that looking again shows it. */
+  async function demandUnmoved(before: StoredRequest, ready: Step, seen: Seen): Promise<void> {
+    const refusal = refusalOf(ready.stored, seen, world.now());
+    if (refusal === null) return;
+    await keep(before, ready);
+    throw refusal;
+  }
+
+  return {
+    vote: async (voter, id, choice, comment, seen) =>
+      changing(id, async (stored) => {
+        const electorate = await electorateOf(world, stored, voter);
+        if (!electorate.admits(voter)) throw mayNot(stored, voter);
+        const requester = await world.present(stored.request.requester);
+        const ready = await judged(stored, requester, electorate.serves);
+        await demandUnmoved(stored, ready, seen);
+        const { decision } = ready.stored;
+        const at = world.now();
+        const vote: Vote = { voter: asVoter(voter), choice, comment, at, policy: decision.policy };
+        const serves = electorate.serves(decision.quorum);
+        if (decision.tier !== 'manual' || serves(vote).length === 0) throw mayNot(stored, voter);
+        const { takeUpMs } = world.approvals;
+        const after = step(ready, { type: 'vote', vote, serves, takeUpMs }, voter);
+        return keep(stored, after);
+      }),
+
+    confirm: async (caller, id, seen) =>
+      changing(id, async (stored) => {
+        const electorate = await electorateOf(world, stored, null);
+        const ready = await judged(stored, await asNow(caller, stored), electorate.serves);
+        await demandUnmoved(stored, ready, seen);
+        if (ready.stored.decision.state === 'approved') return keep(stored, ready);
+        if (!mayConfirm(caller, ready.stored)) {
+          const { tier } = ready.stored.decision;
+          const message = tier === 'self-serve' ? "a person's own word is needed" : 'this is not yours to confirm';
+          throw new JitError({ code: 'ERR_DENIED', message: `denied: ${message}`, subject: id });
+        }
+        const event = { type: 'confirm', at: world.now(), takeUpMs: world.approvals.takeUpMs } as const;
+        return keep(stored, step(ready, event, caller));
+      }),
+
+    cancel: async (caller, id) =>
+      changing(id, async (stored) => {
+        if (stored.decision.state === 'cancelled') return stored;
+        const refusal = decidedAlready(stored, world.now());
+        if (refusal !== null) throw refusal;
+        const event = { type: 'cancel', at: world.now(), why: `${caller.name} took it back` } as const;
+        return keep(stored, step({ stored, entries: [] }, event, caller));
+      }),
+
+    takeUp: async (requester, id) =>
+      changing(id, async (stored) => {
+        if (!samePrincipal(requester, stored.request.requester)) throw mayNot(stored, requester);
+        const earlier = stored.grant === null ? null : await store.grant(stored.grant);
+        if (earlier !== null) return { request: stored, grant: earlier, made: 'earlier' };
+        const electorate = await electorateOf(world, stored, null);
+        const ready = await judged(stored, requester, electorate.serves);
+        const { decision } = ready.stored;
+        const at = world.now();
+        if (decision.state !== 'approved' || isOver(decision, at)) throw notApproved(await keep(stored, ready), at);
+        const opening = openFor(world, ready.stored, at);
+        const { effects, grant } = opening;
+        const entries = [...ready.entries, ...opening.entries];
+        await store.commit({ request: { ...opening.request, idempotency: null }, grant, effects, entries });
+        world.changes.announce(id);
+        const request = { ...opening.request, version: stored.version + 1 };
+        return { request, grant: { ...grant, version: 1 }, made: 'now' };
+      }),
+
+    timeOut: async () => {
+      const overdue = await store.openRequests(world.now(), PAGE);
+      for (const { request } of overdue) {
+        await changing(request.id, async (stored) =>
+          keep(stored, step({ stored, entries: [] }, { type: 'time-out', at: world.now() }, 'broker')),
+        );
+      }
+      return store.nextDeadline();
+    },
+
+    judgeAnew: async () => {
+      const open = await store.openRequests(null, 1_000);
+      for (const { request } of open) {
+        await changing(request.id, async (stored) => {
+          const electorate = await electorateOf(world, stored, null);
+          const requester = await world.present(stored.request.requester);
+          return keep(stored, await judged(stored, requester, electorate.serves));
+        });
+      }
+    },
+  };
+
+  async function asNow(caller: Principal, { request }: StoredRequest): Promise<Principal> {
+    return samePrincipal(caller, request.requester) ? caller : world.present(request.requester);
+  }
+}
+
+type ServesOf = (quorum: StoredRequest['decision']['quorum']) => Serves;
+
+/** A request on its way through several events, and what the audit log is to say of them. */
+interface Step {
+  readonly stored: StoredRequest;
+  readonly entries: readonly AuditEvent[];
+}
+
+function step({ stored, entries }: Step, event: RequestEvent, actor: Principal | 'broker'): Step {
+  const { decision, votes, grant, request } = stored;
+  const before = { decision, votes, issued: grant !== null };
+  const after = decide(before, event);
+  if (after === before) return { stored, entries };
+  const { state, tier, why, policy } = after.decision;
+  const data: Record<string, Canonical> = { from: decision.state, to: state, tier, why, version: policy };
+  if (event.type === 'vote') {
+    data['hash'] = stored.hash;
+    data['choice'] = event.vote.choice;
+    if (event.vote.comment !== null) data['comment'] = event.vote.comment;
+  }
+  const at = event.type === 'vote' ? event.vote.at : event.at;
+  const entry: AuditEvent = { type: `request.${WORDS[event.type]}`, at, actor, request: request.id, grant: null, data };
+  const next = { ...stored, decision: after.decision, votes: after.votes };
+  return { stored: next, entries: [...entries, entry] };
+}
+
+const WORDS = {
+  vote: 'voted',
+  confirm: 'confirmed',
+  cancel: 'cancelled',
+  'time-out': 'timed-out',
+  demanded: 'judged-anew',
+  forbidden: 'forbidden',
+} as const satisfies Record<RequestEvent['type'], string>;
+
+type Verdict =
+  | { readonly kind: 'no'; readonly why: string; readonly policy: string }
+  | ({ readonly kind: 'yes' } & Extract<RequestEvent, { type: 'demanded' }>['demanded']);
+
+async function verdictOn(world: World, requester: Principal, { request }: StoredRequest): Promise<Verdict> {
+  const { version } = world.policy;
+  try {
+    const { permissions, verdict, policy } = await judge(world, requester, request);
+    if (verdict.kind === 'deny') return { kind: 'no', why: verdict.why, policy };
+    if (canonicalJson(shape(permissions)) !== canonicalJson(shape(request.permissions))) {
+      return { kind: 'no', why: 'what was asked for means something else now', policy };
+    }
+    return { kind: 'yes', tier: verdict.tier, quorum: verdict.quorum, policy };
+  } catch (thrown) {
+    const error = asJitError(thrown);
+    // A passing fault of the store is no answer.
+    if (error.facts.retryable || error.code === 'ERR_UNEXPECTED') throw error;
+    return { kind: 'no', why: error.message, policy: version };
+  }
+}
+
+/** What was decided on, in a form that can be compared. */
+export function shape(permissions: readonly Permission[]): Canonical {
+  return permissions.map(({ target, operation, actions, resources }) => ({ target, operation, actions, resources }));
+}
+
+/** What is kept of a voter: who they are, and the groups that made them eligible. */
+function asVoter({ issuer, subject, name, groups, personKey }: Principal): Principal {
+  return { kind: 'user', issuer, subject, name, groups, ...(personKey === undefined ? {} : { personKey }) };
+}

@@ -1,0 +1,123 @@
+/**
+ * Who may take part in deciding a request, judged by policy at this moment.
+ * @module
+ */
+import { counted, hasVoted, isOpen, isOver, mayVote, missing, type Serves, type Vote } from '../../core/approval.ts';
+import { JitError } from '../../core/errors.ts';
+import { answersFor, type Principal, samePrincipal } from '../../core/principal.ts';
+import type { Quorum } from '../../core/request.ts';
+import type { Question } from '../../policy/question.ts';
+import type { RequestAction } from '../../wire/views.ts';
+import type { StoredRequest } from '../store/store.ts';
+import { questionsOf } from './decide.ts';
+import type { World } from './world.ts';
+
+/** Who may vote on one request, for the voters that it has and for one more. */
+export interface Electorate {
+  /** Whether somebody may vote on it at all. */
+  admits(voter: Principal): boolean;
+  /** Which places of that quorum a vote may help to fill, its owner as they are now. */
+  serves(quorum: readonly Quorum[]): Serves;
+}
+
+/** @param caller who is known to be exactly as given, so that nothing newer is looked for. */
+export async function electorateOf(world: World, stored: StoredRequest, caller: Principal | null): Promise<Electorate> {
+  const { request, votes } = stored;
+  const { policy } = world;
+  const questions = await understoodQuestions(world, stored);
+  const now = new Map<Vote, Principal>();
+  for (const vote of votes) {
+    const known = caller !== null && samePrincipal(caller, vote.voter) ? caller : await world.present(vote.voter);
+    now.set(vote, known);
+  }
+  const admits = (voter: Principal): boolean =>
+    questions.length > 0 &&
+    mayVote(voter, request.requester) &&
+    questions.every((question) => policy.approves(voter, question));
+  return {
+    admits,
+    serves: (quorum) => (vote) => {
+      const voter = now.get(vote) ?? vote.voter;
+      if (!admits(voter)) return [];
+      return quorum.flatMap(({ group }, position) =>
+        group === null || voter.groups.includes(group) ? [position] : [],
+      );
+    },
+  };
+}
+
+/** None where the request cannot be understood any more, such as after its target was taken out: then nobody may vote. */
+async function understoodQuestions(world: World, { request }: StoredRequest): Promise<readonly Question[]> {
+  try {
+    return await questionsOf(world, request.requester, request);
+  } catch (thrown) {
+    if (thrown instanceof JitError && !thrown.facts.retryable) return [];
+    throw thrown;
+  }
+}
+
+/** What a caller is shown of a request beside what is stored. */
+export interface Insight {
+  /** For each entry of the quorum how many people are missing. */
+  readonly missing: readonly number[];
+  /** Votes that count as things are. */
+  readonly counting: ReadonlySet<Vote>;
+  readonly can: readonly RequestAction[];
+}
+
+/** @returns null where the request is none of the caller's business. */
+export async function insightFor(world: World, caller: Principal, stored: StoredRequest): Promise<Insight | null> {
+  const { decision, grant, votes, request } = stored;
+  const own = answersFor(caller, request.requester);
+  if (decision.tier !== 'manual') {
+    return own ? { missing: [], counting: new Set(), can: await ownActions(caller, stored, world.now()) } : null;
+  }
+  const electorate = await electorateOf(world, stored, caller);
+  if (!own && !electorate.admits(caller) && !votes.some(({ voter }) => samePrincipal(voter, caller))) return null;
+  const serves = electorate.serves(decision.quorum);
+  const open = isOpen(decision) && grant === null;
+  const counting = new Set(counted(stored).filter((vote) => !open || serves(vote).length > 0));
+  const lacking = open ? missing(stored, serves) : [];
+  return {
+    missing: decision.quorum.map(({ group }) => lacking.find((each) => each.group === group)?.approvers ?? 0),
+    counting,
+    can: [
+      ...(own ? await ownActions(caller, stored, world.now()) : []),
+      ...voterActions(world, caller, stored, electorate),
+    ],
+  };
+}
+
+function voterActions(world: World, caller: Principal, stored: StoredRequest, electorate: Electorate): RequestAction[] {
+  const { decision, grant } = stored;
+  const at = world.now();
+  if (grant !== null || !isOpen(decision) || isOver(decision, at) || !electorate.admits(caller)) return [];
+  const { version: policy } = world.policy;
+  const probe: Vote = { voter: caller, choice: 'approve', comment: null, at, policy };
+  if (electorate.serves(decision.quorum)(probe).length === 0) return [];
+  const asked = decision.state === 'pending' && !hasVoted(stored, probe);
+  return asked ? ['approve', 'deny'] : ['deny'];
+}
+
+async function ownActions(
+  caller: Principal,
+  { request, decision, grant }: StoredRequest,
+  at: number,
+): Promise<RequestAction[]> {
+  if (grant !== null || !isOpen(decision) || isOver(decision, at)) return [];
+  const takes = decision.state === 'approved' && samePrincipal(caller, request.requester);
+  return [
+    ...(mayConfirm(caller, { request, decision }) ? (['confirm'] as const) : []),
+    ...(takes ? (['issue'] as const) : []),
+    'cancel',
+  ];
+}
+
+/** One's own confirmation is given by a person: the requester, or the person for whom an agent asks. */
+export function mayConfirm(
+  caller: Principal,
+  { request, decision }: Pick<StoredRequest, 'request' | 'decision'>,
+): boolean {
+  if (decision.state !== 'pending' || decision.tier !== 'self-serve') return false;
+  return caller.kind === 'user' && caller.actsFor === undefined && answersFor(caller, request.requester);
+}
