@@ -6,11 +6,20 @@ import type { Credential, ToolSettings } from '../core/credential.ts';
 import { atBroker, JitError } from '../core/errors.ts';
 import type { GrantId, RequestId } from '../core/ids.ts';
 import { Secret } from '../core/secret.ts';
-import type { RequestBody, RevokeBody, UseBody } from '../wire/bodies.ts';
+import type { ApproveBody, DenyBody, RequestBody, RevokeBody, SelfServeBody, UseBody } from '../wire/bodies.ts';
 import type * as sessions from '../wire/sessions.ts';
-import type { ConfirmBody, SessionBody, SessionView, SignInView, TokenView } from '../wire/sessions.ts';
+import type { ConfirmBody, ConfirmView, SessionBody, SessionView, SignInView, TokenView } from '../wire/sessions.ts';
 import type * as views from '../wire/views.ts';
-import type { CatalogView, EntriesView, Health, Outcome, OutcomeList, PlanView } from '../wire/views.ts';
+import type {
+  CatalogView,
+  EntriesView,
+  Health,
+  Outcome,
+  OutcomeList,
+  PlanView,
+  RequestAction,
+  ReviewView,
+} from '../wire/views.ts';
 import type { Authorizer } from './authorizer.ts';
 import { type BrokerRef, brokerWord, namedIn } from './ref.ts';
 import { type Call, openTransport, type Reply } from './transport.ts';
@@ -55,7 +64,19 @@ export interface BrokerClient {
   request(body: RequestBody, key: string): Promise<Outcome>;
   /** Stores nothing. */
   plan(body: RequestBody): Promise<PlanView>;
-  getRequest(id: RequestId, wait?: Wait): Promise<Outcome>;
+  /** @param wait.after the version already seen; without it a long-poll ends once the request is not pending any more. */
+  getRequest(id: RequestId, wait?: Wait & { readonly after?: number }): Promise<Outcome>;
+  /** Requests that wait for the caller's vote, the most urgent first. */
+  inbox(filter?: { readonly limit?: number }): Promise<OutcomeList>;
+  review(id: RequestId): Promise<ReviewView>;
+  /** Votes are for exactly what was seen: `hash` and `policy` of the request's view. */
+  approve(id: RequestId, body: ApproveBody): Promise<Outcome>;
+  deny(id: RequestId, body: DenyBody): Promise<Outcome>;
+  /** One's own word on a self-serve request. */
+  confirmRequest(id: RequestId, body: SelfServeBody): Promise<Outcome>;
+  cancel(id: RequestId): Promise<Outcome>;
+  /** Takes an approved request up. */
+  issue(id: RequestId): Promise<Outcome>;
   /** @param wait.after the version already seen: with `waitSeconds`, waits for a newer one. */
   getGrant(id: GrantId, wait?: Wait & { readonly after?: number }): Promise<Outcome>;
   /** The caller's own, newest first. */
@@ -83,8 +104,8 @@ export interface BrokerClient {
    * carries counts once. The tokens in the answer are plain text: wrap them at once.
    */
   exchange(body: SessionBody): Promise<TokenView>;
-  /** The identity provider has vouched again. */
-  confirm(body: ConfirmBody): Promise<SessionView>;
+  /** The identity provider has vouched anew. The confirmation in the answer is plain text: wrap it at once. */
+  confirm(body: ConfirmBody): Promise<ConfirmView>;
   /** Whose session the call is made with. */
   session(): Promise<SessionView>;
   /** Signs out: the session and its tokens count no longer. */
@@ -123,7 +144,16 @@ export function openClient(ref: BrokerRef, options: ClientOptions): BrokerClient
     plan: (body) =>
       call((v) => v.planViewSchema, { method: 'POST', path: 'v1/requests?plan=true', body, safe: 'repeat' }),
     getRequest: (id, wait = {}) =>
-      call((v) => v.outcomeSchema, get(`v1/requests/${id}`, { wait: seconds(wait) }, wait)),
+      call((v) => v.outcomeSchema, get(`v1/requests/${id}`, { wait: seconds(wait), after: wait.after }, wait)),
+    inbox: (filter = {}) =>
+      call((v) => v.outcomeListSchema, get('v1/requests', { role: 'approver', limit: filter.limit })),
+    review: (id) => call((v) => v.reviewViewSchema, get(`v1/requests/${id}/review`, {})),
+    // The broker makes each of these come to the same however often it arrives.
+    approve: (id, body) => call((v) => v.outcomeSchema, act(id, 'approve', body)),
+    deny: (id, body) => call((v) => v.outcomeSchema, act(id, 'deny', body)),
+    confirmRequest: (id, body) => call((v) => v.outcomeSchema, act(id, 'confirm', body)),
+    cancel: (id) => call((v) => v.outcomeSchema, act(id, 'cancel')),
+    issue: (id) => call((v) => v.outcomeSchema, act(id, 'issue')),
     getGrant: (id, wait = {}) =>
       call((v) => v.outcomeSchema, get(`v1/grants/${id}`, { wait: seconds(wait), after: wait.after }, wait)),
     requests: (filter = {}) => call((v) => v.outcomeListSchema, get('v1/requests', { limit: filter.limit })),
@@ -175,7 +205,7 @@ export function openClient(ref: BrokerRef, options: ClientOptions): BrokerClient
       ),
     signIn: () => about((v) => v.signInViewSchema, { ...get('v1/sign-in', {}), access: 'open' }),
     exchange: (body) => about((v) => v.tokenViewSchema, { method: 'POST', path: 'v1/sessions', body }),
-    confirm: (body) => about((v) => v.sessionViewSchema, { method: 'POST', path: 'v1/sessions/confirm', body }),
+    confirm: (body) => about((v) => v.confirmViewSchema, { method: 'POST', path: 'v1/sessions/confirm', body }),
     session: () => about((v) => v.sessionViewSchema, get('v1/sessions/current', {})),
     endSession: () => done({ method: 'POST', path: 'v1/sessions/end' }),
     health: () => call((v) => v.healthSchema, { ...get('healthz', {}), access: 'open' }),
@@ -188,6 +218,10 @@ interface Schema<T> {
   safeParse(body: unknown): Parsed<T>;
 }
 type Parsed<T> = { readonly success: true; readonly data: T } | { readonly success: false };
+
+function act(id: RequestId, action: RequestAction, body: object = {}): Call {
+  return { method: 'POST', path: `v1/requests/${id}/${action}`, body, safe: 'repeat' };
+}
 
 function get(path: string, query: Record<string, string | number | true | undefined>, wait: Wait = {}): Call {
   const given = Object.entries(query).filter(([, value]) => value !== undefined);

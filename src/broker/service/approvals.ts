@@ -8,7 +8,7 @@ import { type Canonical, canonicalJson } from '../../core/canonical.ts';
 import { decide, isOpen, isOver, type RequestEvent, type Serves, type Vote } from '../../core/approval.ts';
 import { asJitError, JitError } from '../../core/errors.ts';
 import type { RequestId } from '../../core/ids.ts';
-import { type Principal, samePrincipal } from '../../core/principal.ts';
+import { type Principal, samePerson, samePrincipal } from '../../core/principal.ts';
 import type { Permission } from '../../core/request.ts';
 import type { StoredRequest } from '../store/store.ts';
 import { judge } from './decide.ts';
@@ -101,6 +101,7 @@ export function makeApprovals(world: World): Approvals {
       changing(id, async (stored) => {
         const electorate = await electorateOf(world, stored, voter);
         if (!electorate.admits(voter)) throw mayNot(stored, voter);
+        if (alreadySaid(stored, voter, choice, seen)) return stored;
         const requester = await world.present(stored.request.requester);
         const ready = await judged(stored, requester, electorate.serves);
         await demandUnmoved(stored, ready, seen);
@@ -182,6 +183,12 @@ export function makeApprovals(world: World): Approvals {
   async function asNow(caller: Principal, { request }: StoredRequest): Promise<Principal> {
     return samePrincipal(caller, request.requester) ? caller : world.present(request.requester);
   }
+}
+
+/** The same word of the same person again, such as after a lost answer: nothing changes, and it is no mistake. */
+function alreadySaid({ hash, votes }: StoredRequest, voter: Principal, choice: Vote['choice'], seen: Seen): boolean {
+  const last = votes.findLast((vote) => vote.policy === seen.policy && samePerson(vote.voter, voter));
+  return last?.choice === choice && seen.hash === hash;
 }
 
 type ServesOf = (quorum: StoredRequest['decision']['quorum']) => Serves;

@@ -66,8 +66,8 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
   async function view(principal: Principal, stored: StoredRequest, known?: StoredGrant | null): Promise<Outcome> {
     const insight = await insightFor(world, principal, stored);
     if (insight === null) throw notYourRequest(stored.request.id);
-    const grant = known === undefined && stored.grant !== null ? await store.grant(stored.grant) : (known ?? null);
-    return outcomeView(stored, grant, targets, insight);
+    const made = known === undefined && stored.grant !== null ? await store.grant(stored.grant) : (known ?? null);
+    return outcomeView(stored, made, targets, insight);
   }
 
   // The same answer for what does not exist and for what is somebody else's.

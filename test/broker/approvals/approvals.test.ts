@@ -136,11 +136,13 @@ void test('one denial is enough, until the grant is made', async () => {
   await t.broker.approve(DAN, request.id, seen(request));
   const denied = await t.broker.deny(lead('erin'), request.id, { ...seen(request), reason: 'not during the freeze' });
   assert.equal(denied.request.state, 'denied');
+  const again = await t.broker.deny(lead('erin'), request.id, { ...seen(request), reason: 'not during the freeze' });
+  assert.equal(again.request.version, denied.request.version);
   await assert.rejects(t.broker.issue(ALICE, request.id), (thrown: unknown) => {
     assert.match(String(thrown), /erin denied it: not during the freeze/);
     return code('ERR_DENIED')(thrown);
   });
-  await assert.rejects(t.broker.approve(DAN, request.id, seen(request)), code('ERR_DECIDED'));
+  await assert.rejects(t.broker.approve(lead('frank'), request.id, seen(request)), code('ERR_DECIDED'));
   assert.equal(issued(t), 0);
 });
 
