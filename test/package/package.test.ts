@@ -215,10 +215,10 @@ function readManifest(folder: string): PackageManifest {
 }
 
 /**
- * Packages with a script that runs at installation. Everything here is installed without any, so both can do without: the
- * first holds its binaries and would only build another, the second prints a warning about versions.
+ * Packages with a script that runs at installation. Everything here is installed without any, so this one can do without:
+ * it holds its binaries and would only build another.
  */
-const SCRIPTED = ['@github/keytar', 'protobufjs'];
+const SCRIPTED = ['@github/keytar'];
 
 const PERMISSIVE = /^(?:MIT|MIT-0|ISC|BSD-[234]-Clause|Apache-2\.0|0BSD|BlueOak-1\.0\.0|CC0-1\.0|Unlicense)$/;
 

@@ -9,6 +9,8 @@ import { type Attempt, bounded, persistently } from './bounded.ts';
 import { noAnswer, notSignedIn, said } from './fault.ts';
 import { readToken } from './jwt.ts';
 import { JWT, type WorkloadSource, variable } from './source.ts';
+import type { Address } from './unary-call.ts';
+import { STATUS } from './unary-reply.ts';
 import type { Fetched, Svid } from './workload-api.ts';
 
 const LABEL = 'the SPIFFE agent';
@@ -33,14 +35,16 @@ export function spiffeSource({ now, limitMs, platform }: SpiffeParts): WorkloadS
       return address !== undefined && !(platform === 'win32' && address.startsWith('unix:'));
     },
     fetch: async ({ audience, env, signal }) => {
-      const target = targetOf(variable(env, SOCKET));
+      const address = addressOf(variable(env, SOCKET));
       const spiffeId = variable(env, 'JIT_SPIFFE_ID') ?? '';
       if (spiffeId !== '' && !/^spiffe:\/\/[^/\s]+\/\S+$/.test(spiffeId)) {
         throw notSignedIn('JIT_SPIFFE_ID is not a SPIFFE ID', 'write it like spiffe://example.org/ci/deploy');
       }
       const { fetchJwtSvids } = await import('./workload-api.ts');
       const svids = await bounded({ label: LABEL, signal, limitMs }, (limited) =>
-        persistently(limited, async () => judge(await fetchJwtSvids({ target, audience, spiffeId, signal: limited }))),
+        persistently(limited, async () =>
+          judge(await fetchJwtSvids({ address, audience, spiffeId, limitMs, signal: limited })),
+        ),
       );
       const svid = choose(svids, spiffeId);
       const hint = 'look at the agent: its clock, and how long its JWT-SVIDs live';
@@ -54,19 +58,19 @@ export function spiffeSource({ now, limitMs, platform }: SpiffeParts): WorkloadS
 }
 
 /** Section 4 of the specification of the Workload Endpoint: an absolute path, or an IP address and a port, and nothing else. */
-function targetOf(address: string | undefined): string {
+function addressOf(address: string | undefined): Address {
   const hint = `set ${SOCKET} to the socket of the agent, such as unix:///run/spire/agent/public/api.sock`;
   if (address === undefined) throw notSignedIn(`${SOCKET} is not set`, hint);
   const url = URL.parse(address);
   const bare = url !== null && url.username === '' && url.password === '' && !/[?#]/.test(address);
   if (bare && url.protocol === 'unix:' && url.host === '' && url.pathname.startsWith('/')) {
-    return `unix:${decodePath(url.pathname)}`;
+    return { path: decodePath(url.pathname) };
   }
   const host = url?.hostname.replace(/^\[|\]$/g, '') ?? '';
   if (bare && url.protocol === 'tcp:' && isIP(host) !== 0 && url.port !== '' && url.pathname === '') {
     // The specification wants the network itself to tell who asks; beyond this machine nothing says that it can.
     if (!isLocal(host)) throw notSignedIn(`${SOCKET} is on another machine`, hint);
-    return isIP(host) === 4 ? `ipv4:${host}:${url.port}` : `ipv6:[${host}]:${url.port}`;
+    return { host, port: Number(url.port) };
   }
   throw notSignedIn(`${SOCKET} is neither unix:///path nor tcp://address:port`, hint);
 }
@@ -79,18 +83,13 @@ function decodePath(path: string): string {
   }
 }
 
-/** Statuses of gRPC, as Appendix A of the specification uses them. */
-const INVALID_ARGUMENT = 3;
-const PERMISSION_DENIED = 7;
-const UNIMPLEMENTED = 12;
-const UNAVAILABLE = 14;
-
+/** Appendix A of the specification. */
 function judge(fetched: Fetched): Attempt<readonly Svid[]> {
   if (fetched.kind === 'svids') return { value: fetched.svids };
   const { code } = fetched;
   const details = fetched.details === '' ? '' : ` (${said(fetched.details)})`;
   switch (code) {
-    case PERMISSION_DENIED:
+    case STATUS.permissionDenied:
       // It may be that the entry was made a moment ago and the agent has not heard of it.
       return {
         passing: notSignedIn(
@@ -98,14 +97,14 @@ function judge(fetched: Fetched): Attempt<readonly Svid[]> {
           'register an entry whose selectors fit this process, or its user, with the SPIRE server',
         ),
       };
-    case INVALID_ARGUMENT:
+    case STATUS.invalidArgument:
       throw notSignedIn(
         `${LABEL} refuses the question${details}`,
         'check JIT_SPIFFE_ID and the audience of the broker',
       );
-    case UNIMPLEMENTED:
+    case STATUS.unimplemented:
       throw notSignedIn(`${LABEL} gives out no JWT-SVIDs${details}`, 'switch its JWT-SVID profile on');
-    case UNAVAILABLE:
+    case STATUS.unavailable:
       throw noAnswer(LABEL, `it is not available${details}`);
     default:
       throw noAnswer(LABEL, `it answers with status ${code}${details}`);
