@@ -40,7 +40,7 @@ export interface SpentProof {
 
 /** Hashes are hex SHA-256. Every method may fail with `ERR_STORE` (retryable), in which case nothing was changed. */
 export interface WebSessionStore {
-  /** Forgets some that are over, too. Throws `ERR_NOT_SIGNED_IN` where the proof was used before, and changes nothing then. */
+  /** Forgets some that have been over for a day, too. Throws `ERR_NOT_SIGNED_IN` where the proof was used before, and changes nothing then. */
   openWebSession(opening: {
     readonly session: WebSession;
     readonly cookieHash: string;
@@ -49,8 +49,8 @@ export interface WebSessionStore {
   }): Promise<void>;
   /** Null for one that there is not or that is over at `at`, epoch ms. */
   webSession(cookieHash: string, at: number): Promise<WebSession | null>;
-  /** Forgets it with its decisions. The entries are written only if it was there. */
-  endWebSession(id: SessionId, entries: readonly AuditEvent[]): Promise<void>;
+  /** Does nothing, and writes no entries, where it is over already. @param at epoch ms. */
+  endWebSession(id: SessionId, at: number, entries: readonly AuditEvent[]): Promise<void>;
   /** In place of what the session was about to decide on the same request before. Does nothing for a session that is gone. */
   intend(session: SessionId, actHash: string, act: WebAct): Promise<void>;
   /** Null for one that there is not, that is another session's, or that is over. */

@@ -29,7 +29,6 @@ import { openReserve, type Reserve } from './reserve.ts';
 import { MIGRATIONS } from './schema.ts';
 import {
   forgetOver,
-  lastKnownOf,
   readOneSession,
   sessionByAccess,
   sessionByRefresh,
@@ -37,7 +36,7 @@ import {
   writeSession,
 } from './session-store.ts';
 import { statements } from './statements.ts';
-import { endWebSession, intend, openWebSession, readAct, readWebSession, spendAct } from './web-store.ts';
+import { endWebSession, intend, lastWordOn, openWebSession, readAct, readWebSession, spendAct } from './web-store.ts';
 import { writeChange } from './write.ts';
 
 export interface SqliteOptions {
@@ -106,7 +105,12 @@ function requireLog(db: DatabaseSync): void {
   });
 }
 
-function storeOn(db: DatabaseSync, clock: Clock, report: ReportProblem, reserve: Reserve): Store & SessionStore & WebSessionStore {
+function storeOn(
+  db: DatabaseSync,
+  clock: Clock,
+  report: ReportProblem,
+  reserve: Reserve,
+): Store & SessionStore & WebSessionStore {
   const sql = statements(db);
   const writer = groupCommit(db);
   let open = true;
@@ -160,7 +164,7 @@ function storeOn(db: DatabaseSync, clock: Clock, report: ReportProblem, reserve:
     entries: (filter) => read(() => readEntries(sql, filter)),
     commitSession: (change) => (change.session?.ended ? writeEnd : write)(() => writeSession(sql, change)),
     session: (id) => read(() => readOneSession(sql, id)),
-    lastKnown: (who) => read(() => lastKnownOf(sql, who)),
+    lastKnown: (who) => read(() => lastWordOn(sql, who)),
     sessionByAccess: (hash) => read(() => sessionByAccess(sql, hash)),
     sessionByRefresh: (hash) => read(() => sessionByRefresh(sql, hash)),
     spendConfirmation: (id, hash, at) => write(() => spendConfirmation(sql, id, hash, at)),
@@ -168,7 +172,7 @@ function storeOn(db: DatabaseSync, clock: Clock, report: ReportProblem, reserve:
     forgetSessions: (before) => write(() => forgetOver(sql, Math.min(before, clock()))),
     openWebSession: (opening) => write(() => openWebSession(sql, opening)),
     webSession: (hash, at) => read(() => readWebSession(sql, hash, at)),
-    endWebSession: (id, entries) => writeEnd(() => endWebSession(sql, id, entries)),
+    endWebSession: (id, at, entries) => writeEnd(() => endWebSession(sql, id, at, entries)),
     intend: (session, hash, act) => write(() => intend(sql, session, hash, act)),
     intended: (session, hash, at) => read(() => readAct(sql, session, hash, at)),
     spendAct: (spending) => write(() => spendAct(sql, spending)),

@@ -13,11 +13,16 @@ export const WEB_TABLES = `
     cookie_hash TEXT NOT NULL UNIQUE CHECK (${sha256('cookie_hash')}),
     provider TEXT NOT NULL,
     principal TEXT NOT NULL CHECK (json_valid(principal)),
+    issuer TEXT NOT NULL GENERATED ALWAYS AS (principal ->> '$.issuer') VIRTUAL,
+    subject TEXT NOT NULL GENERATED ALWAYS AS (principal ->> '$.subject') VIRTUAL,
     created_at INTEGER NOT NULL CHECK (${time('created_at')}),
     expires_at INTEGER NOT NULL CHECK (${time('expires_at')}),
-    verified_at INTEGER NOT NULL CHECK (${time('verified_at')})
+    verified_at INTEGER NOT NULL CHECK (${time('verified_at')}),
+    ended_at INTEGER CHECK (${time('ended_at')}),
+    over_at INTEGER NOT NULL GENERATED ALWAYS AS (min(expires_at, coalesce(ended_at, expires_at))) VIRTUAL
   ) STRICT;
-  CREATE INDEX web_sessions_over ON web_sessions (expires_at);
+  CREATE INDEX web_sessions_over ON web_sessions (over_at);
+  CREATE INDEX web_sessions_of ON web_sessions (issuer, subject, verified_at);
 
   CREATE TABLE web_acts (
     hash TEXT PRIMARY KEY CHECK (${sha256('hash')}),

@@ -4,14 +4,17 @@
  */
 import * as z from 'zod';
 import { isRequestId, isSessionId, type SessionId } from '../../../core/ids.ts';
+import type { PrincipalKey } from '../../../core/principal.ts';
 import { ACT_CHOICES, type WebAct, type WebSession, type WebSessionStore } from '../web-sessions.ts';
 import { appendEntries } from './append.ts';
 import { guarded, integer, orNull, type Row, text, word } from './cells.ts';
 import { numbersOf } from './numbers.ts';
 import { understood } from './read.ts';
-import { spendProof } from './session-store.ts';
+import { lastKnownOf, spendProof } from './session-store.ts';
 import type { Statements } from './statements.ts';
 
+/** As long as other sessions: what they say of somebody may still be the latest that is known. */
+const KEPT_MS = 86_400_000;
 /** How many that are over go with each new one: more than come, so that none pile up. */
 const FORGET_AT_ONCE = 20;
 
@@ -24,7 +27,7 @@ export function openWebSession(sql: Statements, { session, cookieHash, spentProo
   const { id, provider, createdAt, expiresAt, verifiedAt } = session;
   const principal = personJson(session);
   const times = { createdAt, expiresAt, verifiedAt };
-  sql('webSessionsForget').run({ before: createdAt, limit: FORGET_AT_ONCE });
+  sql('webSessionsForget').run({ before: createdAt - KEPT_MS, limit: FORGET_AT_ONCE });
   sql('webSessionInsert').run({ id, hash: cookieHash, provider, principal, ...times });
   appendEntries(sql, numbersOf(sql), entries);
 }
@@ -36,12 +39,27 @@ export function readWebSession(sql: Statements, hash: string, at: number): WebSe
   });
 }
 
+/** As `SessionStore.lastKnown` says, from sessions of every kind. */
+export function lastWordOn(sql: Statements, who: PrincipalKey): ReturnType<typeof lastKnownOf> {
+  const known = lastKnownOf(sql, who);
+  const { issuer, subject, actsFor } = who;
+  // Only people in their own name use the pages.
+  if (actsFor !== undefined) return known;
+  return understood('a session of the pages', () => {
+    const row = sql('webSessionsOf').get({ issuer, subject });
+    if (row === undefined) return known;
+    const { principal, verifiedAt: at } = sessionOf(row);
+    return known === null || known.at < at ? { principal, at } : known;
+  });
+}
+
 export function endWebSession(
   sql: Statements,
   id: SessionId,
-  entries: Parameters<WebSessionStore['endWebSession']>[1],
+  at: number,
+  entries: Parameters<WebSessionStore['endWebSession']>[2],
 ): void {
-  if (sql('webSessionEnd').run({ id }).changes === 1) appendEntries(sql, numbersOf(sql), entries);
+  if (sql('webSessionEnd').run({ id, at }).changes === 1) appendEntries(sql, numbersOf(sql), entries);
 }
 
 export function intend(sql: Statements, session: SessionId, hash: string, act: WebAct): void {
