@@ -4,10 +4,11 @@
  */
 import { Hono } from 'hono';
 import { ERRORS, JitError, asJitError } from '../../core/errors.ts';
+import type { HookCall } from '../../core/hook.ts';
 import { PROBLEM_TYPE, toProblem } from '../../wire/problem.ts';
 import type { Health } from '../../wire/views.ts';
 import type { Log } from '../service/log.ts';
-import { readBody } from './body.ts';
+import { readBody, readRawBody } from './body.ts';
 import { openApi } from './openapi.ts';
 import type { Access, Caller } from '../sessions/caller.ts';
 import type { Route } from './routes.ts';
@@ -86,12 +87,17 @@ function mount(app: Hono, spec: Route, parts: AppParts): void {
       body: body.value,
       bodyHash: body.hash,
       idempotencyKey: spec.idempotent === undefined ? null : keyOf(request),
+      raw: spec.raw === undefined ? null : await rawOf(request),
       signal: request.signal,
     });
-    if (spec.reply === null) return context.body(null, 204);
+    if (spec.reply === null) return context.body(null, spec.status);
     const other = spec.query?.find(({ name, status }) => status !== undefined && query.get(name) === 'true');
     return Response.json(reply, { status: other?.status ?? spec.status });
   });
+}
+
+async function rawOf(request: Request): Promise<HookCall> {
+  return { header: (name) => request.headers.get(name), body: await readRawBody(request) };
 }
 
 const colons = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1');

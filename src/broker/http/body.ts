@@ -8,6 +8,8 @@ import { JitError } from '../../core/errors.ts';
 import { jsonProblem } from '../../core/json.ts';
 
 export const BODY_BYTES = 65_536;
+/** What a service sends of its own, such as a whole message with each click. */
+export const RAW_BYTES = 262_144;
 const LIMITS = { depth: 12, members: 2_000 };
 
 export interface ReadBody<T> {
@@ -21,7 +23,7 @@ export async function readBody<T>(request: Request, schema: z.ZodType<T>): Promi
   if (request.headers.get('content-encoding') !== null) throw bad('a compressed body is not accepted');
   const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
   if (type !== 'application/json') throw bad('the body must be application/json');
-  const bytes = await readBytes(request);
+  const bytes = await readBytes(request, BODY_BYTES);
   const parsed = schema.safeParse(parse(decode(bytes)));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -31,8 +33,14 @@ export async function readBody<T>(request: Request, schema: z.ZodType<T>): Promi
   return { value: parsed.data, hash: createHash('sha256').update(bytes).digest('hex') };
 }
 
-async function readBytes(request: Request): Promise<Uint8Array> {
-  if (Number(request.headers.get('content-length') ?? '0') > BODY_BYTES) throw tooLarge();
+/** The bytes as received, of whatever type. Throws `ERR_TOO_LARGE`, and `ERR_BODY` for a compressed body. */
+export async function readRawBody(request: Request): Promise<Uint8Array> {
+  if (request.headers.get('content-encoding') !== null) throw bad('a compressed body is not accepted');
+  return readBytes(request, RAW_BYTES);
+}
+
+async function readBytes(request: Request, most: number): Promise<Uint8Array> {
+  if (Number(request.headers.get('content-length') ?? '0') > most) throw tooLarge(most);
   const chunks: Uint8Array[] = [];
   let size = 0;
   const reader = request.body?.getReader();
@@ -40,7 +48,7 @@ async function readBytes(request: Request): Promise<Uint8Array> {
     const chunk: unknown = part.value;
     if (!(chunk instanceof Uint8Array)) throw bad('the body is not bytes');
     size += chunk.byteLength;
-    if (size > BODY_BYTES) throw tooLarge();
+    if (size > most) throw tooLarge(most);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
@@ -68,6 +76,6 @@ function bad(message: string): JitError {
   return new JitError({ code: 'ERR_BODY', message });
 }
 
-function tooLarge(): JitError {
-  return new JitError({ code: 'ERR_TOO_LARGE', message: `the body is larger than ${BODY_BYTES} bytes` });
+function tooLarge(most: number): JitError {
+  return new JitError({ code: 'ERR_TOO_LARGE', message: `the body is larger than ${most} bytes` });
 }

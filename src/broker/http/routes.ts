@@ -4,6 +4,7 @@
  */
 import type * as z from 'zod';
 import { JitError } from '../../core/errors.ts';
+import type { HookCall } from '../../core/hook.ts';
 import type { Principal } from '../../core/principal.ts';
 import type { Access, Caller } from '../sessions/caller.ts';
 
@@ -21,6 +22,8 @@ export interface OpenCall<B> {
   /** SHA-256 of the body's bytes. */
   readonly bodyHash: string;
   readonly idempotencyKey: string | null;
+  /** Of a route with `raw`, for whoever checks a signature; else null. */
+  readonly raw: HookCall | null;
   /** Fires when the caller has gone away. */
   readonly signal: AbortSignal;
 }
@@ -47,6 +50,8 @@ export interface Route {
   readonly query?: readonly Parameter[];
   readonly idempotent?: 'by key';
   readonly body?: z.ZodType;
+  /** The body is handed over byte for byte, of whatever type it is. */
+  readonly raw?: 'as sent';
   readonly reply: z.ZodType | null;
   readonly status: 200 | 201 | 204;
   readonly run: (call: OpenCall<unknown>) => Promise<unknown>;
