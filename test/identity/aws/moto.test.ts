@@ -4,13 +4,7 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
-import { after, before, test } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
+import { after, test } from 'node:test';
 import {
   CreateAccessKeyCommand,
   CreateRoleCommand,
@@ -20,47 +14,13 @@ import {
 } from '@aws-sdk/client-iam';
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import type { SdkKeys } from '../../../src/identity/aws/credentials.ts';
-import { onPath, tempFolder } from '../../providers/aws/support.ts';
+import { startMoto } from '../../support/moto.ts';
+import { skipUnless } from '../../support/tools.ts';
 import { BINDING, REGION, broker, entryText, prove, refusal } from './support.ts';
 
 const ROOT = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'test' };
-const skip = onPath('moto_server') ? false : "moto_server is not on the PATH (pip install 'moto[server]')";
-
-let url = '';
-let moto: ChildProcess | null = null;
-let folder: Awaited<ReturnType<typeof tempFolder>>;
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  // `listen` on a TCP port gives an address object.
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-before(async () => {
-  folder = await tempFolder();
-  if (skip !== false) return;
-  const port = await freePort();
-  url = `http://127.0.0.1:${port}`;
-  const env = { PATH: process.env['PATH'], HOME: folder.path };
-  moto = spawn('moto_server', ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore', env });
-  for (const giveUp = Date.now() + 60_000; ; await setTimeout(100)) {
-    if ((await fetch(`${url}/moto-api/`).catch(() => null)) !== null) break;
-    assert(Date.now() < giveUp, 'moto did not start');
-  }
-});
-after(async () => {
-  if (moto !== null) {
-    const gone = once(moto, 'exit');
-    moto.kill('SIGKILL');
-    await gone;
-  }
-  await folder.remove();
-});
+const skip = skipUnless('moto_server') && "needs moto_server (pip install 'moto[server]')";
+const url = skip === false ? await startMoto({ after }) : '';
 
 const place = () => ({ endpoint: url, region: REGION, credentials: ROOT });
 const iam = (): IAMClient => new IAMClient(place());

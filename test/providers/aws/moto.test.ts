@@ -3,58 +3,28 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { execFile } from 'node:child_process';
 import { after, before, test } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
 import { CreateRoleCommand, GetRolePolicyCommand, IAMClient } from '@aws-sdk/client-iam';
 import type { Order, Provider } from '../../../src/core/ports.ts';
 import { awsProvider } from '../../../src/providers/aws/provider.ts';
 import type { AwsTarget } from '../../../src/providers/aws/provider.ts';
-import { config, makeIssuer, markOf, never, onPath, orderOf, tempFolder } from './support.ts';
+import { startMoto } from '../../support/moto.ts';
+import { skipUnless } from '../../support/tools.ts';
+import { config, makeIssuer, markOf, never, orderOf, tempFolder } from './support.ts';
 
 const KEYS = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'test' };
 const REVOKER = 'arn:aws:iam::123456789012:role/jit-revoker';
-const missing = ['moto_server', 'aws'].filter((program) => !onPath(program));
-const skip = missing.length > 0 ? `not on the PATH: ${missing.join(', ')} (pip install 'moto[server]' awscli)` : false;
-
-let url = '';
-let moto: ChildProcess | null = null;
+const skip = skipUnless('moto_server', 'aws') && "needs moto_server and aws (pip install 'moto[server]' awscli)";
+const url = skip === false ? await startMoto({ after }) : '';
 let folder: Awaited<ReturnType<typeof tempFolder>>;
 let provider: Provider<AwsTarget>;
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  // `listen` on a TCP port gives an address object.
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-async function ready(at: string): Promise<void> {
-  for (const giveUp = Date.now() + 60_000; ; await setTimeout(100)) {
-    const response = await fetch(`${at}/moto-api/`).catch(() => null);
-    if (response !== null) return;
-    assert(Date.now() < giveUp, 'moto did not start');
-  }
-}
 
 const iam = (): IAMClient => new IAMClient({ endpoint: url, region: 'us-east-1', credentials: KEYS });
 
 before(async () => {
   folder = await tempFolder();
   if (skip !== false) return;
-  const port = await freePort();
-  url = `http://127.0.0.1:${port}`;
-  const env = { PATH: process.env['PATH'], HOME: folder.path };
-  moto = spawn('moto_server', ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore', env });
-  await ready(url);
   const trust = JSON.stringify({ Version: '2012-10-17', Statement: [] });
   for (const RoleName of ['jit-web', 'jit-revoker']) {
     await iam().send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: trust }));
@@ -62,14 +32,7 @@ before(async () => {
   const { signer } = await makeIssuer(folder.path, Date.now);
   provider = awsProvider({ now: Date.now, signer, ambient: async () => await Promise.resolve(KEYS) });
 });
-after(async () => {
-  if (moto !== null) {
-    const gone = once(moto, 'exit');
-    moto.kill('SIGKILL');
-    await gone;
-  }
-  await folder.remove();
-});
+after(() => folder.remove());
 
 async function whoAmI(order: Order, target: AwsTarget): Promise<string> {
   const { credential } = await provider.issue(target, order, never());
