@@ -18,7 +18,7 @@ export interface SourcesParts {
 
 /** What sources read. The secrets among them are good for this job only, and are kept with its session: in memory. */
 const READ_BY_SOURCES =
-  /^(?:ACTIONS_ID_TOKEN_REQUEST_(?:URL|TOKEN)|GITHUB_ACTIONS|SPIFFE_ENDPOINT_SOCKET|JIT_(?:SPIFFE_ID|KUBERNETES_TOKEN_FILE|AZURE_RESOURCE|TOKEN_FILE)|AWS_(?:DEFAULT_)?REGION|AZURE_CLIENT_ID|GCE_METADATA_(?:HOST|IP))$/;
+  /^(?:ACTIONS_ID_TOKEN_REQUEST_(?:URL|TOKEN)|GITHUB_ACTIONS|SPIFFE_ENDPOINT_SOCKET|JIT_(?:SPIFFE_ID|KUBERNETES_TOKEN_FILE|AZURE_RESOURCE|TOKEN_FILE)|AWS_(?:DEFAULT_)?REGION|AZURE_CLIENT_ID|GOOGLE_APPLICATION_CREDENTIALS|GCE_METADATA_(?:HOST|IP))$/;
 
 export function workloadsHere(parts: SourcesParts): Workloads {
   const inPipeline = (parts.env['CI'] ?? '') !== '';
