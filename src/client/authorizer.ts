@@ -15,6 +15,9 @@ export interface Refusal {
   readonly sent: Readonly<Record<string, string>>;
 }
 
+/** `with`: headers for the one call that repeats the refused one, beside new ones of `headers`. */
+export type Verdict = 'again' | 'no use' | { readonly with: Readonly<Record<string, string>> };
+
 export interface Authorizer {
   /**
    * The headers that prove it for this one call, `authorization` and `dpop`.
@@ -22,8 +25,8 @@ export interface Authorizer {
    * Throws `ERR_NOT_SIGNED_IN` with the command that signs in, `ERR_KEYCHAIN`, `ERR_IDENTITY_PROVIDER`, `ERR_BROKER_UNREACHABLE`.
    */
   headers(method: 'GET' | 'POST', url: URL): Promise<Readonly<Record<string, string>>>;
-  /** Told of a 401. @returns whether it changed something so that the same call may now succeed; throws as `headers` does. */
-  refused(refusal: Refusal): Promise<'again' | 'no use'>;
+  /** Told of a 401. @returns whether the same call may now succeed; throws as `headers` does. */
+  refused(refusal: Refusal): Promise<Verdict>;
   /** Told of the nonce on any other answer. */
   seen(nonce: string): void;
 }

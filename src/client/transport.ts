@@ -53,14 +53,14 @@ export const DEADLINE_MS = 30_000;
 /** Bytes of a reply's body. */
 export const LONGEST_REPLY = 1_048_576;
 const ATTEMPTS = 3;
-/** A session may lack a nonce, then a token, then a look at the identity provider: each is mended once. */
-const MENDINGS = 3;
+/** A session may lack a nonce, then a token, then a word of the identity provider, and another one where the answer got lost. */
+const MENDINGS = 4;
 
 /**
  * A call that never reached the broker is repeated, and one whose connection broke midway only if repeating it is
  * harmless: a GET, a POST with an Idempotency-Key, or one marked so. At most three attempts within the one deadline.
  * Redirects are answers, not followed: nothing is sent to a host that the user did not name.
- * A refusal with status 401 is shown to the authorizer, at most three times, and the call repeated if it could mend that:
+ * A refusal with status 401 is shown to the authorizer, at most four times, and the call repeated if it could mend that:
  * whatever was refused so has not been done.
  */
 export function openTransport(ref: BrokerRef, options: TransportOptions): Transport {
@@ -75,8 +75,9 @@ export function openTransport(ref: BrokerRef, options: TransportOptions): Transp
 
   async function send(call: Call): Promise<Reply> {
     const authorizer = call.access === 'open' ? undefined : options.authorizer;
+    let more: Headers = {};
     for (let mended = 0; ; mended += 1) {
-      const { reply, headers, sent } = await once(call, authorizer);
+      const { reply, headers, sent } = await once(call, authorizer, more);
       const nonce = headers['dpop-nonce'];
       const given = typeof nonce === 'string' ? nonce : null;
       if (reply.status !== 401 || authorizer === undefined || mended >= MENDINGS) {
@@ -91,16 +92,16 @@ export function openTransport(ref: BrokerRef, options: TransportOptions): Transp
         sent,
       });
       if (verdict === 'no use') return reply;
+      more = verdict === 'again' ? {} : verdict.with;
     }
   }
 
-  async function once(call: Call, authorizer: Authorizer | undefined): Promise<Answered> {
+  async function once(call: Call, authorizer: Authorizer | undefined, more: Headers): Promise<Answered> {
     const limitMs = DEADLINE_MS + (call.waitSeconds ?? 0) * 1_000;
-    const proofs = async (): Promise<Readonly<Record<string, string>>> =>
-      (await authorizer?.headers(call.method, urlOf(ref, call.path))) ?? {};
+    const proofs = async (): Promise<Headers> => (await authorizer?.headers(call.method, urlOf(ref, call.path))) ?? {};
     refuseInterrupted(options.signal);
     // Before the clock starts: it may take a renewal, which has time limits of its own.
-    let sent = await proofs();
+    let sent = { ...(await proofs()), ...more };
     const deadline = AbortSignal.timeout(limitMs);
     const signal = options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
     for (let attempt = 1; ; attempt += 1) {
@@ -118,19 +119,21 @@ export function openTransport(ref: BrokerRef, options: TransportOptions): Transp
       // The embedded broker is started anew by others meanwhile; a far one may be behind a balancer that is switching. An
       // interruption only cuts the pause short: it is looked at when the next attempt begins.
       await sleep(randomInt(50, 150) * attempt * attempt, undefined, { signal }).catch(() => undefined);
-      // A proof counts once, whether or not the attempt got through.
-      sent = await proofs();
+      // A proof counts once, whether or not the attempt got through; what else was sent is used up only if it did.
+      sent = { ...(await proofs()), ...(result.phase === 'connect' ? more : {}) };
     }
   }
 
   return { send, badReply, close: () => wire.agent?.destroy() };
 }
 
+type Headers = Readonly<Record<string, string>>;
+
 interface Answered {
   readonly reply: Reply;
   readonly headers: IncomingHttpHeaders;
   /** What the authorizer gave. */
-  readonly sent: Readonly<Record<string, string>>;
+  readonly sent: Headers;
 }
 
 function urlOf(ref: BrokerRef, path: string): URL {

@@ -47,9 +47,9 @@ sessions:
   length: 12h
   # Life of one access token.
   token: 10m
-  # How long ago the identity provider may have vouched when something is issued: whoever is disabled there, or leaves a
-  # group, gets nothing any more after this time.
-  recheck: 30s
+  # Before anything is issued the identity provider is asked for its word, each time anew: whoever was disabled there, or has
+  # left a group, gets nothing more. So old may such a word be, by this broker's clock, and so far may the clocks differ.
+  word: 30s
 
 # Who vouches for those who sign in. Each entry has a name of your choice; the names show in the audit log.
 identity:
@@ -60,7 +60,7 @@ identity:
     client_id: ${text(clientId)}
     # The claims that hold the groups and the name of a person.
     claims: { groups: groups, name: name }
-    # Offline access lets jit prove every few seconds of use that the person is still welcome.
+    # Offline access lets jit ask for the provider's word before each issuance without bothering the person.
     scopes: [openid, profile, offline_access]
     # Signing in on another device by a code. Off, for whoever is sent such a code can be talked into entering it.
     device: false

@@ -17,7 +17,7 @@ import { makeProofChecker } from '../identity/dpop/check.ts';
 import { makeNonces, NONCE_MS } from '../identity/dpop/nonces.ts';
 import { makeReplays } from '../identity/dpop/replays.ts';
 import type { Verifier } from '../identity/verify/verified.ts';
-import type { SignInView } from '../wire/sessions.ts';
+import { CONFIRMATION_HEADER, type SignInView } from '../wire/sessions.ts';
 
 export interface SignIn extends Pick<AppParts, 'identify' | 'nonce'> {
   readonly routes: readonly Route[];
@@ -51,7 +51,7 @@ export function signInBySession(world: SessionWorld): SignIn {
   const nonces = makeNonces(now, random);
   const proofs = makeProofChecker({ now, nonces, replays: makeReplays(now, NONCE_MS) });
   const refusals = makeRefusals({ store, now, log });
-  const authenticate = makeAuthenticate({ store, proofs, refusals, now, recheckSeconds: limits.recheck });
+  const authenticate = makeAuthenticate({ store, proofs, refusals, now });
   const deviceProviders = new Set(
     signIn.providers.filter(({ client }) => client?.device === true).map(({ name }) => name),
   );
@@ -60,6 +60,7 @@ export function signInBySession(world: SessionWorld): SignIn {
     verifier,
     deviceProviders,
     limits: { lengthSeconds: limits.length, tokenSeconds: limits.token },
+    wordSeconds: limits.word,
     refusals,
     now,
     random,
@@ -73,7 +74,8 @@ export function signInBySession(world: SessionWorld): SignIn {
       // A proxy in front takes the path of the public address away.
       const url = `${host === publicHost ? signIn.audience : `${scheme}://${host}`}${pathname}`;
       const [authorization, dpop] = [headers.get('authorization'), headers.get('dpop')];
-      return authenticate({ method, url, authorization, dpop }, access);
+      const confirmation = headers.get(CONFIRMATION_HEADER);
+      return authenticate({ method, url, authorization, dpop, confirmation }, access);
     },
     nonce: nonces.current,
     routes: sessionRoutes(signIn, sessions),

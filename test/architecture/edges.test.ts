@@ -22,6 +22,7 @@ const EXPOSED: Readonly<Record<string, readonly [calls: number, goesTo: string]>
   'src/broker/http/tls.ts': [1, 'the key of the certificate into the TLS stack'],
   'src/broker/issuer/issuer.ts': [1, 'the signing key into jose'],
   'src/broker/service/views.ts': [1, 'the one reply that hands out credentials'],
+  'src/broker/sessions/confirm.ts': [1, 'the one reply that hands out a confirmation'],
   'src/broker/sessions/sessions.ts': [2, 'the one reply that hands out the tokens of a session'],
   'src/cli/commands/credential.ts': [1, 'stdout of jit credential, which is for that'],
   'src/cli/identity.ts': [2, 'whether a new passphrase was typed the same twice'],
@@ -31,7 +32,7 @@ const EXPOSED: Readonly<Record<string, readonly [calls: number, goesTo: string]>
   'src/identity/secrets/passphrase.ts': [1, 'its length'],
   'src/identity/secrets/seal.ts': [2, 'the passphrase into scrypt, a secret into the cipher'],
   'src/identity/secrets/store.ts': [3, 'the checks of what is stored and of what was read back'],
-  'src/identity/session/link.ts': [1, 'the header that carries the access token to its broker'],
+  'src/identity/session/link.ts': [2, 'the headers that carry the access token and a confirmation to their broker'],
   'src/identity/session/mend.ts': [
     5,
     'a refresh token and newer proofs, each to its broker; whether a token has changed',

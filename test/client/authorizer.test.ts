@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
-import type { Authorizer, Refusal } from '../../src/client/authorizer.ts';
+import type { Authorizer, Refusal, Verdict } from '../../src/client/authorizer.ts';
 import { type BrokerClient, openClient } from '../../src/client/client.ts';
 import { parseBrokerUrl } from '../../src/client/ref.ts';
 import { JitError } from '../../src/core/errors.ts';
@@ -21,11 +21,7 @@ interface Scene {
 
 type Answer = (response: ServerResponse, request: IncomingMessage) => void;
 
-async function scene(
-  t: TestContext,
-  answer: Answer,
-  verdict: () => 'again' | 'no use' = () => 'again',
-): Promise<Scene> {
+async function scene(t: TestContext, answer: Answer, verdict: () => Verdict = () => 'again'): Promise<Scene> {
   const arrived: string[] = [];
   const refusals: Refusal[] = [];
   const seen: string[] = [];
@@ -86,10 +82,10 @@ test('a refused call is made again with a fresh proof, and the authorizer hears 
   assert.deepEqual(seen, ['n2']);
 });
 
-test('three refusals are mended, the fourth is the answer', async (t) => {
+test('four refusals are mended, the fifth is the answer', async (t) => {
   const { client, arrived, refusals } = await scene(t, refuse('ERR_TOKEN_EXPIRED'));
   await assert.rejects(client.grants(), { code: 'ERR_TOKEN_EXPIRED' });
-  assert.deepEqual([arrived.length, refusals.length], [4, 3]);
+  assert.deepEqual([arrived.length, refusals.length], [5, 4]);
 });
 
 test('a call that must not be sent twice is sent again after a refusal, since nothing was done', async (t) => {
@@ -124,6 +120,24 @@ test('other statuses, and a 401 from something else than a broker, are no matter
   );
   await assert.rejects(proxy.client.grants(), { code: 'ERR_BROKER_REPLY' });
   assert.equal(proxy.refusals[0]?.code, null);
+});
+
+test('what mends one refusal goes out with the one call that repeats it, and not again once that may have arrived', async (t) => {
+  const words: (string | undefined)[] = [];
+  let given = 0;
+  const { client } = await scene(
+    t,
+    (response, request) => {
+      words.push(request.headersDistinct['jit-confirmation']?.join());
+      if (words.length === 2) request.socket.destroy();
+      else if (words.length === 4) response.writeHead(200, JSON_TYPE).end('{"items":[]}');
+      else refuse('ERR_IDENTITY_STALE')(response, request);
+    },
+    () => ({ with: { 'jit-confirmation': `w${++given}` } }),
+  );
+  await client.grants();
+  await client.grants().catch(() => undefined);
+  assert.deepEqual(words.slice(0, 5), [undefined, 'w1', undefined, 'w2', undefined]);
 });
 
 test('an attempt whose connection broke is repeated with another proof', async (t) => {

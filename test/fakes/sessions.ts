@@ -7,7 +7,6 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
-import { makeApp } from '../../src/broker/http/app.ts';
 import { type Route, route } from '../../src/broker/http/routes.ts';
 import { openSqliteStore } from '../../src/broker/store/sqlite/store.ts';
 import type { SharedBroker } from '../../src/identity/session/record.ts';
@@ -15,26 +14,18 @@ import type { Vouched } from '../../src/identity/session/session.ts';
 import { parseBrokerUrl } from '../../src/client/ref.ts';
 import { JitError } from '../../src/core/errors.ts';
 import { Secret } from '../../src/core/secret.ts';
-import type { Verified, Verifier } from '../../src/identity/verify/verified.ts';
-import { signInBySession } from '../../src/jit-broker/sign-in.ts';
+import type { Verifier } from '../../src/identity/verify/verified.ts';
 import type { ProviderView } from '../../src/wire/sessions.ts';
 import { outcomeListSchema } from '../../src/wire/views.ts';
 import { freePort } from '../support/port.ts';
+import { type Claim, sessionApp, token as tokenOf } from './session-app.ts';
 
 /** What a token of the stand-in says. */
-export interface Claims {
+export interface Claims extends Omit<Claim, 'principal'> {
   readonly provider: string;
   readonly subject: string;
   readonly groups?: readonly string[];
   readonly kind?: 'user' | 'workload';
-  readonly nonce?: string;
-  readonly renewal?: 'on demand' | 'fixed';
-  /** Seconds from now. */
-  readonly lifeSeconds?: number;
-  /** For single use; random if left out. */
-  readonly once?: string;
-  /** The only nonce of the broker with which it counts. */
-  readonly boundTo?: string;
 }
 
 export interface SessionBroker {
@@ -46,15 +37,17 @@ export interface SessionBroker {
   audit(): Promise<readonly string[]>;
   /** Moves the broker's clock. */
   later(ms: number): void;
-  /** While set, calls to this path are done, and their answers lost on the way. */
-  loseAnswers(path: string | null): void;
+  /** While set, calls to this path are done, and their answers lost on the way: as many as that, or all. */
+  loseAnswers(path: string | null, times?: number): void;
   stop(): Promise<void>;
 }
 
 export interface SessionBrokerOptions {
   readonly providers?: readonly ProviderView[];
   readonly tokenSeconds?: number;
-  readonly recheckSeconds?: number;
+  readonly wordSeconds?: number;
+  /** Instead of the one that believes what a token says. */
+  readonly verifier?: Verifier;
   readonly lengthSeconds?: number;
   /** Served beside those of sessions, in place of the stand-ins. */
   readonly routes?: readonly Route[];
@@ -69,58 +62,47 @@ export const PERSON: ProviderView = {
 export const WORKLOAD: ProviderView = { name: 'ci', type: 'github', issuer: 'https://ci.example.com', client: null };
 
 /** A token that the verifier of these brokers believes. */
-export function vouch(claims: Claims): Secret<string> {
-  const text = JSON.stringify({ ...claims, once: claims.once ?? randomBytes(16).toString('hex'), at: Date.now() });
-  return new Secret(Buffer.from(text).toString('base64url'));
+export function vouch({ subject, groups = [], kind = 'user', ...claims }: Claims): Secret<string> {
+  const issuer = `https://${claims.provider}.example.com`;
+  return new Secret(
+    tokenOf({ lifeSeconds: 3_600, ...claims, principal: { kind, issuer, subject, name: subject, groups } }),
+  );
 }
 
 export async function sessionBroker(options: SessionBrokerOptions = {}): Promise<SessionBroker> {
   const {
     providers = [PERSON, WORKLOAD],
     tokenSeconds = 600,
-    recheckSeconds = 30,
+    wordSeconds = 30,
     lengthSeconds = 3_600,
     routes = GRANTS,
+    verifier,
   } = options;
   const port = await freePort();
   const audience = `http://127.0.0.1:${port}`;
   let aheadMs = 0;
-  let lost: string | null = null;
+  let lost: { readonly path: string | null; left: number } = { path: null, left: 0 };
   const now = (): number => Date.now() + aheadMs;
   const random = (bytes: number): Uint8Array => randomBytes(bytes);
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const store = await openSqliteStore({ file: ':memory:', now });
   const calls: string[] = [];
-  const signIn = signInBySession({
+  const app = sessionApp({
     store,
-    verifier: verifierAt(now),
-    limits: { length: lengthSeconds, token: tokenSeconds, recheck: recheckSeconds },
+    limits: { length: lengthSeconds, token: tokenSeconds, word: wordSeconds },
+    ...(verifier === undefined ? {} : { verifier }),
     signIn: { audience, providers: [...providers] },
-    scheme: 'http',
     now,
     random,
     log,
-  });
-  const app = makeApp({
-    routes: [...signIn.routes, ...routes],
-    version: '0',
-    identify: signIn.identify,
-    nonce: signIn.nonce,
+    routes,
     hosts: null,
-    health: () => ({ status: 'ok', version: '0', sandbox: false }),
-    ready: async () => true,
-    metrics: async () => '',
-    discovery: () => ({}),
-    jwks: () => ({}),
-    log,
-    observe: () => undefined,
-    touch: () => undefined,
   });
   const answer = getRequestListener(async (request, { outgoing }) => {
     const { pathname } = new URL(request.url);
     const response = await app.fetch(request);
     calls.push(`${request.method} ${pathname} ${response.status}`);
-    if (pathname === lost && response.ok) outgoing.destroy();
+    if (pathname === lost.path && response.ok && lost.left-- > 0) outgoing.destroy();
     response.headers.set('date', new Date(now()).toUTCString());
     return response;
   });
@@ -132,7 +114,7 @@ export async function sessionBroker(options: SessionBrokerOptions = {}): Promise
     calls,
     audit: async () => (await store.entries({ from: 0, limit: 1_000 })).map(({ line }) => typeOf(line)),
     later: (ms) => (aheadMs += ms),
-    loseAnswers: (path) => (lost = path),
+    loseAnswers: (path, times = Number.POSITIVE_INFINITY) => void (lost = { path, left: times }),
     stop: async () => {
       if (!server.listening) return;
       server.close();
@@ -143,7 +125,7 @@ export async function sessionBroker(options: SessionBrokerOptions = {}): Promise
   };
 }
 
-/** A call that anybody who is signed in may make, and one that demands a fresh look at the identity provider. */
+/** A call that anybody who is signed in may make, and one that needs a word of the identity provider for itself. */
 const GRANTS: readonly Route[] = [
   route({
     method: 'GET',
@@ -167,35 +149,6 @@ const GRANTS: readonly Route[] = [
     run: async () => undefined,
   }),
 ];
-
-function verifierAt(now: () => number): Verifier {
-  return {
-    verify: async ({ token }, binding) => {
-      const refused = new JitError({ code: 'ERR_NOT_SIGNED_IN', message: 'no' });
-      const read = claimsOf(token);
-      if (read === null || (read.boundTo ?? binding.nonce) !== binding.nonce) throw refused;
-      const { provider, subject, groups = [], kind = 'user', nonce = null, renewal = 'on demand' } = read;
-      const verified: Verified = {
-        provider,
-        principal: { kind, issuer: `https://${provider}.example.com`, subject, name: subject, groups },
-        issuedAt: now(),
-        until: now() + (read.lifeSeconds ?? 3_600) * 1_000,
-        once: read.once,
-        nonce,
-        renewal,
-      };
-      return verified;
-    },
-  };
-}
-
-function claimsOf(token: Secret<string>): (Claims & { readonly once: string }) | null {
-  try {
-    return JSON.parse(Buffer.from(token.expose(), 'base64url').toString());
-  } catch {
-    return null;
-  }
-}
 
 function typeOf(line: string): string {
   return String(JSON.parse(line).type);

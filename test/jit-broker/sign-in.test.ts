@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { type Answer, type Caller, ID_TOKEN, makeCaller } from '../support/caller.ts';
+import { confirmViewSchema } from '../../src/wire/sessions.ts';
 import { type Idp, startIdp } from '../support/idp.ts';
 import { startMoto } from '../support/moto.ts';
 import { people, type SharedBroker, startSharedBroker } from '../support/shared-broker.ts';
@@ -38,9 +39,14 @@ async function world(
   return { idp, broker, caller: async () => makeCaller({ send, base: broker.url, now: Date.now }) };
 }
 
+type Outcome = Pick<Answer, 'status' | 'body'>;
+type Word = { readonly 'jit-confirmation': string };
+
 interface Person extends Caller {
-  /** Asks the provider for a fresh ID token and confirms the session with it, as a client does when the broker wants it. */
-  confirm(): Promise<{ readonly status: number; readonly body: Readonly<Record<string, unknown>> }>;
+  /** A word of the provider, given to the broker: the header for what is issued on it, or the answer of whoever refused. */
+  word(): Promise<Word | Outcome>;
+  /** A POST with a word of its own, as a client does it. */
+  fresh(path: string, body?: unknown): Promise<Outcome>;
 }
 
 /** Somebody who signed in at the provider and at the broker. */
@@ -48,14 +54,31 @@ async function signedIn({ idp, caller }: World, subject: string): Promise<Person
   const me = await caller();
   let { idToken, refreshToken } = await idp.signIn(subject, { nonce: me.thumbprint });
   assert.equal((await me.exchange(idToken)).status, 201);
-  return Object.assign(me, {
-    confirm: async () => {
+  const word = async (): Promise<Word | Outcome> => {
+    for (let round = 1; ; round += 1) {
       const { status, body } = await idp.refresh(refreshToken);
       if (status !== 200) return { status, body };
       [idToken, refreshToken] = [String(body['id_token']), String(body['refresh_token'])];
-      return me.call('POST', '/v1/sessions/confirm', { subject_token: idToken, subject_token_type: ID_TOKEN });
+      const proof = { subject_token: idToken, subject_token_type: ID_TOKEN };
+      const answer = await me.call('POST', '/v1/sessions/confirm', proof);
+      if (answer.status === 200) return { 'jit-confirmation': confirmViewSchema.parse(answer.body).confirmation };
+      // This provider gives the same ID token twice within one second.
+      if (round === 3) return answer;
+      await setTimeout(1_000 - (Date.now() % 1_000));
+    }
+  };
+  return Object.assign(me, {
+    word,
+    fresh: async (path: string, body?: unknown) => {
+      const given = await word();
+      return 'status' in given ? given : me.call('POST', path, body, given);
     },
   });
+}
+
+async function good(person: Person): Promise<Word> {
+  const word = await person.word();
+  return 'status' in word ? assert.fail(JSON.stringify(word.body)) : word;
 }
 
 test('what the broker says to whoever wants to sign in', async (t) => {
@@ -75,14 +98,14 @@ test(
   async (t) => {
     const w = await world(t, { cloud: await startMoto(t) });
     const [ada, bob] = [await signedIn(w, 'ada'), await signedIn(w, 'bob')];
-    const granted = await ada.call('POST', '/v1/requests', REQUEST);
+    const granted = await ada.fresh('/v1/requests', REQUEST);
     assert.equal(granted.status, 201, JSON.stringify(granted.body));
     const { grant, request } = JSON.parse(JSON.stringify(granted.body));
     assert.equal(request.requester.subject, 'ada');
     assert.equal((await bob.call('GET', `/v1/grants/${grant.id}`)).status, 404);
-    assert.equal((await bob.call('POST', `/v1/grants/${grant.id}/credentials`)).status, 404);
+    assert.equal((await bob.fresh(`/v1/grants/${grant.id}/credentials`)).status, 404);
     assert.deepEqual((await bob.call('GET', '/v1/requests')).body, { items: [] });
-    assert.equal((await ada.call('POST', `/v1/grants/${grant.id}/credentials`)).status, 200);
+    assert.equal((await ada.fresh(`/v1/grants/${grant.id}/credentials`)).status, 200);
     const actors = w.broker.entries('request.submitted').map(({ actor }) => actor['subject']);
     assert.deepEqual(actors, ['ada']);
   },
@@ -117,21 +140,23 @@ test('a session token and a proof that were stolen are refused from another proc
 });
 
 test(
-  'whoever leaves a group is issued nothing more, without signing in again',
+  'whoever leaves a group right after an issuance: the very next request and the very next credentials are refused, and the grant ends',
   { skip: skipUnless('moto_server') },
   async (t) => {
-    const w = await world(t, { cloud: await startMoto(t), sessions: 'recheck: 2s' });
+    const w = await world(t, { cloud: await startMoto(t) });
     const ada = await signedIn(w, 'ada');
-    const first = await ask(ada);
+    const first = await ada.fresh('/v1/requests', REQUEST);
     assert.equal(first.status, 201, JSON.stringify(first.body));
     const { grant } = JSON.parse(JSON.stringify(first.body));
-    assert.equal((await fresh(ada, async () => ada.call('POST', `/v1/grants/${grant.id}/credentials`))).status, 200);
+    const credentials = `/v1/grants/${grant.id}/credentials`;
+    assert.equal((await ada.fresh(credentials)).status, 200);
+    const kept = await good(ada);
     w.idp.setGroups('ada', []);
-    await setTimeout(2_100);
-    const denied = await ask(ada);
-    assert.deepEqual([denied.status, denied.body['code']], [403, 'ERR_DENIED']);
-    const again = await fresh(ada, async () => ada.call('POST', `/v1/grants/${grant.id}/credentials`));
-    assert.deepEqual([again.status, again.body['code']], [403, 'ERR_DENIED'], JSON.stringify(again.body));
+    for (const refused of [await ada.fresh('/v1/requests', REQUEST), await ada.fresh(credentials)]) {
+      assert.deepEqual([refused.status, refused.body['code']], [403, 'ERR_DENIED'], JSON.stringify(refused.body));
+    }
+    const late = await ada.call('POST', '/v1/requests', REQUEST, kept);
+    assert.deepEqual([late.status, late.body['code']], [403, 'ERR_DENIED'], 'a word from before does not help');
     assert.ok(
       w.broker.entries('grant.').some(({ type }) => /revok|end/.test(type)),
       'the grant was not ended',
@@ -139,15 +164,34 @@ test(
   },
 );
 
-test('whoever is disabled at the provider is issued nothing more', async (t) => {
-  const w = await world(t, { sessions: 'recheck: 2s' });
+test(
+  'whoever is disabled right after an issuance: there is no word for the very next, and without one nothing is issued',
+  { skip: skipUnless('moto_server') },
+  async (t) => {
+    const w = await world(t, { cloud: await startMoto(t) });
+    const ada = await signedIn(w, 'ada');
+    const first = await ada.fresh('/v1/requests', REQUEST);
+    const { grant } = JSON.parse(JSON.stringify(first.body));
+    w.idp.disable('ada');
+    for (const path of ['/v1/requests', `/v1/grants/${grant.id}/credentials`]) {
+      const body = path === '/v1/requests' ? REQUEST : undefined;
+      const wordless = await ada.fresh(path, body);
+      assert.deepEqual([wordless.status, wordless.body['error']], [400, 'invalid_grant']);
+      const refused = await ada.call('POST', path, body);
+      assert.deepEqual([refused.status, refused.body['code']], [401, 'ERR_IDENTITY_STALE']);
+    }
+    assert.equal(w.broker.entries('request.submitted').length, 1);
+  },
+);
+
+test('one confirmation of a real word lets one call through, whoever races for it', async (t) => {
+  const w = await world(t);
   const ada = await signedIn(w, 'ada');
-  w.idp.disable('ada');
-  await setTimeout(2_100);
-  const stale = await ask(ada);
-  assert.deepEqual([stale.status, stale.body['error']], [400, 'invalid_grant']);
-  const refused = await ada.call('POST', '/v1/requests', REQUEST);
-  assert.deepEqual([refused.status, refused.body['code']], [401, 'ERR_IDENTITY_STALE']);
+  const confirmation = await good(ada);
+  // No cloud can be reached here, so what gets through says so.
+  const all = await Promise.all([1, 2, 3, 4].map(() => ada.call('POST', '/v1/requests', REQUEST, confirmation)));
+  assert.equal(all.filter(({ body }) => body['code'] === 'ERR_IDENTITY_STALE').length, 3);
+  assert.equal(w.broker.entries('request.submitted').length, 1);
 });
 
 test('a session lives on through a restart of the broker; a proof from before it does not', async (t) => {
@@ -173,20 +217,3 @@ test('with the provider down nobody new comes in, and who is in can still look a
   assert.deepEqual([refused.status, refused.body['code']], [503, 'ERR_IDENTITY_PROVIDER']);
   assert.equal((await ada.call('POST', '/v1/sessions/end')).status, 204);
 });
-
-type Outcome = Pick<Answer, 'status' | 'body'>;
-
-/** Asks; where the broker wants a fresh word of the provider, gets one and asks again. */
-async function ask(person: Person): Promise<Outcome> {
-  return fresh(person, async () => person.call('POST', '/v1/requests', REQUEST));
-}
-
-async function fresh(person: Person, call: () => Promise<Outcome>): Promise<Outcome> {
-  for (let round = 1; ; round += 1) {
-    const answer = await call();
-    // On a busy machine a confirmation may be over before the call that follows it.
-    if (answer.body['code'] !== 'ERR_IDENTITY_STALE' || round === 4) return answer;
-    const confirmed = await person.confirm();
-    if (confirmed.status !== 200) return confirmed;
-  }
-}

@@ -10,6 +10,10 @@ import { test, type TestContext } from 'node:test';
 import { type Route, route } from '../../src/broker/http/routes.ts';
 import { openClient } from '../../src/client/client.ts';
 import { sessionPartsAt } from '../../src/identity/session/here.ts';
+import { Secret } from '../../src/core/secret.ts';
+import { identityProviderSchema } from '../../src/identity/verify/config.ts';
+import type { Verifier } from '../../src/identity/verify/verified.ts';
+import { makeVerifier } from '../../src/identity/verify/verifier.ts';
 import { signInAsPerson } from '../../src/identity/session/person.ts';
 import { openSession } from '../../src/identity/session/session.ts';
 import { adoptionOf, openKeeper } from '../../src/keeper/connect.ts';
@@ -21,6 +25,7 @@ import { fakeIdp, PERSON, type SessionBroker, sessionBroker } from '../fakes/ses
 import { memoryStore } from '../identity/session/scene.ts';
 import { eventually } from '../support/eventually.ts';
 import { tempHome } from '../support/home.ts';
+import { type Idp, startIdp } from '../support/idp.ts';
 
 /** A home in which somebody can be signed in, its secrets in an encrypted file. */
 function place(t: TestContext) {
@@ -33,11 +38,20 @@ function place(t: TestContext) {
   return { env, platform: process.platform, paths, userAgent: 'test', now: Date.now, random };
 }
 
-async function signIn(world: ReturnType<typeof place>, { ref }: SessionBroker, subject: string): Promise<void> {
+async function signIn(
+  world: ReturnType<typeof place>,
+  { ref }: SessionBroker,
+  subject: string,
+  idp: Idp | null = null,
+): Promise<void> {
   const memory = memoryStore();
   const here = { ...world, note: () => undefined, ask: null, choice: async () => null, memory: async () => memory };
   const parts = sessionPartsAt(here, ref);
-  await signInAsPerson(parts, openSession(parts), PERSON, async (nonce) => fakeIdp().signIn(subject, nonce));
+  await signInAsPerson(parts, openSession(parts), idp?.view ?? PERSON, async (nonce) => {
+    if (idp === null) return fakeIdp().signIn(subject, nonce);
+    const { idToken, refreshToken } = await idp.signIn(subject, { nonce });
+    return { idToken: new Secret(idToken), refreshToken: new Secret(refreshToken) };
+  });
 }
 
 test('the keeper calls as its user, finds a later sign-in by itself, and proves nothing on the socket of an embedded broker', async (t) => {
@@ -90,23 +104,44 @@ function guarded(port: number): readonly Route[] {
   ];
 }
 
-test('a real keeper process fetches the credentials of a grant at a shared broker, and the next before they run out', async (t) => {
+test('a real keeper process, a real identity provider: the next credentials before they run out, and none once the person is disabled', async (t) => {
   const grants = await fakeBroker(0);
   t.after(() => grants.stop());
-  const broker = await sessionBroker({ routes: guarded(grants.port) });
+  const idp = await startIdp(t, { accounts: { ada: {} } });
+  const broker = await sessionBroker({
+    routes: guarded(grants.port),
+    verifier: verifierFor(idp),
+    providers: [idp.view],
+  });
   t.after(() => broker.stop());
   const world = place(t);
-  await signIn(world, broker, 'ada');
+  await signIn(world, broker, 'ada', idp);
   const keeper = await openKeeper({ paths: world.paths, launcher: resolve('bin/jit'), env: world.env });
   const outcome = grants.grant({ seconds: 3_600, credentialSeconds: 30 });
   const adoption = adoptionOf(outcome, { broker: broker.ref, profile: null, delivery: 'process' });
   await keeper.adopt(adoption);
-  const first = await keeper.credential(adoption.grant, { format: 'aws' });
-  await eventually(async () => {
-    const { output } = (await keeper.credential(adoption.grant, { format: 'aws' })).expose();
-    return output !== first.expose().output;
-  });
-  const issued = broker.calls.filter((call) => call.endsWith('/credentials 200'));
-  assert.ok(issued.length >= 2);
+  const output = async (): Promise<string> =>
+    (await keeper.credential(adoption.grant, { format: 'aws' })).expose().output;
+  const first = await output();
+  await eventually(async () => (await output()) !== first);
+  const issued = (): number => broker.calls.filter((call) => call.endsWith('/credentials 200')).length;
+  const words = (): number => broker.calls.filter((call) => call.endsWith('/confirm 200')).length;
+  assert.ok(issued() >= 2);
+  assert.ok(words() >= issued(), 'each of them on a word of its own');
   assert.equal((await keeper.list())[0]?.problem, null);
+  idp.disable('ada');
+  const asked = (): number => idp.calls.filter((call) => call === 'POST /token').length;
+  const [issuedBefore, askedBefore] = [issued(), asked()];
+  await eventually(async () => {
+    await output().catch(() => '');
+    return asked() > askedBefore + 1;
+  });
+  assert.ok(issued() <= issuedBefore + 1, 'none but one that was under way');
 });
+
+function verifierFor({ issuer, clientId }: Idp): Verifier {
+  const entry = { type: 'oidc', issuer, client_id: clientId, algorithms: ['ES256'], allow_private_addresses: true };
+  const config = identityProviderSchema.parse(entry);
+  const log = { info: () => undefined, warn: () => undefined };
+  return makeVerifier({ providers: new Map([['idp', config]]), audience: 'nobody', now: Date.now, log });
+}

@@ -19,8 +19,8 @@ export interface Caller {
   refresh: string | null;
   /** @param changes claims to set differently; one that is undefined is left out. */
   proof(method: string, path: string, changes?: Readonly<Record<string, unknown>>): Promise<string>;
-  /** Asks again with the nonce of the answer, once. */
-  call(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer>;
+  /** Asks again with the nonce of the answer, once. @param more headers beside those of the session. */
+  call(method: 'GET' | 'POST', path: string, body?: unknown, more?: Readonly<Record<string, string>>): Promise<Answer>;
   exchange(idToken: string, actorToken?: string): Promise<Answer>;
   renew(refresh?: string | null): Promise<Answer>;
 }
@@ -47,7 +47,7 @@ export async function makeCaller({ send, base, now }: CallerParts): Promise<Call
   const thumbprint = await calculateJwkThumbprint(jwk);
   let nonce = '';
 
-  async function call(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> {
+  const call: Caller['call'] = async (method, path, body, more = {}) => {
     for (let round = 0; ; round++) {
       const response = await send(path, {
         method,
@@ -55,6 +55,7 @@ export async function makeCaller({ send, base, now }: CallerParts): Promise<Call
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
           ...(me.access === null ? {} : { authorization: `DPoP ${me.access}` }),
           dpop: await me.proof(method, path.replace(/\?.*/, '')),
+          ...more,
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
@@ -64,7 +65,7 @@ export async function makeCaller({ send, base, now }: CallerParts): Promise<Call
       const answer: Answer = { status, headers, body: text === '' ? {} : JSON.parse(text) };
       if (round > 0 || answer.body['code'] !== 'ERR_PROOF_NONCE') return answer;
     }
-  }
+  };
 
   async function open(body: unknown): Promise<Answer> {
     me.access = null;

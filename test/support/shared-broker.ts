@@ -42,7 +42,7 @@ export interface Entry {
 export interface SharedBrokerParts {
   /** Entries of `identity`, as YAML flow or block text with two spaces of indentation. */
   readonly identity: string;
-  /** Entries of `sessions`, such as `recheck: 0s`. */
+  /** Entries of `sessions`, such as `word: 5s`. */
   readonly sessions?: string;
   /** Of a cloud that speaks STS and IAM; without one nothing can be issued. */
   readonly cloud?: string;

@@ -39,6 +39,7 @@ function operation(spec: Route): Json {
       schema: { type: 'string' },
     })),
     ...(spec.idempotent === undefined ? [] : [idempotencyKey]),
+    ...(spec.access({ get: () => undefined }) === 'fresh' ? [confirmation] : []),
   ];
   return {
     summary: spec.summary,
@@ -71,6 +72,14 @@ const idempotencyKey = {
   in: 'header',
   description: 'the same key with the same body gives the same request, however often it is sent',
   schema: { type: 'string', pattern: '^[A-Za-z0-9_-]{1,128}$' },
+};
+
+const confirmation = {
+  name: 'JIT-Confirmation',
+  in: 'header',
+  description:
+    'a confirmation from /v1/sessions/confirm, for this call only; not needed with plan=true, by sessions whose proof of identity cannot be had anew, and at an embedded broker',
+  schema: { type: 'string', pattern: '^jit_cf_[A-Za-z0-9_-]{43}$' },
 };
 
 const json = (schema: Json): Json => ({ 'application/json': { schema } });

@@ -4,6 +4,7 @@
  */
 import {
   confirmBodySchema,
+  confirmViewSchema,
   sessionBodySchema,
   sessionViewSchema,
   type SignInView,
@@ -11,7 +12,8 @@ import {
   tokenViewSchema,
 } from '../../wire/sessions.ts';
 import type { Caller } from '../sessions/caller.ts';
-import { sessionView, type Sessions } from '../sessions/sessions.ts';
+import type { Sessions } from '../sessions/sessions.ts';
+import { sessionView } from '../sessions/view.ts';
 import type { StoredSession } from '../store/sessions.ts';
 import { JitError } from '../../core/errors.ts';
 import { notSignedIn, openRoute, type Route } from './routes.ts';
@@ -46,10 +48,10 @@ export function sessionRoutes(signIn: SignInView, sessions: Sessions | null): re
     openRoute({
       method: 'POST',
       path: '/v1/sessions/confirm',
-      summary: 'A newer proof of the same identity, for a session that is too old to issue on',
+      summary: 'A proof of the same identity made just now, for a confirmation by which one call may issue something',
       access: () => 'signed in',
       body: confirmBodySchema,
-      reply: sessionViewSchema,
+      reply: confirmViewSchema,
       status: 200,
       run: async ({ caller, body }) => served().confirm(sessionOf(caller), proofOf(caller), body),
     }),

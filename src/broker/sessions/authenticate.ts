@@ -17,6 +17,7 @@ export interface Credentials {
   /** The headers of that name, null where there are none. */
   readonly authorization: string | null;
   readonly dpop: string | null;
+  readonly confirmation: string | null;
 }
 
 export type Authenticate = (credentials: Credentials, access: Access) => Promise<Caller>;
@@ -26,15 +27,14 @@ export interface AuthenticateParts {
   readonly proofs: ProofChecker;
   readonly refusals: Refusals;
   readonly now: Clock;
-  readonly recheckSeconds: number;
 }
 
 /**
- * Throws `ERR_NOT_SIGNED_IN`, with one message for everything that an attacker could try out; `ERR_TOKEN_EXPIRED`,
+ * A confirmation is used up by the one call that it lets through. Throws `ERR_NOT_SIGNED_IN`, with one message for everything that an attacker could try out; `ERR_TOKEN_EXPIRED`,
  * `ERR_PROOF_NONCE` and `ERR_IDENTITY_STALE` for what the holder of the session mends by itself.
  */
 export function makeAuthenticate(parts: AuthenticateParts): Authenticate {
-  const { store, proofs, refusals, now, recheckSeconds } = parts;
+  const { store, proofs, refusals, now } = parts;
 
   async function keyHolder({ method, url, dpop }: Credentials): Promise<Caller> {
     const checked = await proofs.check({ method, url, proof: dpop, accessToken: null });
@@ -42,7 +42,7 @@ export function makeAuthenticate(parts: AuthenticateParts): Authenticate {
     return { kind: 'key holder', proof: checked.proof };
   }
 
-  async function signedIn({ method, url, authorization, dpop }: Credentials): Promise<Caller> {
+  async function signedIn({ method, url, authorization, dpop }: Credentials): Promise<SignedIn> {
     const token = /^(?:dpop|bearer) ([\w-]{1,128})$/i.exec(authorization ?? '')?.[1] ?? '';
     const hash = tokenHash(token);
     const session = hash === null ? null : await store.sessionByAccess(hash);
@@ -72,16 +72,28 @@ export function makeAuthenticate(parts: AuthenticateParts): Authenticate {
     if (access === 'open') return { kind: 'nobody' };
     if (access === 'key') return keyHolder(credentials);
     const caller = await signedIn(credentials);
-    const { session } = caller.kind === 'signed in' ? caller : { session: null };
-    const stale = session?.renewal === 'on demand' && now() - session.verifiedAt > recheckSeconds * 1_000;
-    if (access === 'fresh' && stale) {
-      throw new JitError({
-        code: 'ERR_IDENTITY_STALE',
-        message: `the identity provider has to vouch for you again before anything is issued (${session.provider})`,
-      });
-    }
-    return caller;
+    const { session } = caller;
+    // Where nothing newer can be had, the session ends with the proof instead.
+    if (access !== 'fresh' || session.renewal === 'fixed') return caller;
+    const at = now();
+    const hash = tokenHash(credentials.confirmation ?? '');
+    // As it is when the confirmation is used up: another word may have come since it was read.
+    const confirmed = hash === null ? null : await store.spendConfirmation(session.id, hash, at);
+    if (confirmed === null) throw stale(session);
+    judge(confirmed, at);
+    return { ...caller, session: confirmed, principal: confirmed.principal };
   };
+}
+
+type SignedIn = Extract<Caller, { kind: 'signed in' }>;
+
+/** The same for a confirmation that is missing, unknown, used up, over or of another session. */
+function stale({ provider }: StoredSession): JitError {
+  return new JitError({
+    code: 'ERR_IDENTITY_STALE',
+    message: `the identity provider has to vouch for you anew, once for each thing that is issued (${provider})`,
+    hint: 'POST /v1/sessions/confirm gives a confirmation, for the header JIT-Confirmation of the next call',
+  });
 }
 
 /** Only whoever has proven the session's key learns how it stands. */

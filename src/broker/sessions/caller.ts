@@ -19,7 +19,7 @@ export type Caller =
     };
 
 /**
- * What a route demands. `fresh`: the identity provider has vouched within the configured time, so that whoever was disabled
- * or left a group is issued nothing more.
+ * What a route demands. `fresh`: a word of the identity provider for this one call, so that whoever was disabled or left a group
+ * is issued nothing more.
  */
 export type Access = 'open' | 'key' | 'signed in' | 'fresh';

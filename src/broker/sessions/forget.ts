@@ -1,5 +1,6 @@
 /**
- * Sessions that are over are kept for a day, so that a late use of their tokens is still known for what it is, then removed.
+ * Sessions that are over are kept for a day, so that a late use of their tokens is still known for what it is, then removed, as
+ * are confirmations that nobody used.
  * @module
  */
 import { asJitError } from '../../core/errors.ts';

@@ -7,6 +7,7 @@ import type { BrokerClient } from '../../client/client.ts';
 import { JitError } from '../../core/errors.ts';
 import type { Clock, Random } from '../../core/ports.ts';
 import type { Secret } from '../../core/secret.ts';
+import { CONFIRMATION_HEADER } from '../../wire/sessions.ts';
 import { makeProof, type ProofKey } from '../dpop/proof.ts';
 
 export type SessionClient = Pick<BrokerClient, 'signIn' | 'exchange' | 'confirm' | 'session' | 'endSession' | 'close'>;
@@ -112,6 +113,11 @@ function readProof(dpop = ''): { readonly nonce: string | null; readonly at: num
   } catch {
     return null;
   }
+}
+
+/** The header that lets one call issue something. */
+export function confirmationHeader(confirmation: Secret<string>): Readonly<Record<string, string>> {
+  return { [CONFIRMATION_HEADER]: confirmation.expose() };
 }
 
 /** The header that carries a token. */

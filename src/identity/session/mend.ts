@@ -3,14 +3,19 @@
  * and a second use of it ends the session.
  * @module
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { JitError } from '../../core/errors.ts';
-import type { TokenType } from '../../wire/sessions.ts';
+import { Secret } from '../../core/secret.ts';
+import type { ConfirmView, TokenType } from '../../wire/sessions.ts';
 import type { Kept, SessionParts } from './session.ts';
 import type { Link } from './link.ts';
-import { type Person, type SessionRecord, type Workload, withTokens, writeRecord } from './record.ts';
+import { type Person, readRecord, type SessionRecord, type Workload, withTokens, writeRecord } from './record.ts';
 import { aboutBroker, signInAsWorkload } from './workload.ts';
 import { cannotConfirm, interruptedRenewal, notSignedIn, over } from './words.ts';
 
+/** What ID tokens tell time by, and how far apart clocks usually are. */
+const SECOND_MS = 1_000;
+const MARGIN_MS = 100;
 const ID_TOKEN: TokenType = 'urn:ietf:params:oauth:token-type:id_token';
 
 /** New tokens, stored before anybody uses them. Throws `ERR_NOT_SIGNED_IN` where the session is over. */
@@ -45,15 +50,34 @@ function isNotSignedIn(thrown: unknown): thrown is JitError {
   return thrown instanceof JitError && thrown.code === 'ERR_NOT_SIGNED_IN';
 }
 
-/** The identity provider has vouched again, and the broker knows. Throws `ERR_NOT_SIGNED_IN` where it vouches no more. */
-export async function confirmed(parts: SessionParts, link: Link, kept: Kept): Promise<Kept> {
+/** The session as it is after a word of the identity provider, and what one call may issue something by. */
+export interface Confirmed {
+  readonly kept: Kept;
+  readonly confirmation: Secret<string>;
+}
+
+/** The identity provider has vouched anew, and the broker knows. Throws `ERR_NOT_SIGNED_IN` where it vouches no more. */
+export async function confirmed(parts: SessionParts, link: Link, kept: Kept): Promise<Confirmed> {
   const { vouching } = kept.record;
   return vouching.by === 'person'
     ? await confirmedPerson(parts, link, kept, vouching)
     : await confirmedWorkload(parts, link, kept, vouching);
 }
 
-async function confirmedPerson(parts: SessionParts, link: Link, kept: Kept, vouching: Person): Promise<Kept> {
+async function confirmedPerson(parts: SessionParts, link: Link, kept: Kept, vouching: Person): Promise<Confirmed> {
+  try {
+    return await askedOnce(parts, link, kept, vouching);
+  } catch (thrown) {
+    if (!(thrown instanceof JitError && thrown.code === 'ERR_IDENTITY_STALE')) throw thrown;
+    // Two ID tokens of one second may be alike, and the broker takes one. The record holds the latest refresh token.
+    await sleep(SECOND_MS - (parts.now() % SECOND_MS) + MARGIN_MS);
+    const record = (await readRecord(kept.store, parts.ref)) ?? kept.record;
+    if (record.vouching.by !== 'person') throw thrown;
+    return await askedOnce(parts, link, { ...kept, record }, record.vouching);
+  }
+}
+
+async function askedOnce(parts: SessionParts, link: Link, kept: Kept, vouching: Person): Promise<Confirmed> {
   const { ref } = parts;
   const { record, store } = kept;
   const { refreshToken } = vouching;
@@ -63,27 +87,32 @@ async function confirmedPerson(parts: SessionParts, link: Link, kept: Kept, vouc
   const renewedIdp: SessionRecord = { ...record, vouching: { ...vouching, refreshToken: token } };
   // At once: the provider may have used up the one that was stored.
   if (token.expose() !== refreshToken.expose()) await writeRecord(store, ref, renewedIdp);
-  const session = await link.call(record.key, record.access.token, (client) =>
+  const view = await link.call(record.key, record.access.token, (client) =>
     client.confirm({ subject_token: vouched.idToken.expose(), subject_token_type: ID_TOKEN }),
   );
-  const next = { ...renewedIdp, session };
-  await writeRecord(store, ref, next);
-  return { record: next, store };
+  return await stored(parts, { record: renewedIdp, store }, view);
 }
 
-async function confirmedWorkload(parts: SessionParts, link: Link, kept: Kept, vouching: Workload): Promise<Kept> {
+async function confirmedWorkload(parts: SessionParts, link: Link, kept: Kept, vouching: Workload): Promise<Confirmed> {
   const { ref, workloads } = parts;
-  const { record, store } = kept;
-  const { key, access } = record;
+  const { key, access } = kept.record;
   const source = workloads.restore(vouching);
   const about = aboutBroker(ref, await link.call(key, null, (client) => client.signIn()));
-  const session = await link.call(key, access.token, async (client, nonce) => {
+  const view = await link.call(key, access.token, async (client, nonce) => {
     const { token, type } = await source.fetch({ ...about, binding: { keyThumbprint: key.thumbprint, nonce } });
     return client.confirm({ subject_token: token.expose(), subject_token_type: type });
   });
-  const next = { ...record, session };
-  await writeRecord(store, ref, next);
-  return { record: next, store };
+  return await stored(parts, kept, view);
+}
+
+/** Every issuance comes by here, and a secret store is slow: only what has changed is written. */
+async function stored({ ref }: SessionParts, kept: Kept, { session, confirmation }: ConfirmView): Promise<Confirmed> {
+  const { record, store } = kept;
+  const next = { record: { ...record, session }, store };
+  const { verifiedAt } = session;
+  const changed = JSON.stringify({ ...record.session, verifiedAt }) !== JSON.stringify(session);
+  if (changed) await writeRecord(store, ref, next.record);
+  return { kept: next, confirmation: new Secret(confirmation) };
 }
 
 /** A session in place of one that is over. Only a workload can open one by itself; a person is told why. */

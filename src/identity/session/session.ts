@@ -7,10 +7,10 @@ import type { Authorizer, Refusal } from '../../client/authorizer.ts';
 import { JitError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import { withLock } from '../../local/lock.ts';
-import type { SessionView } from '../../wire/sessions.ts';
+import { CONFIRMATION_HEADER, type SessionView } from '../../wire/sessions.ts';
 import type { SecretStore } from '../secrets/store.ts';
-import { authorizationOf, type Link, type LinkParts, openLink } from './link.ts';
-import { confirmed, opened, renewed, whyOver } from './mend.ts';
+import { authorizationOf, confirmationHeader, type Link, type LinkParts, openLink } from './link.ts';
+import { type Confirmed, confirmed, opened, renewed, whyOver } from './mend.ts';
 import { type Person, readRecord, type RecordStore, type SessionRecord, type SharedBroker } from './record.ts';
 import { isOfTheKeychain, notAlone, notSignedIn, notSignedInAnywhere } from './words.ts';
 import { signInAsWorkload, type WorkloadPort, type Workloads } from './workload.ts';
@@ -126,6 +126,19 @@ export function openSession(parts: SessionParts): Session {
     return held;
   }
 
+  /** Works alone on what is stored now; a workload whose session is gone has a new one first. */
+  async function amid<T>(before: Kept, work: (fresh: Kept) => Promise<T>): Promise<T> {
+    return await alone(async () => {
+      const record = await readRecord(before.store, ref);
+      const fresh = record === null ? null : { record, store: before.store };
+      return await work(fresh ?? (await opened(parts, link, before.record, notSignedIn(ref))));
+    }).catch((thrown: unknown) => {
+      // Somebody may sign in while this process goes on.
+      if (thrown instanceof JitError && thrown.code === 'ERR_NOT_SIGNED_IN') held = null;
+      throw thrown;
+    });
+  }
+
   /**
    * Changes the session unless another process, or another call of this one, has done so since `before` was read.
    * @param done whether what is stored now is good enough.
@@ -135,16 +148,7 @@ export function openSession(parts: SessionParts): Session {
     done: (now: SessionRecord) => boolean,
     work: (fresh: Kept) => Promise<Kept>,
   ): Promise<void> {
-    held = await alone(async () => {
-      const record = await readRecord(before.store, ref);
-      if (record === null) return await opened(parts, link, before.record, notSignedIn(ref));
-      const fresh = { record, store: before.store };
-      return done(record) ? fresh : await work(fresh);
-    }).catch((thrown: unknown) => {
-      // Somebody may sign in while this process goes on.
-      if (thrown instanceof JitError && thrown.code === 'ERR_NOT_SIGNED_IN') held = null;
-      throw thrown;
-    });
+    held = await amid(before, async (fresh) => (done(fresh.record) ? fresh : await work(fresh)));
   }
 
   // The last token of a session is good to its end: there is no other to come.
@@ -152,9 +156,6 @@ export function openSession(parts: SessionParts): Session {
     access.until - (refresh === null ? 0 : MARGIN_MS) <= now();
   const isSent = ({ access }: SessionRecord, sent: Refusal['sent']): boolean =>
     sent['authorization'] === authorizationOf(access.token);
-
-  const renewIfOver = async (fresh: Kept): Promise<Kept> =>
-    isOver(fresh.record) ? await renewed(parts, link, fresh) : fresh;
 
   async function usable(): Promise<Kept> {
     const found = await holder();
@@ -167,17 +168,19 @@ export function openSession(parts: SessionParts): Session {
     return await holder();
   }
 
+  /** A word of the identity provider for each who asks: nobody takes another's. */
+  async function word(): Promise<Confirmed> {
+    return await amid(await holder(), async (fresh) => {
+      const done = await confirmed(parts, link, isOver(fresh.record) ? await renewed(parts, link, fresh) : fresh);
+      held = done.kept;
+      return done;
+    });
+  }
+
   return {
     link,
     kept,
-    confirm: async () => {
-      await mend(
-        await holder(),
-        () => false,
-        async (fresh) => await confirmed(parts, link, await renewIfOver(fresh)),
-      );
-      return (await holder()).record.session;
-    },
+    confirm: async () => (await word()).kept.record.session,
     enter: async (sources) => (held = await alone(() => signInAsWorkload(parts, link, sources))),
     change: async (work) => {
       try {
@@ -203,15 +206,10 @@ export function openSession(parts: SessionParts): Session {
             (fresh) => renewed(parts, link, fresh),
           );
           return 'again';
-        case 'ERR_IDENTITY_STALE': {
-          const { verifiedAt } = before.record.session;
-          await mend(
-            before,
-            ({ session }) => Date.parse(session.verifiedAt) > Date.parse(verifiedAt),
-            async (fresh) => await confirmed(parts, link, await renewIfOver(fresh)),
-          );
-          return 'again';
-        }
+        case 'ERR_IDENTITY_STALE':
+          // A confirmation that was refused is not made better by another.
+          if (sent[CONFIRMATION_HEADER] !== undefined) return 'no use';
+          return { with: confirmationHeader((await word()).confirmation) };
         case 'ERR_NOT_SIGNED_IN':
           await mend(
             before,

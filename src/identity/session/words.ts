@@ -74,7 +74,7 @@ export function interruptedRenewal(ref: SharedBroker): JitError {
 export function cannotConfirm(ref: SharedBroker, provider: string): JitError {
   return refused(
     ref,
-    `the broker wants to know that ${display(provider, 256)} still vouches for you, and there is no way to ask it without you`,
+    `the broker wants a word of ${display(provider, 256)} before each thing that it issues, and there is no way to ask for it without you: no refresh token came with the sign-in`,
     ['--force'],
   );
 }

@@ -7,8 +7,8 @@ import { test } from 'node:test';
 import type { Principal } from '../../../src/core/principal.ts';
 import { sessionViewSchema, tokenViewSchema } from '../../../src/wire/sessions.ts';
 import { ask } from '../service/world.ts';
-import { type Answer, type Caller, ID_TOKEN } from '../../support/caller.ts';
-import { ADA, sessionWorld, signIn, token } from './world.ts';
+import type { Answer, Caller } from '../../support/caller.ts';
+import { ADA, sessionWorld, signIn, word } from './world.ts';
 
 const code = ({ body }: Answer): unknown => body['code'];
 
@@ -203,67 +203,6 @@ test('signing out ends the session at once, with both of its tokens', async (t) 
   assert.equal((await w.story()).filter((each) => each === 'session.ended').length, 1);
 });
 
-test('nothing is issued once the identity provider has not vouched for a while; planning and looking go on', async (t) => {
-  const w = await sessionWorld(t);
-  const me = await signedIn(w.caller());
-  assert.equal((await me.call('POST', '/v1/requests', ask())).status, 201);
-  w.advance(31_000);
-  const stale = await me.call('POST', '/v1/requests', ask());
-  assert.deepEqual([stale.status, code(stale)], [401, 'ERR_IDENTITY_STALE']);
-  assert.equal((await me.call('POST', '/v1/requests?plan=true', ask())).status, 200);
-  assert.equal((await me.call('GET', '/v1/requests')).status, 200);
-  const confirmed = await me.call('POST', '/v1/sessions/confirm', {
-    subject_token: token({ principal: ADA }),
-    subject_token_type: ID_TOKEN,
-  });
-  assert.equal(confirmed.status, 200, JSON.stringify(confirmed.body));
-  assert.equal((await me.call('POST', '/v1/requests', ask())).status, 201);
-});
-
-test('an old proof of identity does not confirm: the provider must have vouched lately', async (t) => {
-  const w = await sessionWorld(t);
-  const me = await signedIn(w.caller());
-  const kept = token({ principal: ADA, issuedAt: w.world.now() });
-  w.advance(300_000);
-  const body = { subject_token: kept, subject_token_type: ID_TOKEN };
-  assert.equal((await me.call('POST', '/v1/sessions/confirm', body)).status, 200);
-  assert.equal(code(await me.call('POST', '/v1/requests', ask())), 'ERR_IDENTITY_STALE');
-});
-
-test('groups are those of the last word of the provider, and somebody else cannot confirm', async (t) => {
-  const w = await sessionWorld(t);
-  const me = await signedIn(w.caller());
-  const confirm = async (principal: Principal, nonce: string | null = null): Promise<Answer> =>
-    me.call('POST', '/v1/sessions/confirm', {
-      subject_token: token({ principal, nonce }),
-      subject_token_type: ID_TOKEN,
-    });
-  assert.equal((await confirm({ ...ADA, groups: [] })).status, 200);
-  const current = sessionViewSchema.parse((await me.call('GET', '/v1/sessions/current')).body);
-  assert.deepEqual(current.principal.groups, []);
-  for (const other of [
-    { ...ADA, subject: 'eve' },
-    { ...ADA, issuer: 'https://other.test' },
-    { ...ADA, kind: 'agent' as const },
-  ]) {
-    assert.equal((await confirm(other)).status, 401);
-  }
-  assert.equal((await confirm(ADA, 'a nonce of another key')).status, 401);
-  assert.deepEqual(await w.story(), ['session.opened', 'session.confirmed', 'session.refused: another identity']);
-});
-
-test('a session of a proof that cannot be renewed ends with the proof and is never asked to confirm', async (t) => {
-  const w = await sessionWorld(t);
-  const me = await w.caller();
-  const pod: Principal = { ...ADA, kind: 'workload', subject: 'pod' };
-  assert.equal((await signIn(me, { principal: pod, renewal: 'fixed', until: w.world.now() + 120_000 })).status, 201);
-  assert.equal(me.refresh, null);
-  w.advance(100_000);
-  assert.equal((await me.call('POST', '/v1/requests', ask())).status, 201);
-  w.advance(20_000);
-  assert.equal((await me.call('GET', '/v1/requests')).status, 401);
-});
-
 test('an agent with a proof of its own acts for the person who signs in for it, and for nobody else', async (t) => {
   const w = await sessionWorld(t);
   const bot: Principal = { kind: 'agent', issuer: 'https://ci.test', subject: 'bot', name: 'bot', groups: [] };
@@ -295,19 +234,20 @@ test('people see and end what an agent does for them; the agent sees nothing of 
   await signIn(hers, { principal: ADA }, { principal: bot });
   await signIn(eves, { principal: { ...ADA, subject: 'eve' } }, { principal: bot });
   const idOf = ({ body }: Answer): string => JSON.parse(JSON.stringify(body)).grant.id;
+  const fresh = async (of: Caller) => ({ 'jit-confirmation': await word(of) });
   const [own, made] = [
-    idOf(await ada.call('POST', '/v1/requests', ask())),
-    idOf(await hers.call('POST', '/v1/requests', ask())),
+    idOf(await ada.call('POST', '/v1/requests', ask(), await fresh(ada))),
+    idOf(await hers.call('POST', '/v1/requests', ask(), await fresh(hers))),
   ];
   assert.equal((await ada.call('GET', `/v1/grants/${made}`)).status, 200);
   assert.equal((await hers.call('GET', `/v1/grants/${own}`)).status, 404);
   assert.equal((await eves.call('GET', `/v1/grants/${made}`)).status, 404);
   assert.equal(
-    (await ada.call('POST', `/v1/grants/${made}/credentials`)).status,
+    (await ada.call('POST', `/v1/grants/${made}/credentials`, undefined, await fresh(ada))).status,
     404,
     "its credentials are the agent's",
   );
-  assert.equal((await hers.call('POST', `/v1/grants/${made}/credentials`)).status, 200);
+  assert.equal((await hers.call('POST', `/v1/grants/${made}/credentials`, undefined, await fresh(hers))).status, 200);
   const seen = JSON.stringify((await ada.call('GET', '/v1/grants?live=true')).body);
   assert.ok(seen.includes(own) && seen.includes(made));
   assert.ok(!JSON.stringify((await eves.call('GET', '/v1/grants?live=true')).body).includes(made));
@@ -319,7 +259,7 @@ test('the store and the log hold no token', async (t) => {
   const me = await signedIn(w.caller());
   const tokens = [me.access, me.refresh];
   await me.renew();
-  tokens.push(me.access, me.refresh);
+  tokens.push(me.access, me.refresh, await word(me));
   const lines = JSON.stringify(await w.store.entries({ from: 0, limit: 100 }));
   for (const each of tokens) assert.ok(each !== null && !lines.includes(each) && !lines.includes(each.slice(7)));
 });

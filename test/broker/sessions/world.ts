@@ -1,33 +1,21 @@
 /**
- * The broker's application with real sessions, proofs, store and policies. Only who vouches is of the test: its tokens are
- * JSON that says what they prove, since checking real ones has tests of its own.
+ * The application of test/fakes with the broker's own routes, store and policies, and callers with keys of their own.
  * @module
  */
-import { randomBytes } from 'node:crypto';
+import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { Hono } from 'hono';
 import { apiRoutes } from '../../../src/broker/http/api.ts';
-import { makeApp } from '../../../src/broker/http/app.ts';
 import type { SessionStore } from '../../../src/broker/store/sessions.ts';
-import { JitError } from '../../../src/core/errors.ts';
 import type { Principal } from '../../../src/core/principal.ts';
-import type { Verified, Verifier } from '../../../src/identity/verify/verified.ts';
-import { signInBySession } from '../../../src/jit-broker/sign-in.ts';
-import { type Answer, type Caller, makeCaller } from '../../support/caller.ts';
+import { confirmViewSchema } from '../../../src/wire/sessions.ts';
+import { type Claim, sessionApp, token } from '../../fakes/session-app.ts';
+import { type Answer, type Caller, ID_TOKEN, makeCaller } from '../../support/caller.ts';
 import { startBroker, type TestBroker } from '../service/world.ts';
 
 export const AUDIENCE = 'https://broker.test';
 
-/** What a token of the test proves. */
-export interface Claim extends Partial<Omit<Verified, 'principal'>> {
-  readonly principal: Principal;
-}
-
 export const ADA: Principal = { kind: 'user', issuer: 'https://id.test', subject: 'ada', name: 'Ada', groups: ['eng'] };
-
-export function token(claim: Claim): string {
-  return JSON.stringify({ once: randomBytes(8).toString('hex'), ...claim });
-}
 
 /** Signs in with a proof of that, made for the caller's own key unless it says otherwise. */
 export async function signIn(caller: Caller, claim: Claim, actor?: Claim): Promise<Answer> {
@@ -35,23 +23,17 @@ export async function signIn(caller: Caller, claim: Claim, actor?: Claim): Promi
   return caller.exchange(idToken, actor === undefined ? undefined : token(actor));
 }
 
-function verifierAt(now: () => number): Verifier {
-  return {
-    verify: async ({ token: secret }) => {
-      const text = secret.expose();
-      if (!text.startsWith('{')) throw new JitError({ code: 'ERR_NOT_SIGNED_IN', message: 'not proven' });
-      // Safe: the tests made it.
-      const claim = JSON.parse(text) as Claim & Pick<Verified, 'once'>;
-      return {
-        provider: 'idp',
-        issuedAt: now(),
-        until: now() + 600_000,
-        nonce: null,
-        renewal: 'on demand',
-        ...claim,
-      };
-    },
-  };
+/** Has the provider say that, now, about the session of the caller. */
+export async function confirm(caller: Caller, claim: Claim): Promise<Answer> {
+  const body = { subject_token: token(claim), subject_token_type: ID_TOKEN };
+  return caller.call('POST', '/v1/sessions/confirm', body);
+}
+
+/** The same where it must work: the confirmation. */
+export async function word(caller: Caller, claim: Claim = { principal: ADA }): Promise<string> {
+  const { status, body } = await confirm(caller, claim);
+  assert.equal(status, 200, JSON.stringify(body));
+  return confirmViewSchema.parse(body).confirmation;
 }
 
 export interface SessionWorld extends TestBroker {
@@ -72,30 +54,14 @@ export async function sessionWorld(
   // Safe: it is the SQLite store, which is both.
   const store = world.store as TestBroker['store'] & SessionStore;
   const client = { id: 'jit', scopes: [], device: deviceAllowed === 'device' };
-  const sessions = signInBySession({
+  const app = sessionApp({
     store,
-    verifier: verifierAt(now),
-    limits: { length: 3_600, token: 600, recheck: 30 },
     signIn: { audience: AUDIENCE, providers: [{ name: 'idp', type: 'oidc', issuer: 'https://id.test', client }] },
-    scheme: 'http',
     now,
     random,
     log,
-  });
-  const app = makeApp({
-    routes: [...sessions.routes, ...apiRoutes(world.broker, async () => ({ operations: [], targets: [] }))],
-    version: '0',
-    identify: sessions.identify,
-    nonce: sessions.nonce,
+    routes: apiRoutes(world.broker, async () => ({ operations: [], targets: [] })),
     hosts: new Set(['broker.test']),
-    health: () => ({ status: 'ok', version: '0', sandbox: false }),
-    ready: async () => true,
-    metrics: async () => '',
-    discovery: () => ({}),
-    jwks: () => ({}),
-    log,
-    observe: () => undefined,
-    touch: () => undefined,
   });
   return {
     ...world,

@@ -6,11 +6,13 @@ import assert from 'node:assert/strict';
 import { appendFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { route } from '../../../src/broker/http/routes.ts';
 import { JitError, worded } from '../../../src/core/errors.ts';
 import { issue, look, scene } from './scene.ts';
-import { PERSON } from '../../fakes/sessions.ts';
+import { PERSON, vouch } from '../../fakes/sessions.ts';
 import { signInAsPerson, signOut } from '../../../src/identity/session/person.ts';
 import { Secret } from '../../../src/core/secret.ts';
+import { outcomeListSchema } from '../../../src/wire/views.ts';
 
 /** Tokens that are over after a minute, so that clocks need not differ by much. */
 const SHORT = { tokenSeconds: 60 };
@@ -127,56 +129,122 @@ test('twenty processes at once, the token over: one renewal, and everybody is se
   assert.deepEqual(await at.broker.audit(), ['session.opened', 'session.renewed']);
 });
 
-test('twenty calls of one process at once, the token over and the identity stale: one renewal, one confirmation', async (t) => {
+test('twenty calls of one process at once that issue something, the token over: one renewal, and a word for each', async (t) => {
   const at = await scene(t, SHORT);
   const person = await at.signIn();
   at.broker.later(61_000);
   await Promise.all(Array.from({ length: 20 }, () => issue(person)));
-  assert.deepEqual(await at.broker.audit(), ['session.opened', 'session.renewed', 'session.confirmed']);
-  assert.deepEqual(at.idp.asked, { good: 1, refused: 0 });
+  const audit = await at.broker.audit();
+  assert.deepEqual(audit.slice(0, 2), ['session.opened', 'session.renewed']);
+  assert.deepEqual(audit.slice(2), Array(20).fill('session.confirmed'));
+  assert.deepEqual(at.idp.asked, { good: 20, refused: 0 });
 });
 
-test('before something is issued the identity provider vouches again, by itself, and its new refresh token is kept', async (t) => {
+test('before each issuance the identity provider vouches anew, by itself, and its new refresh token is kept', async (t) => {
   const at = await scene(t);
   const person = await at.signIn('ada');
-  at.broker.later(31_000);
   at.idp.setGroups('ada', ['ops']);
   await issue(person);
-  at.broker.later(31_000);
+  assert.deepEqual((await person.client.session()).principal.groups, ['ops']);
+  at.idp.setGroups('ada', ['dev']);
   await issue(at.process());
   assert.deepEqual(at.idp.asked, { good: 2, refused: 0 });
-  assert.deepEqual((await person.client.session()).principal.groups, ['ops']);
+  assert.deepEqual((await person.client.session()).principal.groups, ['dev']);
 });
 
-test('twenty processes at once, each of them to issue something: one question to the identity provider', async (t) => {
+test('twenty processes at once, each of them to issue something: each has a word of its own, and nobody loses it', async (t) => {
   const at = await scene(t);
   await at.signIn();
-  at.broker.later(31_000);
   await Promise.all(Array.from({ length: 20 }, () => issue(at.process())));
-  assert.deepEqual(at.idp.asked, { good: 1, refused: 0 });
+  assert.deepEqual(at.idp.asked, { good: 20, refused: 0 });
 });
 
-test('a person who was disabled gets nothing more issued, but may still look', async (t) => {
+test('looking asks the identity provider nothing', async (t) => {
+  const at = await scene(t);
+  const person = await at.signIn();
+  at.broker.later(300_000);
+  await look(person);
+  assert.deepEqual(at.idp.asked, { good: 0, refused: 0 });
+});
+
+test('a person who is disabled gets nothing issued from that moment on, but may still look', async (t) => {
   const at = await scene(t);
   const person = await at.signIn('ada');
+  await issue(person);
   at.idp.disable('ada');
-  at.broker.later(31_000);
   assert.equal((await refused(issue(person))).code, 'ERR_NOT_SIGNED_IN');
   await look(person);
 });
 
-test('an identity provider that gave no refresh token: the message says who wants what, and how to go on', async (t) => {
+test('a call whose answer was lost is repeated with another word', async (t) => {
+  const fresh = route({
+    method: 'GET',
+    path: '/v1/requests',
+    summary: 'issues nothing, on the same condition as what does',
+    access: () => 'fresh',
+    reply: outcomeListSchema,
+    status: 200,
+    run: async () => ({ items: [] }),
+  });
+  const at = await scene(t, { routes: [fresh] });
+  const person = await at.signIn('ada');
+  at.broker.loseAnswers('/v1/requests', 1);
+  await person.client.requests();
+  const calls = at.broker.calls.filter((call) => call.startsWith('GET /v1/requests'));
+  assert.deepEqual(
+    calls.slice(-4),
+    [401, 200, 401, 200].map((status) => `GET /v1/requests ${status}`),
+  );
+  assert.equal(at.idp.asked.good, 2);
+});
+
+test('two ID tokens of one second that are alike: the second is asked for again', async (t) => {
+  const at = await scene(t);
+  let asked = 0;
+  const person = await at.signIn('ada', {
+    refreshIdp: async ({ refreshToken }) => {
+      const { refreshToken: next } = await at.idp.refresh(refreshToken);
+      asked += 1;
+      const claims = {
+        provider: PERSON.name,
+        subject: 'ada',
+        once: asked === 3 ? 'another second' : 'the same second',
+      };
+      return { idToken: vouch(claims), refreshToken: next };
+    },
+  });
+  await issue(person);
+  await issue(person);
+  assert.equal(asked, 3);
+});
+
+test('a provider whose clock is wrong: the message says by how much, and which setting is about it', async (t) => {
+  const at = await scene(t);
+  const person = await at.signIn('ada', {
+    refreshIdp: async ({ refreshToken }) => {
+      const { refreshToken: next } = await at.idp.refresh(refreshToken);
+      const claims = { provider: PERSON.name, subject: 'ada', issuedAt: Date.now() - 95_000 };
+      return { idToken: vouch(claims), refreshToken: next };
+    },
+  });
+  const error = await refused(issue(person));
+  assert.deepEqual([error.code, error.facts.exit], ['ERR_IDENTITY_STALE', 4]);
+  assert.match(error.message, /^the word of okta is 9\ds old by the broker's clock, and may be 30s off at most$/);
+  assert.match(error.hint ?? '', /clocks of okta and of the broker differ by 9\ds: .*sessions\.word/);
+  await look(person);
+});
+
+test('an identity provider that gave no refresh token: the message says who wants what, and why it cannot be had', async (t) => {
   const at = await scene(t);
   const person = at.process();
   await signInAsPerson(person.parts, person.session, PERSON, async (nonce) => ({
     ...at.idp.signIn('ada', nonce),
     refreshToken: null,
   }));
-  await issue(person);
-  at.broker.later(31_000);
+  await look(person);
   const error = await refused(issue(person));
   assert.equal(error.hint, 'sign in with: jit login work --force');
-  assert.match(worded(error), /^work: the broker wants to know that okta still vouches/);
+  assert.match(error.message, /^the broker wants a word of okta before each thing .*: no refresh token came/);
 });
 
 test('a session that was ended elsewhere, or whose time is over, is said to be so', async (t) => {

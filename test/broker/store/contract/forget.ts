@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import type { SessionStore } from '../../../../src/broker/store/sessions.ts';
 import { hashOf, ses, signIn, START } from '../samples.ts';
 import { type Check, failsWith } from './check.ts';
-import { renewal } from './sessions.ts';
+import { give, renewal } from './sessions.ts';
 
 async function refusesProof(store: SessionStore, once: string): Promise<boolean> {
   try {
@@ -64,6 +64,22 @@ export function forgetContract(check: Check): void {
     assert.equal(await store.forgetSessions(START - 1), 4 + 1);
     const refused = await Promise.all(proofs.map(({ once }) => refusesProof(store, once)));
     assert.deepEqual(refused, [false, true, true, true]);
+  });
+
+  check('confirmations go once they are over, or with their session, and never before', async (store) => {
+    for (const number of [1, 2]) await store.commitSession({ session: signIn({ number }).session, entries: [] });
+    for (const until of [START - 2, START - 1, START + 1_000]) await give(store, 1, `until ${until}`, until);
+    assert.equal(await store.forgetSessions(START - 1), 1);
+    const early = START - 1_000;
+    assert.equal(await store.spendConfirmation(ses(1), hashOf(`until ${START - 2}`), early), null);
+    assert.ok((await store.spendConfirmation(ses(1), hashOf(`until ${START - 1}`), early)) !== null);
+    await give(store, 2, 'of 2', START + 1_000);
+    const ended = (await store.session(ses(2))) ?? assert.fail();
+    const over = { ...ended, ended: { at: START - 10, why: 'signed-out' as const } };
+    await store.commitSession({ session: over, entries: [] });
+    assert.equal(await store.forgetSessions(START - 1), 2);
+    assert.equal(await store.session(ses(2)), null);
+    assert.ok((await store.spendConfirmation(ses(1), hashOf(`until ${START + 1_000}`), early)) !== null);
   });
 
   check('a moment that has not come forgets nothing that is not over now', async (store) => {

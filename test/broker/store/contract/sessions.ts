@@ -3,7 +3,7 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import type { SessionChange, StoredSession } from '../../../../src/broker/store/sessions.ts';
+import type { SessionChange, SessionStore, StoredSession } from '../../../../src/broker/store/sessions.ts';
 import type { Principal } from '../../../../src/core/principal.ts';
 import { ada, bot, event, hashOf, ses, signIn, START } from '../samples.ts';
 import { type Check, failsWith } from './check.ts';
@@ -13,6 +13,12 @@ export function renewal(read: StoredSession, round: string): SessionChange & { r
   const spent = read.refreshHash ?? assert.fail();
   const tokens = { accessHash: hashOf(`access ${round}`), refreshHash: hashOf(`refresh ${round}`) };
   return { session: { ...read, ...tokens }, spentRefreshHash: spent, entries: [event('session.renewed', {})] };
+}
+
+/** Gives a confirmation of a session that is there. */
+export async function give(store: SessionStore, number: number, name: string, until: number): Promise<void> {
+  const session = (await store.session(ses(number))) ?? assert.fail();
+  await store.commitSession({ session, confirmation: { hash: hashOf(name), until }, entries: [] });
 }
 
 export function sessionsContract(check: Check): void {
@@ -163,6 +169,7 @@ export function sessionsContract(check: Check): void {
       { session: { ...session, refreshHash: token }, entries: [] },
       { session: { ...session, accessHash: session.accessHash.toUpperCase() }, entries: [] },
       { session, spentRefreshHash: token, entries: [] },
+      { session, confirmation: { hash: token, until: START }, entries: [] },
       { spentProof: { once: `ey${'x'.repeat(300)}`, until: START }, entries: [] },
       { session, entries: [] },
     ];
@@ -170,8 +177,32 @@ export function sessionsContract(check: Check): void {
     for (const one of settled) if (one.status === 'rejected') failsWith('ERR_UNEXPECTED')(one.reason);
     assert.deepEqual(
       settled.map((one) => one.status === 'fulfilled'),
-      [false, false, false, false, false, true],
+      [false, false, false, false, false, false, true],
     );
+  });
+
+  check('a confirmation is good once, in time, for its own session only', async (store) => {
+    for (const number of [1, 2]) await store.commitSession({ session: signIn({ number }).session, entries: [] });
+    await give(store, 1, 'a', START + 10);
+    assert.equal(await store.spendConfirmation(ses(1), hashOf('unknown'), START), null);
+    assert.equal(await store.spendConfirmation(ses(2), hashOf('a'), START), null);
+    assert.equal(await store.spendConfirmation(ses(1), hashOf('a'), START + 10), null);
+    const found = await store.spendConfirmation(ses(1), hashOf('a'), START + 9);
+    assert.deepEqual(found, await store.session(ses(1)), 'the session as it is now');
+    assert.equal(await store.spendConfirmation(ses(1), hashOf('a'), START), null);
+    await give(store, 1, 'b', START + 10);
+    const racing = Array.from({ length: 8 }, () => store.spendConfirmation(ses(1), hashOf('b'), START));
+    assert.equal((await Promise.all(racing)).filter((one) => one !== null).length, 1);
+  });
+
+  check('a change that is refused gives no confirmation, and none is given without a session', async (store) => {
+    const { session } = signIn({ number: 1 });
+    const confirmation = { hash: hashOf('a'), until: START + 10 };
+    const late = store.commitSession({ session: { ...session, version: 3 }, confirmation, entries: [] });
+    await assert.rejects(late, failsWith('ERR_CONFLICT'));
+    await assert.rejects(store.commitSession({ confirmation, entries: [] }), failsWith('ERR_UNEXPECTED'));
+    await store.commitSession({ session, entries: [] });
+    assert.equal(await store.spendConfirmation(ses(1), hashOf('a'), START), null);
   });
 
   check('after close the methods of sessions fail with ERR_STORE', async (store) => {
@@ -181,6 +212,7 @@ export function sessionsContract(check: Check): void {
     await assert.rejects(store.commitSession(signIn({ number: 2 })), failsWith('ERR_STORE'));
     await assert.rejects(store.session(ses(1)), failsWith('ERR_STORE'));
     await assert.rejects(store.sessionByAccess(hashOf('x')), failsWith('ERR_STORE'));
+    await assert.rejects(store.spendConfirmation(ses(1), hashOf('x'), START), failsWith('ERR_STORE'));
     await assert.rejects(store.forgetSessions(START), failsWith('ERR_STORE'));
   });
 }

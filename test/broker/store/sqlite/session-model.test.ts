@@ -1,5 +1,5 @@
 /**
- * Random sequences of sign-ins, renewals, ends and forgetting, several at once, stale ones and repeated proofs among them:
+ * Random sequences of sign-ins, renewals, ends, confirmations and forgetting, several at once, stale ones and repeated proofs among them:
  * the SQLite store and plain maps give the same answers throughout, also after it was closed and opened again.
  * @module
  */
@@ -22,11 +22,13 @@ interface Reference {
   /** The session's id by the token that it spent. */
   readonly spent: Map<string, string>;
   readonly proofs: Map<string, number>;
+  readonly confirmations: Map<string, { readonly id: string; readonly until: number }>;
   readonly tokens: Set<string>;
   entries: number;
 }
 
-function commit(reference: Reference, { session, spentRefreshHash, spentProof, entries }: SessionChange): string {
+function commit(reference: Reference, change: SessionChange): string {
+  const { session, spentRefreshHash, spentProof, confirmation, entries } = change;
   if (spentProof !== undefined && reference.proofs.has(spentProof.once)) return 'ERR_NOT_SIGNED_IN';
   if (session !== undefined && (reference.sessions.get(session.id)?.version ?? 0) !== session.version) {
     return 'ERR_CONFLICT';
@@ -35,6 +37,9 @@ function commit(reference: Reference, { session, spentRefreshHash, spentProof, e
   if (spentProof !== undefined) reference.proofs.set(spentProof.once, spentProof.until);
   if (session !== undefined) reference.sessions.set(session.id, { ...session, version: session.version + 1 });
   if (session !== undefined && spentRefreshHash !== undefined) reference.spent.set(spentRefreshHash, session.id);
+  if (session !== undefined && confirmation !== undefined) {
+    reference.confirmations.set(confirmation.hash, { id: session.id, until: confirmation.until });
+  }
   reference.entries += entries.length;
   return 'taken';
 }
@@ -47,10 +52,23 @@ function forget(reference: Reference, moment: number): number {
   const gone = new Set<string>(over.map(({ id }) => id));
   const tokens = [...reference.spent].filter(([, id]) => gone.has(id)).map(([token]) => token);
   const proofs = [...reference.proofs].filter(([, until]) => until < before).map(([once]) => once);
+  const unused = [...reference.confirmations].filter(([, { id, until }]) => gone.has(id) || until < before);
+  for (const [hash] of unused) reference.confirmations.delete(hash);
   for (const id of gone) reference.sessions.delete(id);
   for (const token of tokens) reference.spent.delete(token);
   for (const once of proofs) reference.proofs.delete(once);
-  return gone.size + tokens.length + proofs.length;
+  return gone.size + tokens.length + proofs.length + unused.length;
+}
+
+/** One that was given, or not, spent by its session or by another. */
+async function spend(reference: Reference, store: SessionStore, { pick, number, at }: Spending): Promise<void> {
+  const hash = [...reference.confirmations.keys()].at(pick) ?? hashOf('none');
+  const known = reference.confirmations.get(hash);
+  const id = number === null && known !== undefined ? known.id : ses(number ?? 0);
+  const good = known !== undefined && known.id === id && known.until > at;
+  const session = reference.sessions.get(id) ?? null;
+  assert.deepEqual(await store.spendConfirmation(session?.id ?? ses(9), hash, at), good ? session : null);
+  if (good) reference.confirmations.delete(hash);
 }
 
 const time = fc.integer({ min: 0, max: 100 }).map((after) => START + after);
@@ -65,12 +83,13 @@ const draft = fc.record({
   spends: fc.constantFrom('the good token' as const, 'a former token' as const, 'none' as const),
   proof: fc.option(fc.record({ once: fc.constantFrom('p1', 'p2', 'p3'), until: time })),
   refresh: fc.boolean(),
+  confirmedUntil: fc.option(time),
 });
 type Draft = typeof draft extends fc.Arbitrary<infer T> ? T : never;
 
 /** The change that a caller would make after reading the session now. Each session that it makes has tokens of its own. */
 function changeOf(reference: Reference, given: Draft, name: string): SessionChange {
-  const { number, principal, stale, expiresAt, ended, spends, proof, refresh } = given;
+  const { number, principal, stale, expiresAt, ended, spends, proof, refresh, confirmedUntil } = given;
   const read = reference.sessions.get(ses(number));
   const [accessHash, refreshHash] = [hashOf(`access ${name}`), hashOf(`refresh ${name}`)];
   const session: StoredSession = {
@@ -88,14 +107,27 @@ function changeOf(reference: Reference, given: Draft, name: string): SessionChan
     session,
     ...(token === null || token === undefined ? {} : { spentRefreshHash: token }),
     ...(proof === null ? {} : { spentProof: { ...proof } }),
+    ...(confirmedUntil === null ? {} : { confirmation: { hash: hashOf(`word ${name}`), until: confirmedUntil } }),
     entries: [event('session.noted', {})],
   };
 }
 
-type Step = { readonly drafts: readonly Draft[] } | { readonly forget: number } | 'open again';
+const spending = fc.record({
+  pick: fc.integer({ min: -3, max: 0 }),
+  number: fc.option(fc.constantFrom(...NUMBERS), { freq: 2 }),
+  at: time,
+});
+type Spending = typeof spending extends fc.Arbitrary<infer T> ? T : never;
+
+type Step =
+  | { readonly drafts: readonly Draft[] }
+  | { readonly forget: number }
+  | { readonly spend: Spending }
+  | 'open again';
 const step: fc.Arbitrary<Step> = fc.oneof(
   { arbitrary: fc.record({ drafts: fc.array(draft, { minLength: 1, maxLength: 4 }) }), weight: 6 },
   { arbitrary: fc.record({ forget: time }), weight: 2 },
+  { arbitrary: fc.record({ spend: spending }), weight: 3 },
   { arbitrary: fc.constant('open again' as const), weight: 1 },
 );
 
@@ -119,6 +151,7 @@ async function explore(steps: readonly Step[], file: string): Promise<void> {
     sessions: new Map(),
     spent: new Map(),
     proofs: new Map(),
+    confirmations: new Map(),
     tokens: new Set(),
     entries: 0,
   };
@@ -131,6 +164,8 @@ async function explore(steps: readonly Step[], file: string): Promise<void> {
         store = await openSqliteStore({ file, now: clock, reserveBytes: 1 });
       } else if ('forget' in one) {
         assert.equal(await store.forgetSessions(one.forget), forget(reference, one.forget));
+      } else if ('spend' in one) {
+        await spend(reference, store, one.spend);
       } else {
         const changes = one.drafts.map((given, at) => changeOf(reference, given, `${index} ${at}`));
         const settled = await Promise.allSettled(changes.map((change) => store.commitSession(change)));

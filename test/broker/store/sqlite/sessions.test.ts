@@ -12,23 +12,28 @@ import { SESSION_ENDS } from '../../../../src/broker/store/sessions.ts';
 import { openSqliteStore } from '../../../../src/broker/store/sqlite/store.ts';
 import { JitError } from '../../../../src/core/errors.ts';
 import { failsWith } from '../contract/check.ts';
-import { renewal } from '../contract/sessions.ts';
+import { give, renewal } from '../contract/sessions.ts';
 import { inFolder, now } from '../places.ts';
 import { bot, hashOf, ses, signIn, START } from '../samples.ts';
 
-test('sessions, spent tokens and spent proofs are there after a restart', async () => {
+test('sessions, spent tokens, spent proofs and confirmations are there after a restart', async () => {
   await inFolder(async (folder) => {
     const file = join(folder, 'broker.db');
     const first = await openSqliteStore({ file, now });
     const change = signIn({ number: 1, principal: bot });
     await first.commitSession(change);
     await first.commitSession(renewal({ ...change.session, version: 1 }, 'two'));
+    await give(first, 1, 'used', START + 10);
+    await give(first, 1, 'kept', START + 10);
+    assert.ok((await first.spendConfirmation(ses(1), hashOf('used'), START)) !== null);
     const before = await first.session(ses(1));
     await first.close();
     const again = await openSqliteStore({ file, now });
     assert.deepEqual(await again.session(ses(1)), before);
     assert.deepEqual(await again.sessionByAccess(hashOf('access two')), before);
     assert.deepEqual(await again.sessionByRefresh(change.session.refreshHash ?? ''), { session: before, spent: true });
+    assert.equal(await again.spendConfirmation(ses(1), hashOf('used'), START), null);
+    assert.deepEqual(await again.spendConfirmation(ses(1), hashOf('kept'), START), before);
     const repeated = { ...signIn({ number: 2 }), spentProof: change.spentProof ?? assert.fail() };
     await assert.rejects(again.commitSession(repeated), failsWith('ERR_NOT_SIGNED_IN'));
     assert.equal((await again.entries({ from: 0, limit: 10 })).length, 2);
