@@ -2,7 +2,7 @@
  * Grants as the keeper holds them, for people.
  * @module
  */
-import type { BrokerRef } from '../client/ref.ts';
+import { type BrokerRef, EMBEDDED, plainName } from '../client/ref.ts';
 import type { HeldGrant } from '../keeper/protocol.ts';
 import type { Outcome } from '../wire/views.ts';
 import { SANDBOX_NOTE } from './access/words.ts';
@@ -16,8 +16,9 @@ const COLUMNS: readonly Column[] = [
   { title: 'ENDS', cut: 'never' },
   { title: 'ACCESS', cut: 'may' },
   { title: 'TARGET', cut: 'may' },
-  { title: 'PROFILE', cut: 'never' },
 ];
+const BROKER: Column = { title: 'BROKER', cut: 'may' };
+const PROFILE: Column = { title: 'PROFILE', cut: 'never' };
 
 const DRIFT_SECONDS = 5;
 
@@ -41,7 +42,7 @@ export function heldFrom({ request, grant }: Outcome, ref: BrokerRef, now: numbe
     {
       grant: grant.id,
       state: 'live',
-      broker: ref.kind === 'embedded' ? ref.kind : ref.name,
+      broker: plainName(ref),
       profile: null,
       delivery: 'process',
       about: {
@@ -63,14 +64,17 @@ export function heldFrom({ request, grant }: Outcome, ref: BrokerRef, now: numbe
 }
 
 export function heldLines(held: readonly HeldGrant[], now: number, width: number): Line[] {
-  return table(
-    COLUMNS,
-    held.map((each) => heldRow(each, now)),
-    width,
-  );
+  // Grants of several brokers stand side by side here; whoever has only the embedded one need not hear of it.
+  const brokers = held.some(({ broker }) => broker !== EMBEDDED) ? 'named' : 'not named';
+  const rows = held.map((each) => [
+    ...heldRow(each, now),
+    ...(brokers === 'named' ? [toned('plain', each.broker)] : []),
+    toned('plain', each.profile ?? '-'),
+  ]);
+  return table([...COLUMNS, ...(brokers === 'named' ? [BROKER] : []), PROFILE], rows, width);
 }
 
-/** One row. The time left is the keeper's own, which no clock can stretch. */
+/** A row up to the target. The time left is the keeper's own, which no clock can stretch. */
 function heldRow(held: HeldGrant, now: number): readonly Cell[] {
   const { about } = held;
   const target = about.targets.join(', ');
@@ -88,7 +92,6 @@ function heldRow(held: HeldGrant, now: number): readonly Cell[] {
       [about.operation, ...(about.resources.length === 0 ? [] : ['on', about.resources.join(', ')])].join(' '),
     ),
     toned(about.sandbox ? 'warn' : 'plain', about.sandbox ? `${target} (${SANDBOX_NOTE})` : target),
-    toned('plain', held.profile ?? '-'),
   ];
 }
 

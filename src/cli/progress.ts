@@ -2,6 +2,7 @@
  * One line on the terminal that says what is being waited for, and for how long already.
  * @module
  */
+import { worded } from '../core/errors.ts';
 import type { Context } from './context.ts';
 import { roughly } from './time.ts';
 
@@ -11,6 +12,8 @@ const QUIET_MS = 300;
 export interface Waiting {
   /** Lower case, such as `waiting for approval`. */
   readonly what: string;
+  /** The shared broker that it is about. */
+  readonly broker?: string | undefined;
   /** Epoch ms at which the waiting ends by itself; null when it has no end of its own. */
   readonly until: number | null;
 }
@@ -38,7 +41,7 @@ export async function withProgress<T>(context: Context, waiting: Waiting, work: 
 /** `jit: waiting for approval · 12s · gives up in 9m48s`. */
 export function progressText(waiting: Waiting, startedAt: number, now: number): string {
   const left = waiting.until === null ? '' : ` · gives up in ${roughly(Math.max(0, waiting.until - now))}`;
-  return `jit: ${waiting.what} · ${roughly(now - startedAt)}${left}`;
+  return `jit: ${worded({ broker: waiting.broker, message: waiting.what })} · ${roughly(now - startedAt)}${left}`;
 }
 
 /** Settles as `promise` does, unless the user stops first: then it throws what the signal says. */

@@ -18,20 +18,28 @@ export function statusText(
   now: number,
 ): string | null {
   if (!Array.isArray(grants) || grants.length === 0) return null;
-  const rows = grants.map((grant: unknown) => row(fields(grant), now));
+  const held = grants.map((grant: unknown) => fields(grant));
+  const shared = held.some((each) => each.get('broker') !== 'embedded');
+  const rows = held.map((each) => row(each, now, shared ? SHARED : TITLES));
   if (!rows.every((cells) => cells !== null)) return null;
-  const text = format === 'json' ? JSON.stringify({ schema: 'jit.status/v1', grants }) : aligned([TITLES, ...rows]);
+  const table = (): string => aligned([shared ? SHARED : TITLES, ...rows]);
+  const text = format === 'json' ? JSON.stringify({ schema: 'jit.status/v1', grants }) : table();
   // Whatever would have to be escaped, or is not one column wide, is for those who know how.
   return /^[\x20-\x7e\n]*$/.test(text) ? text : null;
 }
 
-const TITLES = ['GRANT', 'ENDS', 'ACCESS', 'TARGET', 'PROFILE'];
+const TITLES = ['GRANT', 'ENDS', 'ACCESS', 'TARGET', 'PROFILE'] as const;
+/** With a grant of a shared broker among them. */
+const SHARED = ['GRANT', 'ENDS', 'ACCESS', 'TARGET', 'BROKER', 'PROFILE'] as const;
+type Titles = typeof TITLES | typeof SHARED;
 
 /** The cells of a grant about which there is nothing more to say; else null. */
-function row(held: ReadonlyMap<string, unknown>, now: number): readonly string[] | null {
+function row(held: ReadonlyMap<string, unknown>, now: number, titles: Titles): readonly string[] | null {
   const about = fields(held.get('about'));
   const [grant, expiresAt, operation] = [held.get('grant'), held.get('expiresAt'), about.get('operation')];
   const [remainingMs, drift, profile] = [held.get('remainingMs'), held.get('clockDriftSeconds'), held.get('profile')];
+  const broker = held.get('broker');
+  if (typeof broker !== 'string') return null;
   if (typeof grant !== 'string' || typeof expiresAt !== 'string' || typeof operation !== 'string') return null;
   if (typeof remainingMs !== 'number' || typeof drift !== 'number' || Math.abs(drift) >= DRIFT_SECONDS) return null;
   if (held.get('state') !== 'live' || held.get('problem') !== null) return null;
@@ -41,14 +49,16 @@ function row(held: ReadonlyMap<string, unknown>, now: number): readonly string[]
     `${relative(now + remainingMs, now)} (${clockTime(Date.parse(expiresAt), now)})`,
     resources === '' ? operation : `${operation} on ${resources}`,
     about.get('sandbox') === true ? `${targets} (sandbox: not AWS)` : targets,
+    ...(titles === SHARED ? [broker] : []),
     typeof profile === 'string' ? profile : '-',
   ];
   return cells.some((cell) => cell.includes('\n')) ? null : cells;
 }
 
 function aligned(rows: readonly (readonly string[])[]): string {
-  const widths = TITLES.map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0)));
-  const last = TITLES.length - 1;
+  const columns = rows[0]?.length ?? 0;
+  const widths = Array.from({ length: columns }, (_, at) => Math.max(...rows.map((cells) => cells[at]?.length ?? 0)));
+  const last = columns - 1;
   const line = (cells: readonly string[]): string =>
     cells.map((cell, column) => (column === last ? cell : cell.padEnd(widths[column] ?? 0))).join('  ');
   return rows.map(line).join('\n');

@@ -2,7 +2,7 @@
  * The client's settings: which broker, out of JIT_BROKER and config.yaml. Nothing is read from the current directory.
  * @module
  */
-import { type BrokerRef, parseBrokerUrl } from '../client/ref.ts';
+import { type BrokerRef, EMBEDDED, parseBrokerUrl } from '../client/ref.ts';
 import { display } from '../core/display.ts';
 import { JitError } from '../core/errors.ts';
 import { didYouMean } from '../core/suggest.ts';
@@ -20,7 +20,6 @@ export interface Settings {
   readonly secrets: SecretChoice | null;
 }
 
-export const EMBEDDED = 'embedded';
 export const NO_SETTINGS: Settings = { broker: null, brokers: new Map(), secrets: null };
 const BROKER_NAME = /^[a-z0-9][a-z0-9-]{0,31}$/;
 const LONGEST_FILE = 65_536;
@@ -102,7 +101,7 @@ function checkUrl(url: string, name: string, source: string): string {
 export async function chosenBroker(env: Env, paths: LocalPaths): Promise<BrokerRef> {
   const embedded: BrokerRef = { kind: 'embedded', socket: paths.brokerSocket };
   const wanted = env['JIT_BROKER'];
-  if (wanted !== undefined && wanted.includes('://')) return parseBrokerUrl(wanted);
+  if (wanted !== undefined && wanted.includes('://')) return await namedBroker(wanted, paths);
   const settings = await readSettings(paths);
   const name = wanted === undefined || wanted === '' ? (settings.broker ?? EMBEDDED) : wanted;
   if (name === EMBEDDED) return embedded;

@@ -11,6 +11,16 @@ export type BrokerRef =
   /** `name` is what people call it in messages: the configured name, or the address's host. */
   | { readonly kind: 'url'; readonly name: string; readonly url: URL };
 
+/** What the embedded broker is called where each broker needs a name: in settings and in documents. */
+export const EMBEDDED = 'embedded';
+
+/** The broker in a document, as it is: its name, or `embedded`. */
+export function plainName(
+  ref: { readonly kind: 'embedded' } | { readonly kind: 'url'; readonly name: string },
+): string {
+  return ref.kind === 'embedded' ? EMBEDDED : ref.name;
+}
+
 /** What a message calls the broker. Safe to print. */
 export function brokerName(ref: BrokerRef): string {
   return ref.kind === 'embedded' ? 'the embedded broker' : display(ref.name, 200);

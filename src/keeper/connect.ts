@@ -2,7 +2,7 @@
  * The keeper as its clients see it. Loads neither schemas nor HTTP, so that `jit status` stays quick.
  * @module
  */
-import type { BrokerRef } from '../client/ref.ts';
+import { type BrokerRef, namedIn } from '../client/ref.ts';
 import { JitError } from '../core/errors.ts';
 import type { GrantId } from '../core/ids.ts';
 import { Secret } from '../core/secret.ts';
@@ -90,15 +90,18 @@ export function adoptionOf(
   ways: { readonly broker: BrokerRef; readonly profile: HeldProfile | null; readonly delivery: Delivery },
 ): Adoption {
   const { request, grant } = outcome;
+  const broker = namedIn(ways.broker);
   if (grant === null || grant.state === 'issuing') {
     throw new JitError({
       code: 'ERR_PENDING',
       message: 'nothing is issued yet',
       hint: `wait with: jit wait ${request.id}`,
+      broker,
     });
   }
   if (grant.state !== 'active' || grant.expiresAt === null) {
-    throw new JitError({ code: 'ERR_GRANT_ENDED', message: 'the grant has ended', hint: 'ask anew with: jit request' });
+    const hint = 'ask anew with: jit request';
+    throw new JitError({ code: 'ERR_GRANT_ENDED', message: 'the grant has ended', hint, broker });
   }
   const [first] = grant.legs;
   return {

@@ -3,7 +3,7 @@
  * @module
  */
 import type { BrokerClient } from '../client/client.ts';
-import { namedIn } from '../client/ref.ts';
+import { namedIn, plainName } from '../client/ref.ts';
 import { asJitError, atBroker, JitError, worded } from '../core/errors.ts';
 import { type Clocks, type Deadline, deadline, judge, pause, waitUntilOver } from '../local/clock.ts';
 import type { GrantView } from '../wire/views.ts';
@@ -172,7 +172,7 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
       return {
         grant,
         state: firstWipe === null ? 'live' : 'wiping',
-        broker: adoption.broker.kind === 'embedded' ? 'embedded' : adoption.broker.name,
+        broker: plainName(adoption.broker),
         profile: profile?.name ?? null,
         delivery,
         about,

@@ -70,7 +70,7 @@ test('several identity providers off a terminal: the message lists them and the 
   assert.ok(error instanceof JitError);
   assert.deepEqual(
     [error.code, error.message, error.hint],
-    ['ERR_MISSING_INPUT', 'work has several identity providers: okta, entra', 'add: --provider okta'],
+    ['ERR_MISSING_INPUT', 'the broker has several identity providers: okta, entra', 'add: --provider okta'],
   );
   assert.equal(await jit('login', '--provider', 'okta'), 0);
   const wrong = await jit('login', 'work', '--provider', 'otka', '--force');

@@ -12,6 +12,7 @@ import { isNameTaken } from '../../profiles/aws/sections.ts';
 import { writeProfile, writeStaticCredentials } from '../../profiles/aws/write.ts';
 import type { LegView } from '../../wire/views.ts';
 import type { Broker, Context } from '../context.ts';
+import { type Site, siteOf } from '../site.ts';
 import { profileNameFor } from './words.ts';
 import type { Granted } from './submit.ts';
 
@@ -56,16 +57,16 @@ export async function checkWish(context: Context, { profile }: Wish): Promise<vo
  * written. If any step fails a fresh grant is revoked at once, and the error says so.
  */
 export async function install(context: Context, granted: Granted, wish: Wish): Promise<Installed> {
-  const broker = await context.broker();
+  const [broker, site] = [await context.broker(), await siteOf(context)];
   let keeper: Keeper | null = null;
   try {
-    const leg = onlyLeg(granted);
+    const leg = onlyLeg(granted, site);
     const name = checkProfileName(wish.profile ?? profileNameFor(granted));
     const files = awsFiles(context.env, context.platform);
     keeper = await context.keeper();
     const profile = { tool: 'aws', name, files } as const;
     await keeper.adopt(adoptionOf(granted, { broker: broker.ref, profile, delivery: 'process' }));
-    const writing = { granted, leg, name, files };
+    const writing = { granted, leg, name, files, site };
     await writeEntry(context, writing);
     if (wish.holds === 'keys') await writeKeys(context, writing, broker);
     return {
@@ -77,7 +78,7 @@ export async function install(context: Context, granted: Granted, wish: Wish): P
     };
   } catch (thrown) {
     if (wish.onFailure === 'keep') throw thrown;
-    throw await undo(asJitError(thrown), granted, { broker, keeper });
+    throw await undo(asJitError(thrown), granted, { broker, keeper, site });
   }
 }
 
@@ -86,12 +87,13 @@ interface Writing {
   readonly leg: LegView;
   readonly name: string;
   readonly files: AwsFiles;
+  readonly site: Site;
 }
 
-async function writeEntry(context: Context, { granted: { grant }, leg, name, files }: Writing): Promise<void> {
+async function writeEntry(context: Context, { granted: { grant }, leg, name, files, site }: Writing): Promise<void> {
   const { tool } = leg;
   const { runtime, jit: script } = context.installation;
-  if (grant.expiresAt === null || tool === null) throw unusable(leg);
+  if (grant.expiresAt === null || tool === null) throw unusable(leg, site);
   await writeProfile(
     files,
     {
@@ -108,12 +110,12 @@ async function writeEntry(context: Context, { granted: { grant }, leg, name, fil
 
 async function writeKeys(
   context: Context,
-  { granted: { grant }, leg, name, files }: Writing,
+  { granted: { grant }, leg, name, files, site }: Writing,
   broker: Broker,
 ): Promise<void> {
   const deps = profileDeps(context);
   const issued = (await broker.client.credentials(grant.id)).credentials.find(({ target }) => target === leg.target);
-  if (issued === undefined) throw unusable(leg);
+  if (issued === undefined) throw unusable(leg, site);
   const expiresAt = Date.parse(issued.expiration);
   await writeStaticCredentials(files, { name, grant: grant.id, expiresAt, credential: issued.credential.keys }, deps);
 }
@@ -122,28 +124,30 @@ function profileDeps(context: Context): ProfileDeps {
   return { locks: context.paths().locks, now: context.now };
 }
 
-function onlyLeg({ grant }: Granted): LegView {
+function onlyLeg({ grant }: Granted, { broker }: Site): LegView {
   const [leg, ...more] = grant.legs;
-  if (leg === undefined) throw new JitError({ code: 'ERR_BROKER_REPLY', message: 'the grant names no target' });
+  if (leg === undefined) throw new JitError({ code: 'ERR_BROKER_REPLY', message: 'the grant names no target', broker });
   if (more.length > 0) {
     throw new JitError({
       code: 'ERR_TARGET',
       message: `one profile cannot serve ${grant.legs.length} targets`,
       hint: 'ask for one target at a time with: --target NAME',
+      broker,
     });
   }
   return leg;
 }
 
-function unusable({ target }: LegView): JitError {
-  return new JitError({ code: 'ERR_BROKER_REPLY', message: `the broker does not say how to use the target ${target}` });
+function unusable({ target }: LegView, { broker }: Site): JitError {
+  const message = `the broker does not say how to use the target ${target}`;
+  return new JitError({ code: 'ERR_BROKER_REPLY', message, broker });
 }
 
 /** Revokes what nobody could use anyway, and says whether that worked. */
 async function undo(
   failure: JitError,
   { grant }: Granted,
-  { broker, keeper }: { readonly broker: Broker; readonly keeper: Keeper | null },
+  { broker, keeper, site }: { readonly broker: Broker; readonly keeper: Keeper | null; readonly site: Site },
 ): Promise<JitError> {
   const results = await Promise.allSettled([keeper?.release(grant.id), broker.client.revoke(grant.id, 'revoked')]);
   const revoked = results[1].status === 'fulfilled';
@@ -152,9 +156,11 @@ async function undo(
     code === 'ERR_LOCAL_FILE' && hint?.includes('jit exec') !== true ? `${hint ?? ''}; jit exec needs no file` : hint;
   return new JitError({
     code: failure.code,
+    // What failed may be a file here; the grant, which this is about in the end, is the broker's.
     message: `${failure.message}; ${revoked ? 'the grant was revoked at once' : `the grant ${grant.id} could not be revoked`}`,
-    hint: revoked ? remedy : `revoke it with: jit revoke ${grant.id}`,
+    hint: revoked ? remedy : `revoke it with: ${site.line(`jit revoke ${grant.id}`)}`,
     subject: grant.id,
+    broker: failure.broker ?? site.broker,
     cause: failure,
   });
 }

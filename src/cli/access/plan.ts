@@ -9,6 +9,7 @@ import type { RequestBody } from '../../wire/bodies.ts';
 import type { PlanView } from '../../wire/views.ts';
 import type { Context } from '../context.ts';
 import { withProgress } from '../progress.ts';
+import { brokerFact, type Site, siteOf } from '../site.ts';
 import { type Fact, fact, record } from '../table.ts';
 import type { Line } from '../text.ts';
 import { accessWords, SANDBOX_NOTE } from './words.ts';
@@ -17,7 +18,9 @@ import type { CompleteAccess } from './complete.ts';
 /** @returns 0, or the status of a denial where the request would be denied. */
 export async function showPlan(context: Context, body: RequestBody, access: CompleteAccess): Promise<number> {
   const { client } = await context.broker();
-  const [plan, sandboxes] = await withProgress(context, { what: 'asking the broker', until: null }, async () => {
+  const site = await siteOf(context);
+  const waiting = { what: 'asking the broker', broker: site.broker, until: null };
+  const [plan, sandboxes] = await withProgress(context, waiting, async () => {
     const view = await client.plan(body);
     return [view, await sandboxTargets(() => client.catalog())] as const;
   });
@@ -26,10 +29,11 @@ export async function showPlan(context: Context, body: RequestBody, access: Comp
     context.out.document('plan', {
       ...plan,
       targets: plan.targets.map((target) => ({ ...target, sandbox: sandboxes.has(target.target) })),
+      broker: site.name,
       exit,
     });
   } else {
-    await context.out.print(planLines(plan, access, sandboxes, context.out.width));
+    await context.out.print(planLines(plan, access, site, sandboxes, context.out.width));
   }
   return exit;
 }
@@ -40,8 +44,15 @@ async function sandboxTargets(
   return new Set((await catalog()).targets.filter(({ sandbox }) => sandbox).map(({ name }) => name));
 }
 
-function planLines(plan: PlanView, access: CompleteAccess, sandboxes: ReadonlySet<string>, width: number): Line[] {
+function planLines(
+  plan: PlanView,
+  access: CompleteAccess,
+  site: Site,
+  sandboxes: ReadonlySet<string>,
+  width: number,
+): Line[] {
   const facts: Fact[] = [
+    ...brokerFact(site),
     fact('access', accessWords({ asks: [{ ...access.ask, resources: [...access.ask.resources] }] })),
     fact('for', formatDuration(access.seconds)),
     decision(plan),

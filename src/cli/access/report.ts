@@ -5,6 +5,7 @@
 import type { GrantView } from '../../wire/views.ts';
 import type { Context } from '../context.ts';
 import type { Format } from '../output.ts';
+import { brokerFact, siteOf } from '../site.ts';
 import { type Fact, fact, record } from '../table.ts';
 import { recordedTime } from '../time.ts';
 import { accessWords, endOf, targetWords, useLine } from './words.ts';
@@ -20,15 +21,17 @@ export async function reportGranted(
 ): Promise<void> {
   const { out, now } = context;
   const { request, grant } = granted;
+  const site = await siteOf(context);
   const use = useLine(granted, `aws --profile ${profile.name}`);
   if (format === 'json') {
-    out.document('grant', { request, grant, profile, use });
+    out.document('grant', { request, grant, profile, use, broker: site.name });
     return;
   }
   await out.print([
     ...record(
       [
         fact('grant', grant.id, 'strong'),
+        ...brokerFact(site),
         fact('access', accessWords(request)),
         fact('target', targetWords(grant.legs), grant.legs.some(({ sandbox }) => sandbox) ? 'warn' : 'plain'),
         fact('profile', `${profile.name} in ${profile.path}${KEPT[profile.holds]}`, 'strong'),
@@ -37,7 +40,10 @@ export async function reportGranted(
       out.width,
     ),
     '',
-    ...record([fact('use it', use, 'good'), fact('end it', `jit revoke ${grant.id}`)], Number.POSITIVE_INFINITY),
+    ...record(
+      [fact('use it', use, 'good'), fact('end it', site.line(`jit revoke ${grant.id}`))],
+      Number.POSITIVE_INFINITY,
+    ),
   ]);
 }
 

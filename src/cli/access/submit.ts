@@ -8,6 +8,7 @@ import type { RequestBody } from '../../wire/bodies.ts';
 import type { GrantView, Outcome } from '../../wire/views.ts';
 import type { Context } from '../context.ts';
 import { unlessStopped, withProgress } from '../progress.ts';
+import { type Site, siteOf } from '../site.ts';
 import type { CompleteAccess } from './complete.ts';
 import type { Patience } from './flags.ts';
 
@@ -46,12 +47,12 @@ export async function submit(context: Context, body: RequestBody, key: string): 
   const lingering = new AbortController();
   const linger = (): void => void setTimeout(() => lingering.abort(signal.reason), LINGER_MS).unref();
   signal.addEventListener('abort', linger, { once: true });
+  const site = await siteOf(context);
   const { client } = await context.broker(lingering.signal);
   try {
-    const outcome = await withProgress(context, { what: 'asking the broker', until: null }, () =>
-      client.request(body, key),
-    );
-    if (signal.aborted) throw livesOn(asJitError(signal.reason), outcome);
+    const waiting = { what: 'asking the broker', broker: site.broker, until: null };
+    const outcome = await withProgress(context, waiting, () => client.request(body, key));
+    if (signal.aborted) throw livesOn(asJitError(signal.reason), outcome, site);
     return outcome;
   } catch (thrown) {
     if (!lingering.signal.aborted) throw thrown;
@@ -59,7 +60,8 @@ export async function submit(context: Context, body: RequestBody, key: string): 
     throw new JitError({
       code,
       message: 'interrupted; the request may have reached the broker',
-      hint: 'see: jit list --all',
+      hint: `see: ${site.line('jit list --all')}`,
+      broker: site.broker,
     });
   } finally {
     signal.removeEventListener('abort', linger);
@@ -74,22 +76,23 @@ export async function submit(context: Context, body: RequestBody, key: string): 
 export async function awaitGrant(context: Context, first: Outcome, patience: Patience): Promise<Granted> {
   const { now, signal } = context;
   const until = patience.kind === 'none' ? now() : now() + patience.seconds * 1_000;
+  const site = await siteOf(context);
   let outcome = first;
   for (;;) {
-    const granted = settled(outcome);
+    const granted = settled(outcome, site);
     if (granted !== null) return granted;
     const left = until - now();
-    if (left <= 0) throw pending(outcome);
+    if (left <= 0) throw pending(outcome, site);
     const { id, state } = outcome.request;
     const what = state === 'pending' ? `waiting for a decision on ${id}` : 'waiting for the cloud';
-    outcome = await withProgress(context, { what, until }, async () => {
+    outcome = await withProgress(context, { what, broker: site.broker, until }, async () => {
       const { client } = await context.broker();
       return await unlessStopped(
         signal,
         poll(context, () => client.getRequest(id, { waitSeconds: pollSeconds(left) }), until),
       );
     }).catch((thrown: unknown) => {
-      throw signal.aborted ? livesOn(asJitError(signal.reason), outcome) : thrown;
+      throw signal.aborted ? livesOn(asJitError(signal.reason), outcome, site) : thrown;
     });
   }
 }
@@ -121,19 +124,21 @@ export async function poll<T>(
 }
 
 /** The live grant; null while it is not decided or not issued yet. Throws when there will be none. */
-export function settled(outcome: Outcome): Granted | null {
+export function settled(outcome: Outcome, site: Site): Granted | null {
   const { request, grant } = outcome;
+  const { broker } = site;
   switch (request.state) {
     case 'pending':
       return null;
     case 'denied':
-      throw new JitError({ code: 'ERR_DENIED', message: `denied: ${request.why}`, subject: request.id });
+      throw new JitError({ code: 'ERR_DENIED', message: `denied: ${request.why}`, subject: request.id, broker });
     case 'cancelled':
     case 'timed-out':
       throw new JitError({
         code: 'ERR_DENIED',
         message: `the request was ${request.state}: ${request.why}`,
         subject: request.id,
+        broker,
       });
     case 'approved':
       break;
@@ -145,39 +150,43 @@ export function settled(outcome: Outcome): Granted | null {
     throw new JitError({
       code: 'ERR_CLOUD',
       message: `the cloud issued nothing${problem === null ? '' : `: ${problem}`}`,
-      hint: `the whole story: jit show ${grant.id}`,
+      hint: `the whole story: ${site.line(`jit show ${grant.id}`)}`,
       subject: grant.id,
+      broker,
     });
   }
-  throw ended(grant);
+  throw ended(grant, site);
 }
 
-export function ended(grant: Pick<GrantView, 'id' | 'reason'>): JitError {
+export function ended(grant: Pick<GrantView, 'id' | 'reason'>, { broker, line }: Site): JitError {
   return new JitError({
     code: 'ERR_GRANT_ENDED',
     message: `the grant has ended${grant.reason === null ? '' : ` (${grant.reason})`}`,
-    hint: `the whole story: jit show ${grant.id}`,
+    hint: `the whole story: ${line(`jit show ${grant.id}`)}`,
     subject: grant.id,
+    broker,
   });
 }
 
-function pending({ request, grant }: Outcome): JitError {
+function pending({ request, grant }: Outcome, { broker, line }: Site): JitError {
   return new JitError({
     code: 'ERR_PENDING',
     message:
       request.state === 'pending' ? 'not decided yet; the request lives on' : 'not issued yet; the grant lives on',
-    hint: `go on waiting with: jit wait ${grant?.id ?? request.id}`,
+    hint: `go on waiting with: ${line(`jit wait ${grant?.id ?? request.id}`)}`,
     subject: grant?.id ?? request.id,
+    broker,
   });
 }
 
-function livesOn({ code }: JitError, { request, grant }: Outcome): JitError {
+function livesOn({ code }: JitError, { request, grant }: Outcome, { broker, line }: Site): JitError {
   const id = grant?.id ?? request.id;
-  const end = grant === null ? '' : `, end it with: jit revoke ${grant.id}`;
+  const end = grant === null ? '' : `, end it with: ${line(`jit revoke ${grant.id}`)}`;
   return new JitError({
     code,
     message: `interrupted; ${id} lives on`,
-    hint: `take it up again with: jit wait ${id}${end}`,
+    hint: `take it up again with: ${line(`jit wait ${id}`)}${end}`,
     subject: id,
+    broker,
   });
 }

@@ -9,6 +9,7 @@ import type { CatalogView } from '../../wire/views.ts';
 import { SANDBOX_NOTE } from '../access/words.ts';
 import { command } from '../command.ts';
 import type { Format } from '../output.ts';
+import { brokerFact, type Site, siteOf } from '../site.ts';
 import { type Column, fact, record, table } from '../table.ts';
 import { type Line, toned } from '../text.ts';
 
@@ -31,19 +32,19 @@ export const catalog = command<CatalogOptions>({
   run: async (context, { operation, format }) => {
     const { out } = context;
     const { client } = await context.broker();
+    const site = await siteOf(context);
     const view = await client.catalog();
-    const chosen = operation === null ? view.operations : [find(view, operation)];
-    if (format === 'json')
-      out.document('catalog', operation === null ? { ...view } : { operations: chosen, targets: view.targets });
-    else if (operation === null) await out.print(overview(view, out.width));
-    else await out.print(chosen.flatMap((each) => details(each, out.width)));
+    const chosen = operation === null ? view.operations : [find(view, operation, site)];
+    if (format === 'json') out.document('catalog', { ...view, operations: chosen, broker: site.name });
+    else if (operation === null) await out.print([...heading(site, out.width), ...overview(view, out.width)]);
+    else await out.print(chosen.flatMap((each) => details(each, site, out.width)));
     return 0;
   },
 });
 
 type Operation = CatalogView['operations'][number];
 
-function find({ operations }: CatalogView, name: string): Operation {
+function find({ operations }: CatalogView, name: string, { broker, line }: Site): Operation {
   const found = operations.find((each) => each.name === name);
   if (found !== undefined) return found;
   throw new JitError({
@@ -53,7 +54,8 @@ function find({ operations }: CatalogView, name: string): Operation {
       didYouMean(
         name,
         operations.map((each) => each.name),
-      ) ?? 'permissions of a cloud, such as s3:GetObject, need no entry: try jit request … --plan',
+      ) ?? 'permissions of a cloud, such as s3:GetObject, need no entry: try ' + line('jit request … --plan'),
+    broker,
   });
 }
 
@@ -71,6 +73,12 @@ const TARGETS: readonly Column[] = [
   { title: 'PERMISSIONS', cut: 'never' },
   { title: 'DECISION', cut: 'may' },
 ];
+
+/** Whose catalogue it is, above it. */
+function heading(site: Site, width: number): Line[] {
+  const facts = brokerFact(site);
+  return facts.length === 0 ? [] : [...record(facts, width), ''];
+}
 
 function overview({ operations, targets }: CatalogView, width: number): Line[] {
   const rows = operations.map(({ name, decision, risk, description }) => [
@@ -97,11 +105,13 @@ function overview({ operations, targets }: CatalogView, width: number): Line[] {
 
 function details(
   { name, description, risk, actions, resources, parameters, targets, decision }: Operation,
+  site: Site,
   width: number,
 ): Line[] {
   return record(
     [
       fact('operation', name, 'strong'),
+      ...brokerFact(site),
       fact('what', description),
       fact('risk', risk),
       fact('actions', actions.join(', ')),

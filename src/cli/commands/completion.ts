@@ -2,11 +2,12 @@
  * `jit completion`: scripts for shells, and what they ask for: live grants, names of brokers.
  * @module
  */
+import { EMBEDDED } from '../../client/ref.ts';
 import { display } from '../../core/display.ts';
 import { command, type Command, usage } from '../command.ts';
 import { COMPLETION_SHELLS, type CompletionShell, completionScript } from '../completion.ts';
 import type { Format } from '../output.ts';
-import { EMBEDDED, readSettings } from '../settings.ts';
+import { readSettings } from '../settings.ts';
 
 export interface CompletionOptions {
   readonly what: CompletionShell | 'grants' | 'brokers';

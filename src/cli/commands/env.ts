@@ -10,6 +10,7 @@ import { command, single, usage } from '../command.ts';
 import type { Env } from '../context.ts';
 import { GRANT_ID, readGrantId } from '../ids.ts';
 import type { Format } from '../output.ts';
+import { siteOf } from '../site.ts';
 import { isShell, type Shell, shellLines, SHELLS } from '../shell.ts';
 
 export interface EnvOptions {
@@ -32,14 +33,16 @@ export const env = command<EnvOptions>({
   parse: (input) => ({ id: readGrantId(input), shell: parseShell(single(input, 'shell')), format: input.format }),
   run: async (context, { id, shell, format }) => {
     const { client } = await context.broker();
-    const granted = settled(await client.getGrant(id));
+    const site = await siteOf(context);
+    const granted = settled(await client.getGrant(id), site);
     const leg = granted?.grant.legs[0];
     if (granted === null || leg?.tool === undefined || leg.tool === null) {
       throw new JitError({
         code: 'ERR_PENDING',
         message: 'the grant cannot be used yet',
-        hint: `wait for it with: jit wait ${id}`,
+        hint: `wait for it with: ${site.line(`jit wait ${id}`)}`,
         subject: id,
+        broker: site.broker,
       });
     }
     const { adopt } = await import('../exec/grant.ts');
@@ -47,7 +50,12 @@ export const env = command<EnvOptions>({
     const endpoint = await adopt(context, granted);
     const change = await accessEnvironment(context.env, context.platform, { grant: id, tool: leg.tool, endpoint });
     if (format === 'json') {
-      context.out.document('env', { grant: id, variables: Object.fromEntries(change.set), unset: change.removed });
+      context.out.document('env', {
+        grant: id,
+        variables: Object.fromEntries(change.set),
+        unset: change.removed,
+        broker: site.name,
+      });
       return 0;
     }
     context.out.raw(shellLines(change, shell ?? shellOf(context.env, context.platform)));

@@ -2,12 +2,14 @@
  * `jit list`: one's own requests and grants, newest first.
  * @module
  */
+import { worded } from '../../core/errors.ts';
 import type { Outcome } from '../../wire/views.ts';
 import { accessWords, endOf, targetWords } from '../access/words.ts';
 import { command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { standing } from '../ids.ts';
 import type { Format } from '../output.ts';
+import { type Site, siteOf } from '../site.ts';
 import { type Cell, type Column, table } from '../table.ts';
 import { type Tone, toned } from '../text.ts';
 import { bothTimes, relative } from '../time.ts';
@@ -33,11 +35,14 @@ export const list = command<ListOptions>({
   parse: ({ switches, format }) => ({ scope: switches.has('all') ? 'all' : 'live', format }),
   run: async (context, { scope, format }) => {
     const { client } = await context.broker();
+    const site = await siteOf(context);
     const page = { limit: MOST };
     const { items } = await (scope === 'live' ? client.grants({ ...page, live: true }) : client.requests(page));
-    if (format === 'json') context.out.document('list', { items });
-    else if (items.length === 0) await context.out.note(scope === 'live' ? 'no live grants' : 'nothing to list');
-    else await print(context, items);
+    if (format === 'json') context.out.document('list', { items, broker: site.name });
+    else if (items.length === 0) {
+      const message = scope === 'live' ? 'no live grants' : 'nothing to list';
+      await context.out.note(worded({ broker: site.broker, message }));
+    } else await print(context, items, site);
     return 0;
   },
 });
@@ -53,9 +58,14 @@ const COLUMNS: readonly Column[] = [
   { title: 'REASON', cut: 'may' },
 ];
 
-async function print({ out, now }: Context, items: readonly Outcome[]): Promise<void> {
+async function print({ out, now }: Context, items: readonly Outcome[], { broker }: Site): Promise<void> {
   const rows = items.map((item) => row(item, now()));
-  await out.print(table(COLUMNS, rows, out.width));
+  if (broker === undefined) {
+    await out.print(table(COLUMNS, rows, out.width));
+    return;
+  }
+  const named = rows.map((cells) => [...cells, toned('plain', broker)]);
+  await out.print(table([...COLUMNS, { title: 'BROKER', cut: 'may' }], named, out.width));
 }
 
 function row(outcome: Outcome, now: number): readonly Cell[] {

@@ -2,9 +2,9 @@
  * `jit login`: a session at a shared broker, for a person or for a workload.
  * @module
  */
-import { brokerName } from '../../client/ref.ts';
+import { brokerName, namedIn } from '../../client/ref.ts';
 import { display } from '../../core/display.ts';
-import { JitError } from '../../core/errors.ts';
+import { atBroker, JitError, withBroker } from '../../core/errors.ts';
 import { didYouMean } from '../../core/suggest.ts';
 import type { SharedBroker } from '../../identity/session/record.ts';
 import { isOfTheKeychain } from '../../identity/session/words.ts';
@@ -101,8 +101,14 @@ async function runLogin(context: Context, options: LoginOptions): Promise<number
   const isNew = options.broker !== null && !(await isNamed(context, found));
   const ref = isNew ? await added(context, identity, found, options) : found;
   if (options.name !== null && ref === found) {
-    throw usage(`${brokerName(ref)} has a name already`, 'leave --name out, or change the settings: jit config');
+    const hint = 'leave --name out, or change the settings: jit config';
+    throw withBroker(usage('the broker has a name already', hint), namedIn(ref));
   }
+  return await atBroker(namedIn(ref), () => signIn(context, identity, ref, options));
+}
+
+/** Whatever goes wrong from here on is about that broker, be it at the identity provider or in the keychain. */
+async function signIn(context: Context, identity: Identity, ref: SharedBroker, options: LoginOptions): Promise<number> {
   const account = identity.account(ref);
   const source = await sourceOf(context, identity, options);
   const before = options.when === 'always' ? null : await liveSession(account, source, options);
@@ -192,7 +198,8 @@ async function asPerson(
   const { signInAsPerson } = await import('../../identity/session/person.ts');
   const provider = await providerOf(context, ref, (await client.signIn()).providers, options);
   const { flow } = options;
-  const waiting = { what: `waiting for you to sign in at ${display(provider.name, 100)}`, until: null };
+  const what = `waiting for you to sign in at ${display(provider.name, 100)}`;
+  const waiting = { what, broker: namedIn(ref), until: null };
   const agent = options.agent === null ? null : await identity.workload(options.agent);
   const bring = (thumbprint: string): Promise<Vouched> =>
     withProgress(context, waiting, () => identity.bring({ ref, provider, flow, thumbprint }));
@@ -212,14 +219,14 @@ async function providerOf(
   const list = names.map((name) => display(name, 100)).join(', ');
   const [only, another] = people;
   if (only === undefined) {
-    const message = `${brokerName(ref)} has no identity provider for people`;
+    const message = 'the broker has no identity provider for people';
     throw new JitError({ code: 'ERR_CONFIG', message, hint: 'tell whoever runs it; workloads sign in with --as' });
   }
   if (wanted === null && another === undefined) return only;
   if (wanted === null && (!context.terminal.interactive || format === 'json')) {
     throw new JitError({
       code: 'ERR_MISSING_INPUT',
-      message: `${brokerName(ref)} has several identity providers: ${list}`,
+      message: `the broker has several identity providers: ${list}`,
       hint: `add: --provider ${display(only.name, 100)}`,
     });
   }
@@ -227,7 +234,7 @@ async function providerOf(
   const found = people.find((each) => each.name === name);
   if (found !== undefined) return found;
   throw usage(
-    `${brokerName(ref)} has no identity provider ${display(name, 100)} for people`,
+    `the broker has no identity provider ${display(name, 100)} for people`,
     didYouMean(name, names) ?? `one of: ${list}`,
   );
 }

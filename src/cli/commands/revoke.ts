@@ -2,7 +2,7 @@
  * `jit revoke`: end access now.
  * @module
  */
-import { asJitError, JitError } from '../../core/errors.ts';
+import { asJitError, JitError, worded } from '../../core/errors.ts';
 import type { GrantId } from '../../core/ids.ts';
 import type { GrantView, Outcome } from '../../wire/views.ts';
 import { pollSeconds } from '../access/submit.ts';
@@ -12,6 +12,7 @@ import type { Broker, Context } from '../context.ts';
 import { GRANT_ID, isLive, readGrantId } from '../ids.ts';
 import type { Format } from '../output.ts';
 import { unlessStopped, withProgress } from '../progress.ts';
+import { type Site, siteOf } from '../site.ts';
 import { wipeHere } from '../sweep.ts';
 import { type Line, toned } from '../text.ts';
 import { bothTimes, clockTime } from '../time.ts';
@@ -44,13 +45,14 @@ export const revoke = command<RevokeOptions>({
       scope.kind === 'one'
         ? [await broker.client.revoke(scope.id, 'revoked')]
         : (await broker.client.revokeMine()).items;
+    const site = await siteOf(context);
     const until = context.now() + WAIT_MS;
     const what =
       begun.length === 1 ? 'waiting for the cloud to confirm' : `waiting for the cloud to confirm ${begun.length} ends`;
-    const outcomes = await withProgress(context, { what, until }, () =>
+    const outcomes = await withProgress(context, { what, broker: site.broker, until }, () =>
       unlessStopped(context.signal, Promise.all(begun.map((each) => untilClosed(context, broker, each, until)))),
     );
-    return await report(context, outcomes, format);
+    return await report(context, outcomes, site, format);
   },
 });
 
@@ -63,7 +65,7 @@ function parseScope(input: Parameters<typeof readGrantId>[0]): RevokeOptions['sc
 /** Locally first: that works although the broker is out of reach. */
 async function wipeFirst(context: Context, scope: RevokeOptions['scope']): Promise<void> {
   const { failed } = await wipeHere(context, scope.kind === 'one' ? ({ grant }) => grant === scope.id : () => true);
-  for (const error of failed) await context.out.note(error.message);
+  for (const error of failed) await context.out.note(worded(error));
 }
 
 async function untilClosed(context: Context, { client }: Broker, begun: Outcome, until: number): Promise<Outcome> {
@@ -82,20 +84,26 @@ async function untilClosed(context: Context, { client }: Broker, begun: Outcome,
   return outcome;
 }
 
-async function report({ out, now }: Context, outcomes: readonly Outcome[], format: Format): Promise<number> {
+async function report(
+  { out, now }: Context,
+  outcomes: readonly Outcome[],
+  { broker, name, line }: Site,
+  format: Format,
+): Promise<number> {
   const open = outcomes.filter(({ grant }) => grant !== null && isLive(grant));
   const exit = open.length === 0 ? 0 : new JitError({ code: 'ERR_CLOUD_BUSY', message: '' }).facts.exit;
   if (format === 'json') {
     out.document('revocation', {
       items: outcomes.map(({ request, grant }) => ({ request, grant, ...(grant === null ? {} : endOfAccess(grant)) })),
+      broker: name,
       exit,
     });
     return exit;
   }
-  if (outcomes.length === 0) await out.note('no live grants');
-  await out.print(outcomes.map((outcome) => sentence(outcome, now())));
+  if (outcomes.length === 0) await out.note(worded({ broker, message: 'no live grants' }));
+  await out.print(outcomes.map((outcome) => sentence(outcome, broker, now())));
   for (const { grant } of open)
-    if (grant !== null) await out.hint(`jit goes on trying; look again with: jit show ${grant.id}`);
+    if (grant !== null) await out.hint(`jit goes on trying; look again with: ${line(`jit show ${grant.id}`)}`);
   return exit;
 }
 
@@ -110,10 +118,11 @@ function endOfAccess(grant: GrantView): { readonly goneAt: string | null; readon
   return { goneAt: null, residualUntil: latest ?? null };
 }
 
-function sentence({ request, grant }: Outcome, now: number): Line {
-  if (grant === null) return `${request.id}: nothing was granted`;
+function sentence({ request, grant }: Outcome, broker: string | undefined, now: number): Line {
+  const by = broker === undefined ? '' : ` (broker ${broker})`;
+  if (grant === null) return `${request.id}: nothing was granted${by}`;
   const { goneAt, residualUntil } = endOfAccess(grant);
-  const what = `${accessWords(request)} at ${targetWords(grant.legs)}`;
+  const what = `${accessWords(request)} at ${targetWords(grant.legs)}${by}`;
   if (goneAt !== null)
     return [
       toned('strong', grant.id),

@@ -11,6 +11,7 @@ import { command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { ANY_ID, lookUp, readId, standing } from '../ids.ts';
 import type { Format } from '../output.ts';
+import { brokerFact, type Site, siteOf } from '../site.ts';
 import { type Fact, fact, record } from '../table.ts';
 import type { Line } from '../text.ts';
 import { recordedTime } from '../time.ts';
@@ -39,10 +40,11 @@ export const show = command<ShowOptions>({
 export async function showOutcome(context: Context, id: GrantId | RequestId, format: Format): Promise<number> {
   const broker = await context.broker();
   const outcome = await lookUp(broker, id);
+  const site = await siteOf(context);
   const timeline = readTimeline(await entriesOf(broker.client, outcome));
   const { out, now } = context;
-  if (format === 'json') out.document('show', { ...outcome, timeline });
-  else await out.print(storyOf(outcome, timeline, now(), out.width));
+  if (format === 'json') out.document('show', { ...outcome, timeline, broker: site.name });
+  else await out.print(storyOf(outcome, timeline, site, { now: now(), width: out.width }));
   return 0;
 }
 
@@ -66,12 +68,18 @@ async function entriesOf(
   return [...all.values()].toSorted((a, b) => a.sequence - b.sequence);
 }
 
-function storyOf(outcome: Outcome, timeline: readonly Step[], now: number, width: number): Line[] {
+function storyOf(
+  outcome: Outcome,
+  timeline: readonly Step[],
+  site: Site,
+  { now, width }: { readonly now: number; readonly width: number },
+): Line[] {
   const { request, grant } = outcome;
   const time = (text: string): string => recordedTime(Date.parse(text), now);
   const facts: Fact[] = [
     fact('request', request.id, 'strong'),
     ...(grant === null ? [] : [fact('grant', grant.id, 'strong')]),
+    ...brokerFact(site),
     fact('state', standing(outcome), 'strong'),
     fact('access', accessWords(request)),
     fact('for', formatDuration(request.seconds)),

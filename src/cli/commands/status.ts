@@ -3,6 +3,8 @@
  * @module
  */
 import { existsSync } from 'node:fs';
+import { namedIn } from '../../client/ref.ts';
+import { worded } from '../../core/errors.ts';
 import { type GrantId, isRequestId, parseId, type RequestId } from '../../core/ids.ts';
 import type { HeldGrant } from '../../keeper/protocol.ts';
 import { command, type Input, usage } from '../command.ts';
@@ -49,7 +51,8 @@ async function runStatus(context: Context, { id, format }: StatusOptions): Promi
   const { client, ref } = await context.broker();
   const { items } = await client.grants({ live: true });
   const { heldFrom } = await import('../held.ts');
-  await context.out.note('no keeper runs on this machine; this is what the broker says');
+  const message = 'no keeper runs on this machine; this is what the broker says';
+  await context.out.note(worded({ broker: namedIn(ref), message }));
   return await print(
     context,
     items.flatMap((item) => heldFrom(item, ref, context.now())),

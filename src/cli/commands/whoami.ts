@@ -3,6 +3,8 @@
  * @module
  */
 import { userInfo } from 'node:os';
+import { namedIn } from '../../client/ref.ts';
+import { atBroker } from '../../core/errors.ts';
 import { reportSession } from '../account/report.ts';
 import { brokerOf } from '../account/target.ts';
 import { command, type Input, usage } from '../command.ts';
@@ -42,7 +44,7 @@ export const whoami = command<WhoamiOptions>({
     if (ref.kind === 'embedded') return await osUser(context, format);
     const { client, session } = (await context.identity()).account(ref);
     const view = await client.session();
-    const vouching = (await session.kept())?.record.vouching;
+    const vouching = (await atBroker(namedIn(ref), () => session.kept()))?.record.vouching;
     const source = vouching?.by === 'workload' ? vouching.source : null;
     await reportSession(context, { ref, session: view, source }, format);
     return 0;

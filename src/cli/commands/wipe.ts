@@ -2,10 +2,16 @@
  * `jit wipe`: nothing of jit left in the files of other tools.
  * @module
  */
+import { EMBEDDED } from '../../client/ref.ts';
+import { display } from '../../core/display.ts';
+import { worded } from '../../core/errors.ts';
 import { awsFiles } from '../../profiles/aws/names.ts';
 import { listProfiles, type ManagedProfile } from '../../profiles/aws/wipe.ts';
 import { command } from '../command.ts';
+import type { Context } from '../context.ts';
 import type { Format } from '../output.ts';
+import { NO_SETTINGS, readSettings } from '../settings.ts';
+import { siteOf } from '../site.ts';
 import { wipeAll } from '../sweep.ts';
 
 export interface WipeOptions {
@@ -28,6 +34,8 @@ export const wipe = command<WipeOptions>({
   run: async (context, { grants, format }) => {
     const { out } = context;
     const before = await listProfiles(awsFiles(context.env, context.platform)).catch((): ManagedProfile[] => []);
+    // Whatever is wrong with settings or keeper, what is here is wiped.
+    const places = grants === 'keep' ? await placesOf(context).catch(() => [SOMEWHERE]) : [];
     const { failed, conflicts } = await wipeAll(context);
     const after = await listProfiles(awsFiles(context.env, context.platform)).catch(() => before);
     const gone = before.filter(({ name, file }) => !after.some((each) => each.name === name && each.file === file));
@@ -43,6 +51,7 @@ export const wipe = command<WipeOptions>({
         wiped: names,
         kept,
         revoked,
+        ...(grants === 'keep' ? {} : { broker: (await siteOf(context)).name }),
         failed: failed.map(({ code, message }) => ({ code, message })),
         exit,
       });
@@ -51,10 +60,35 @@ export const wipe = command<WipeOptions>({
     await out.print([names.length === 0 ? 'nothing to wipe' : `wiped: ${names.join(', ')}`]);
     for (const { profile, kept } of conflicts)
       await out.note(`${profile.name} keeps what you added to it: ${kept.join(', ')}`);
-    for (const error of failed) await out.note(error.message);
-    if (grants === 'revoke')
-      await out.print([`revoked: ${revoked.length === 0 ? 'no live grants' : revoked.join(', ')}`]);
-    else await out.hint('the grants themselves go on at the broker; end them with: jit revoke --all');
+    for (const error of failed) await out.note(worded(error));
+    if (grants === 'revoke') {
+      const { broker } = await siteOf(context);
+      const where = broker === undefined ? '' : ` at ${broker}`;
+      await out.print([`revoked${where}: ${revoked.length === 0 ? 'no live grants' : revoked.join(', ')}`]);
+    }
+    for (const place of places) await out.hint(place);
     return exit;
   },
 });
+
+const SOMEWHERE = 'the grants themselves go on at the broker; end them with: jit revoke --all';
+
+/** Where the grants go on, and what ends them there: at the broker in use, and at those of the grants that the keeper holds. */
+async function placesOf(context: Context): Promise<readonly string[]> {
+  const site = await siteOf(context);
+  const keeper = await context.peekKeeper();
+  const others = new Set((keeper === null ? [] : await keeper.list()).map(({ broker }) => broker));
+  others.delete(site.name);
+  const here = site.broker ?? (others.size === 0 ? 'the broker' : 'the embedded broker');
+  const { brokers } = others.size === 0 ? NO_SETTINGS : await readSettings(context.paths());
+  return [
+    `the grants themselves go on at ${here}; end them with: ${site.line('jit revoke --all')}`,
+    ...[...others].map((name) => {
+      const where = `others go on at ${name === EMBEDDED ? 'the embedded broker' : display(name, 200)}`;
+      // One without a name in the settings is chosen by its address, which is not known here.
+      return name === EMBEDDED || brokers.has(name)
+        ? `${where}; end them with: JIT_BROKER=${name} jit revoke --all`
+        : where;
+    }),
+  ];
+}

@@ -2,7 +2,7 @@
  * A grant around one command: credentials before it, an end with it, and a cut when the grant ends first.
  * @module
  */
-import { asJitError, JitError } from '../../core/errors.ts';
+import { asJitError, JitError, worded } from '../../core/errors.ts';
 import { adoptionOf } from '../../keeper/connect.ts';
 import type { Endpoint } from '../../keeper/protocol.ts';
 import { deadline, pause, readClocks, waitUntilOver } from '../../local/clock.ts';
@@ -10,6 +10,7 @@ import type { LegView } from '../../wire/views.ts';
 import { accessWords, endOf, targetWords } from '../access/words.ts';
 import { type Granted, poll } from '../access/submit.ts';
 import type { Context } from '../context.ts';
+import { siteOf } from '../site.ts';
 import { profileOf } from '../sweep.ts';
 import { bothTimes, clockTime } from '../time.ts';
 import { type Ending, runChild } from './child.ts';
@@ -50,11 +51,13 @@ export async function runWithGrant(context: Context, granted: Granted, argv: rea
 const NEVER = new Promise<void>(() => undefined);
 
 async function prepare(context: Context, granted: Granted, leg: LegView | undefined): Promise<Record<string, string>> {
+  const site = await siteOf(context);
   if (leg?.tool === undefined || leg.tool === null || granted.grant.legs.length !== 1) {
     throw new JitError({
       code: 'ERR_TARGET',
       message: 'one command takes a grant at exactly one target that this broker still knows',
       hint: 'name it with: --target NAME',
+      broker: site.broker,
     });
   }
   const endpoint = await adopt(context, granted);
@@ -63,9 +66,9 @@ async function prepare(context: Context, granted: Granted, leg: LegView | undefi
   const lost = losses(context.env, change);
   const { out, now } = context;
   const end = endOf(granted.grant);
-  await out.note(
-    `${accessWords(granted.request)} at ${targetWords([leg])}${end === null ? '' : `, ends ${bothTimes(end, now())}`}`,
-  );
+  const ends = end === null ? '' : `, ends ${bothTimes(end, now())}`;
+  const message = `${accessWords(granted.request)} at ${targetWords([leg])}${ends}`;
+  await out.note(worded({ broker: site.broker, message }));
   if (lost.length > 0)
     await out.note(`not passed on to the command, since it would be used instead: ${lost.join(', ')}`);
   return applyChange(context.env, change);
@@ -119,16 +122,16 @@ async function giveBack(context: Context, { grant }: Granted): Promise<void> {
     stop.abort(new JitError({ code: 'ERR_INTERRUPTED', message: 'interrupted' })),
   );
   try {
-    await (await context.keeper()).release(grant.id).catch((thrown: unknown) => out.note(asJitError(thrown).message));
+    await (await context.keeper()).release(grant.id).catch((thrown: unknown) => out.note(worded(asJitError(thrown))));
     const { client } = await context.broker(stop.signal);
     await poll({ now, signal: stop.signal }, () => client.revoke(grant.id, 'completed'), now() + REVOKE_MS);
     client.close();
   } catch (thrown) {
     const end = endOf(grant);
-    await out.note(
-      `${asJitError(thrown).message}; the grant ends by itself${end === null ? '' : ` at ${clockTime(end, now())}`}`,
-    );
-    await out.hint(`revoke it with: jit revoke ${grant.id}`);
+    const { broker, line } = await siteOf(context);
+    const ends = end === null ? '' : ` at ${clockTime(end, now())}`;
+    await out.note(worded({ broker, message: `${asJitError(thrown).message}; the grant ends by itself${ends}` }));
+    await out.hint(`revoke it with: ${line(`jit revoke ${grant.id}`)}`);
   } finally {
     restore();
   }
@@ -137,8 +140,10 @@ async function giveBack(context: Context, { grant }: Granted): Promise<void> {
 async function report(context: Context, { grant }: Granted, ending: Ending): Promise<number> {
   const { out } = context;
   if (ending.cutOff === 'yes') {
-    await out.note('the grant ended while the command was running, so the command was ended');
-    await out.hint(`the whole story: jit show ${grant.id}`);
+    const { broker, line } = await siteOf(context);
+    const message = 'the grant ended while the command was running, so the command was ended';
+    await out.note(worded({ broker, message }));
+    await out.hint(`the whole story: ${line(`jit show ${grant.id}`)}`);
     return CUT_OFF_STATUS;
   }
   if (ending.problem !== null) await out.note(ending.problem.message);

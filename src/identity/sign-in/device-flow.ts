@@ -49,7 +49,7 @@ const LONGEST_INTERVAL_S = 60;
 export async function signInByDevice(context: DeviceFlowContext): Promise<SignedIn> {
   const { provider, now, startedFrom } = context;
   if (provider.client?.device === false) {
-    const message = `broker ${display(context.broker, 200)} does not allow sign-ins by device code`;
+    const message = 'the broker does not allow sign-ins by device code';
     throw new JitError({ code: 'ERR_DENIED', message, hint: `sign in with a browser: ${loginCommand(context)}` });
   }
   const connection = await connect(context);
