@@ -21,6 +21,7 @@ const EDGES: Readonly<Record<string, string>> = {
 const EXPOSED: Readonly<Record<string, readonly [calls: number, goesTo: string]>> = {
   'src/broker/http/tls.ts': [1, 'the key of the certificate into the TLS stack'],
   'src/broker/issuer/issuer.ts': [1, 'the signing key into jose'],
+  'src/broker/notices/open.ts': [1, 'the check of an address that is a secret itself'],
   'src/broker/service/views.ts': [1, 'the one reply that hands out credentials'],
   'src/broker/sessions/confirm.ts': [1, 'the one reply that hands out a confirmation'],
   'src/broker/sessions/sessions.ts': [2, 'the one reply that hands out the tokens of a session'],
@@ -49,6 +50,10 @@ const EXPOSED: Readonly<Record<string, readonly [calls: number, goesTo: string]>
   'src/keeper/connect.ts': [1, "the keeper's socket, which only this user can open"],
   'src/keeper/format.ts': [2, 'the answers to credential_process and to the loopback endpoint'],
   'src/keeper/vault.ts': [2, 'its length; the answer to whoever stored it'],
+  'src/notify/email/notifier.ts': [1, 'the password, to the mail server of the configuration'],
+  'src/notify/post.ts': [2, 'the address of a webhook and the token of a bot, to whom they belong'],
+  'src/notify/slack/signature.ts': [1, 'the check of a call that Slack has signed'],
+  'src/notify/webhook/sign.ts': [2, 'the form of a secret; the signature of a webhook'],
   'src/profiles/aws/write.ts': [1, 'the credentials file, with --write-credentials only'],
   'src/providers/aws/assume.ts': [1, 'the web identity token into AssumeRoleWithWebIdentity'],
   'src/providers/aws/clients.ts': [1, 'the signer of the SDK, for the probe'],

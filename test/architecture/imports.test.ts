@@ -16,7 +16,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   policy: ['core'],
   audit: ['core'],
   incidents: ['core'],
-  notify: ['core'],
+  // Which addresses the broker may be led to, and which calls it has seen, are judged in one place for keys and notices alike.
+  notify: ['core', 'identity'],
   'providers/*': ['core'],
   // A cloud in a box keeps its state in files of its own, so it may use the same writer as everybody.
   sandbox: ['core', 'local'],
@@ -64,6 +65,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   hono: ['src/broker/http/'],
   jose: ['src/broker/issuer/', 'src/sandbox/', 'src/identity/', 'src/providers/', 'src/client/'],
   keytar: ['src/identity/secrets/'],
+  nodemailer: ['src/notify/email/'],
   'openid-client': ['src/identity/'],
   pino: ['src/jit-broker/'],
   'prom-client': ['src/jit-broker/'],
@@ -72,6 +74,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'src/wire/',
     'src/broker/',
     'src/identity/',
+    'src/notify/',
     'src/keeper/',
     'src/providers/',
     'src/sandbox/',
@@ -177,6 +180,7 @@ const HEAVY = [
   'yaml',
   'node:sqlite',
   'keytar',
+  'nodemailer',
 ];
 
 test('starting jit loads no heavy library: they are imported where a command needs them', () => {
