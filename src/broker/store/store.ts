@@ -9,6 +9,7 @@ import type { Effect, Grant } from '../../core/grant.ts';
 import type { GrantId, RequestId } from '../../core/ids.ts';
 import type { Mark } from '../../core/ports.ts';
 import type { PrincipalKey } from '../../core/principal.ts';
+import type { AddressedNotice } from './notices.ts';
 import type { AccessRequest, Decision } from '../../core/request.ts';
 
 export interface StoredRequest {
@@ -66,6 +67,8 @@ export interface Change {
   readonly effects?: readonly (Effect & { readonly claimedUntil: number | null })[];
   /** Removes an outbox row that has been carried out, unless `effects` sets it again. */
   readonly done?: EffectKey;
+  /** About requests that are stored already, or with them. One that is stored already for the same event stays as it is. */
+  readonly notices?: readonly AddressedNotice[];
   /** About what is stored already, or with them; a grant together with no request but its own. */
   readonly entries: readonly AuditEvent[];
   /** `end`: this takes access away, so on a full disk it may use the room that is kept for that. */

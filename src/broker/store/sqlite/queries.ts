@@ -2,6 +2,7 @@
  * Every statement that the store runs, in one place, so that a test can ask SQLite how it would run each of them.
  * @module
  */
+import { NOTICE_QUERIES } from './notice-queries.ts';
 import { SESSION_QUERIES } from './session-queries.ts';
 import { WEB_QUERIES } from './web-queries.ts';
 
@@ -136,6 +137,7 @@ export const QUERIES = {
     SELECT seq, line FROM entries WHERE about = :n AND grant_n = :n AND request_n = :n AND seq >= :from
     ORDER BY seq LIMIT :limit`,
 
+  ...NOTICE_QUERIES,
   ...SESSION_QUERIES,
   ...WEB_QUERIES,
 } as const;

@@ -2,6 +2,7 @@
  * The tables, as an ordered list of migrations. A migration that has been released is never changed: add another.
  * @module
  */
+import { NOTICE_TABLES } from './notice-schema.ts';
 import { SESSION_TABLES } from './session-schema.ts';
 import { WEB_TABLES } from './web-schema.ts';
 
@@ -156,4 +157,5 @@ export const MIGRATIONS: readonly string[] = [
   `,
   SESSION_TABLES,
   WEB_TABLES,
+  NOTICE_TABLES,
 ];

@@ -5,6 +5,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { JitError } from '../../../core/errors.ts';
 import type { Clock } from '../../../core/ports.ts';
+import type { NoticeStore } from '../notices.ts';
 import type { SessionStore } from '../sessions.ts';
 import type { Store } from '../store.ts';
 import type { WebSessionStore } from '../web-sessions.ts';
@@ -12,6 +13,7 @@ import { asFailure, asStoreFailure, isDiskFull } from './failure.ts';
 import { prepareFile } from './file.ts';
 import { groupCommit } from './group-commit.ts';
 import { migrate } from './migrate.ts';
+import { claimNotices, finishNotice, forgetNotices, nextNotice, noticeReceipt } from './notice-store.ts';
 import { claimDue, earliestReady } from './outbox.ts';
 import {
   type ReportProblem,
@@ -59,11 +61,14 @@ const RESERVE_BYTES = CHECKPOINT_PAGES * PAGE_BYTES * 1.5;
 /** In memory there is no disk to fill. */
 const NO_RESERVE: Reserve = { release: () => undefined, restore: () => undefined };
 
+/** Everything that the broker remembers, in one place. */
+export type SqliteStore = Store & SessionStore & WebSessionStore & NoticeStore;
+
 /**
  * Opens the store, makes it when it is missing, and migrates it. Throws `ERR_STORE` with a hint when the file is not the
  * broker's own, is no store, or was written by a newer program.
  */
-export async function openSqliteStore(options: SqliteOptions): Promise<Store & SessionStore & WebSessionStore> {
+export async function openSqliteStore(options: SqliteOptions): Promise<SqliteStore> {
   const { file, now, onProblem = warn, reserveBytes = RESERVE_BYTES } = options;
   // Lazily: commands that need no store do not pay for loading SQLite.
   const sqlite = await import('node:sqlite');
@@ -105,12 +110,7 @@ function requireLog(db: DatabaseSync): void {
   });
 }
 
-function storeOn(
-  db: DatabaseSync,
-  clock: Clock,
-  report: ReportProblem,
-  reserve: Reserve,
-): Store & SessionStore & WebSessionStore {
+function storeOn(db: DatabaseSync, clock: Clock, report: ReportProblem, reserve: Reserve): SqliteStore {
   const sql = statements(db);
   const writer = groupCommit(db);
   let open = true;
@@ -170,6 +170,15 @@ function storeOn(
     spendConfirmation: (id, hash, at) => write(() => spendConfirmation(sql, id, hash, at)),
     // What is not over yet is not forgotten, whatever the caller takes for the time.
     forgetSessions: (before) => write(() => forgetOver(sql, Math.min(before, clock()))),
+    claimNotices: (claim) => write(() => claimNotices(sql, claim, report)),
+    nextNotice: (notifier) => read(() => nextNotice(sql, notifier)),
+    finishNotice: (done) => write(() => finishNotice(sql, done)),
+    postponeNotice: (row, dueAt) =>
+      write(() => {
+        sql('noticePostpone').run({ n: row, dueAt });
+      }),
+    noticeReceipt: (notifier, request) => read(() => noticeReceipt(sql, notifier, request)),
+    forgetNotices: (options) => write(() => forgetNotices(sql, options)),
     openWebSession: (opening) => write(() => openWebSession(sql, opening)),
     webSession: (hash, at) => read(() => readWebSession(sql, hash, at)),
     endWebSession: (id, at, entries) => writeEnd(() => endWebSession(sql, id, at, entries)),

@@ -7,6 +7,7 @@ import type { Grant, GrantState } from '../../../core/grant.ts';
 import type { Change, StoredGrant } from '../store.ts';
 import { appendEntries } from './append.ts';
 import { integer } from './cells.ts';
+import { writeNotices } from './notice-store.ts';
 import { type Numbers, numbersOf } from './numbers.ts';
 import { filePrincipal } from './principals.ts';
 import type { Statements } from './statements.ts';
@@ -19,6 +20,7 @@ export function writeChange(sql: Statements, change: Change): void {
   if (grant !== undefined) writeGrant(sql, numbers, grant);
   if (done !== undefined) sql('effectDone').run({ grant: done.grant, kind: done.kind, target: done.target });
   if (effects.length > 0) writeEffects(sql, grantNumber(numbers, grant), effects);
+  writeNotices(sql, numbers, change.notices ?? []);
   appendEntries(sql, numbers, change.entries);
 }
 
