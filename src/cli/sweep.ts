@@ -2,7 +2,7 @@
  * Taking profiles off this machine: what has run out, or what the user wants gone.
  * @module
  */
-import { asJitError, type JitError } from '../core/errors.ts';
+import { asJitError, type JitError, worded } from '../core/errors.ts';
 import type { GrantId } from '../core/ids.ts';
 import { awsFiles } from '../profiles/aws/names.ts';
 import { listProfiles, type ManagedProfile, wipeProfiles, type WipeResult } from '../profiles/aws/wipe.ts';
@@ -46,7 +46,7 @@ export async function sweepExpired(context: Context): Promise<void> {
   if (!found.some(expired)) return;
   const { wiped, failed } = await wipeWhere(context, expired);
   if (wiped.length > 0) await context.out.note(`wiped what had run out: ${wiped.map(({ name }) => name).join(', ')}`);
-  for (const error of failed) await context.out.note(`a profile that has run out could not be wiped: ${error.message}`);
+  for (const error of failed) await context.out.note(`a profile that has run out could not be wiped: ${worded(error)}`);
 }
 
 async function wipeWhere(context: Context, select: (profile: ManagedProfile) => boolean): Promise<WipeResult> {

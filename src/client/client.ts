@@ -236,9 +236,9 @@ function seconds({ waitSeconds }: Wait): string | undefined {
 async function refuseProblem({ status, body }: Reply, ref: BrokerRef): Promise<void> {
   if (status >= 200 && status < 300) return;
   const { fromProblem } = await import('../wire/problem.ts');
-  const problem = fromProblem(status, body);
-  if (problem.code !== 'ERR_NOT_SIGNED_IN' || ref.kind === 'embedded') throw problem;
+  const { code, message, hint, subject } = fromProblem(status, body);
   // A broker does not know by which name its user chose it.
-  const { code, message, subject } = problem;
-  throw new JitError({ code, message, hint: `sign in with: jit login ${brokerWord(ref)}`, subject });
+  const next = code === 'ERR_NOT_SIGNED_IN' && ref.kind === 'url' ? `sign in with: jit login ${brokerWord(ref)}` : hint;
+  // Named here already, since a broker may answer with a code that is otherwise this process's own.
+  throw new JitError({ code, message, hint: next, subject, broker: namedIn(ref) });
 }

@@ -107,12 +107,12 @@ export function asJitError(thrown: unknown): JitError {
   return new JitError({ code: 'ERR_UNEXPECTED', message: 'something went wrong inside jit', cause: thrown });
 }
 
-/** What is about this process and its own faults, whichever broker it was talking to. */
+/** What the user or this process itself has done, whichever broker it was talking to. */
 const OWN: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ERR_UNEXPECTED', 'ERR_INTERRUPTED', 'ERR_TERMINATED']);
 
 /**
- * The same with the broker that it is about. One that names a broker already keeps that name; an interruption and what is not
- * a `JitError` come back as they are.
+ * The same with the broker that it is about. One that names a broker already keeps that name; an interruption, a fault of
+ * jit's own, and what is not a `JitError` come back as they are.
  * @param broker undefined for the embedded one, which has no name.
  */
 export function withBroker(thrown: unknown, broker: string | undefined): unknown {

@@ -108,7 +108,11 @@ export interface User {
 }
 
 /** Somebody with a home, an encrypted file for secrets, and a browser that is driven by the test. */
-export function user(t: TestContext, { trust }: Company, more: Readonly<Record<string, string>> = {}): User {
+export function user(
+  t: TestContext,
+  { trust }: Pick<Company, 'trust'>,
+  more: Readonly<Record<string, string>> = {},
+): User {
   const home = tempHome(t);
   const passphrase = join(home.path, 'passphrase');
   writeFileSync(passphrase, 'a passphrase for this test', { mode: 0o600 });
@@ -185,7 +189,7 @@ export async function walkThrough(
 
 /** `jit login` as that account, without a browser. */
 export async function loggedIn(
-  { idp, url }: Company,
+  { idp, url }: Pick<Company, 'idp' | 'url'>,
   who: User,
   subject: string,
   args: readonly string[] = [url, '--name', 'work'],

@@ -31,6 +31,8 @@ export interface SharedBroker {
   entries(prefix: string): readonly Entry[];
   /** SIGTERM, then the same again. */
   restart(): Promise<void>;
+  /** SIGTERM. */
+  stop(): Promise<void>;
 }
 
 export interface Entry {
@@ -92,16 +94,21 @@ export async function startSharedBroker(t: TestContext, parts: SharedBrokerParts
     if (started.exitCode !== null) throw new Error(`the broker did not start: ${readFileSync(String(log), 'utf8')}`);
     return started;
   }
+  async function stop(): Promise<void> {
+    const gone = once(child, 'exit');
+    child.kill('SIGTERM');
+    await gone;
+  }
   return {
     url,
     home,
     log: () => readFileSync(log, 'utf8'),
     entries: (prefix) => entriesIn(join(state, 'broker.db'), prefix),
     restart: async () => {
-      child.kill('SIGTERM');
-      await once(child, 'exit');
+      await stop();
       child = await launch();
     },
+    stop,
   };
 }
 

@@ -146,6 +146,6 @@ async function report(context: Context, { grant }: Granted, ending: Ending): Pro
     await out.hint(`the whole story: ${line(`jit show ${grant.id}`)}`);
     return CUT_OFF_STATUS;
   }
-  if (ending.problem !== null) await out.note(ending.problem.message);
+  if (ending.problem !== null) await out.note(worded(ending.problem));
   return ending.status;
 }
