@@ -77,8 +77,9 @@ export const QUERIES = {
     WHERE id = :id AND version = :version`,
   replayed: 'SELECT id, body_hash FROM requests WHERE requester = :requester AND idempotency_key = :key',
   requestsNewest: `SELECT id FROM requests ${NEWEST}`,
-  requestsOpen: `
-    SELECT id FROM requests WHERE ${OPEN} AND (:by IS NULL OR deadline <= :by) ORDER BY deadline LIMIT :limit`,
+  requestsOpen: `SELECT id FROM requests WHERE ${OPEN} ORDER BY deadline NULLS LAST, n LIMIT :limit`,
+  // Of its own: with a condition that can be switched off, all that is open would be walked through to the end.
+  requestsDue: `SELECT id FROM requests WHERE ${OPEN} AND deadline <= :by ORDER BY deadline, n LIMIT :limit`,
   nextDeadline: `SELECT min(deadline) AS next FROM requests WHERE ${OPEN}`,
   requestsOf: `SELECT id FROM requests WHERE owner = :owner ${NEWEST}`,
   requestsBy: `SELECT id FROM requests WHERE requester = :requester AND requester <> owner ${NEWEST}`,

@@ -75,12 +75,13 @@ export function readOpenRequests(
   limit: number,
   report: ReportProblem,
 ): readonly StoredRequest[] {
-  const open = sql('requestsOpen').all({ by, limit: requireLimit(limit) });
+  const page = { limit: requireLimit(limit) };
+  const open = by === null ? sql('requestsOpen').all(page) : sql('requestsDue').all({ by, ...page });
   return readable(open, (row) => readOneRequest(sql, requireId(isRequestId, 'request', row)), report);
 }
 
 export function readNextDeadline(sql: Statements): number | null {
-  return orNull(integer, sql('nextDeadline').get() ?? { next: null }, 'next');
+  return understood('a deadline', () => orNull(integer, sql('nextDeadline').get() ?? { next: null }, 'next'));
 }
 
 function newestRequests(sql: Statements, requester: PrincipalKey | undefined, limit: number): readonly Row[] {

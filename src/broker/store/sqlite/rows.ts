@@ -56,8 +56,9 @@ function readRequester(row: Row): Principal {
     ...keyIn(row, 'person_key'),
   };
   if (actsFor === undefined) {
-    // A person's name without the person would turn what an agent did into what somebody did alone.
-    if (row['person_name'] !== null || row['person_groups'] !== null) throw new TypeError('column person_name');
+    // What is said of a person without the person would turn what an agent did into what somebody did alone.
+    const orphan = ['person_name', 'person_groups', 'persons_key'].find((column) => row[column] !== null);
+    if (orphan !== undefined) throw new TypeError(`column ${orphan}`);
     return itself;
   }
   const person = {
