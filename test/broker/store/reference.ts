@@ -49,8 +49,11 @@ export function commit(reference: Reference, change: Change): 'taken' | 'refused
   if (request !== undefined && !takesRequest(reference, request)) return 'refused';
   if (grant !== undefined && !takesGrant(reference, grant)) return 'refused';
   if (request !== undefined) {
-    const idempotency = (reference.requests.get(request.request.id) ?? request).idempotency;
-    reference.requests = new Map(reference.requests).set(request.request.id, { ...request, idempotency });
+    const { id } = request.request;
+    // What was asked stays as it first came, and so does the key under which it came.
+    const { request: asked, idempotency } = reference.requests.get(id) ?? request;
+    const next = { ...request, request: asked, idempotency, version: request.version + 1 };
+    reference.requests = new Map(reference.requests).set(id, next);
   }
   if (grant !== undefined) {
     const { id, state } = grant.grant;
@@ -77,9 +80,10 @@ export function commit(reference: Reference, change: Change): 'taken' | 'refused
 function takesRequest(reference: Reference, next: NonNullable<Change['request']>): boolean {
   const known = reference.requests.get(next.request.id);
   if (known !== undefined) {
-    const decided = known.decision.state !== 'pending' && known.decision.state !== next.decision.state;
-    return !decided && (known.grant === null || known.grant === next.grant) && known.hash === next.hash;
+    const sameGrant = known.grant === null || known.grant === next.grant;
+    return known.version === next.version && sameGrant && known.hash === next.hash;
   }
+  if (next.version !== 0) return false;
   return ![...reference.requests.values()].some(
     ({ request, idempotency }) =>
       idempotency !== null &&
@@ -142,6 +146,18 @@ export function released(reference: Reference): void {
 export function nextReady(reference: Reference, busy: readonly string[]): number | null {
   const times = [...reference.effects.values()].filter((row) => !busy.includes(row.target)).map(readyAt);
   return times.length === 0 ? null : Math.min(...times);
+}
+
+/** Those with a deadline first, of equal ones those that came first. */
+export function openRequests(reference: Reference, by: number | null): readonly RequestId[] {
+  const rank = (deadline: number | null): number => deadline ?? Number.POSITIVE_INFINITY;
+  return [...reference.requests.values()]
+    .filter(({ grant, decision }) => grant === null && ['pending', 'approved'].includes(decision.state))
+    .filter(({ decision }) => by === null || rank(decision.deadline) <= by)
+    .toSorted(({ decision: a }, { decision: b }) =>
+      rank(a.deadline) < rank(b.deadline) ? -1 : Number(rank(a.deadline) > rank(b.deadline)),
+    )
+    .map(({ request }) => request.id);
 }
 
 /** In no particular order. */

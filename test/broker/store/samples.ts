@@ -4,12 +4,13 @@
  */
 import { createHash } from 'node:crypto';
 import type { AuditEvent } from '../../../src/audit/entry.ts';
+import type { Vote } from '../../../src/core/approval.ts';
 import { type Grant, type Leg, openGrant } from '../../../src/core/grant.ts';
 import { type GrantId, grantId, type RequestId, requestId, type SessionId, sessionId } from '../../../src/core/ids.ts';
 import type { Principal, PrincipalKey } from '../../../src/core/principal.ts';
 import { type AccessRequest, type Decision, requestHash } from '../../../src/core/request.ts';
 import type { SessionChange, StoredSession } from '../../../src/broker/store/sessions.ts';
-import type { Change, Idempotency, StoredGrant } from '../../../src/broker/store/store.ts';
+import type { Change, Idempotency, StoredGrant, StoredRequest } from '../../../src/broker/store/store.ts';
 
 /** Epoch ms at which the tests begin. */
 export const START = 1_800_000_000_000;
@@ -55,6 +56,7 @@ export interface Sample {
   readonly targets?: readonly string[];
   readonly idempotency?: Idempotency | null;
   readonly decision?: Partial<Decision>;
+  readonly votes?: readonly Vote[];
 }
 
 export function sampleRequest({ number, requester = ada, at = START }: Sample): AccessRequest {
@@ -72,43 +74,71 @@ export function sampleRequest({ number, requester = ada, at = START }: Sample): 
   };
 }
 
-/** The commit that submits a request without a grant. */
-export function submission(sample: Sample): Change {
+type RequestChange = NonNullable<Change['request']>;
+
+/** A request as it is handed in for the first time. */
+function newRequest(sample: Sample, state: 'pending' | 'approved', grant: GrantId | null): RequestChange {
+  const { idempotency = null, votes = [] } = sample;
   const request = sampleRequest(sample);
-  const decision: Decision = { state: 'pending', tier: null, why: 'waiting', policy: 'p1', ...sample.decision };
+  const words = state === 'pending' ? { tier: null, why: 'waiting' } : { tier: 'auto' as const, why: 'by policy' };
+  const decision: Decision = { state, ...words, policy: 'p1', quorum: [], deadline: null, ...sample.decision };
+  return { request, hash: requestHash(request), decision, votes, grant, version: 0, idempotency };
+}
+
+/** The commit that submits a request without a grant. */
+export function submission(sample: Sample): Change & { readonly request: RequestChange } {
+  const request = newRequest(sample, 'pending', null);
+  return { request, entries: [event('request.submitted', { request: request.request.id })] };
+}
+
+/** The next commit of a request as it was read, with another decision and, where given, other votes. */
+export function decided(
+  read: StoredRequest,
+  decision: Partial<Decision>,
+  votes: readonly Vote[] = read.votes,
+): Change & { readonly request: RequestChange } {
   return {
-    request: { request, hash: requestHash(request), decision, grant: null, idempotency: sample.idempotency ?? null },
-    entries: [event('request.submitted', { request: request.id })],
+    request: { ...read, decision: { ...read.decision, ...decision }, votes, idempotency: null },
+    entries: [event('request.decided', { request: read.request.id })],
   };
 }
 
+/** One person's word under the policy of the samples. */
+export function vote(voter: Principal, given: Partial<Vote> = {}): Vote {
+  return { voter, choice: 'approve', comment: null, at: START + 1, policy: 'p1', ...given };
+}
+
 /** The commit that submits a request, approves it, and records the intent to issue. */
-export function approval(sample: Sample): Change & { readonly grant: StoredGrant } {
-  const { number, requester = ada, at = START, targets = ['prod'] } = sample;
-  const request = sampleRequest(sample);
-  const decision: Decision = { state: 'approved', tier: 'auto', why: 'by policy', policy: 'p1', ...sample.decision };
-  const id = gr(number);
+export function approval(sample: Sample): Change & { readonly request: RequestChange; readonly grant: StoredGrant } {
+  const { number, at = START, targets = ['prod'] } = sample;
+  const request = newRequest(sample, 'approved', gr(number));
+  const opened = opening(request, { id: gr(number), at, targets });
+  return { ...opened, entries: [event('request.submitted', { request: request.request.id }), ...opened.entries] };
+}
+
+/** The commit by which the requester takes up a request as it was read: it gets its grant, and the intent to issue. */
+export function takeUp(read: StoredRequest, id: GrantId): Change & { readonly grant: StoredGrant } {
+  const request = { ...decided(read, { state: 'approved', deadline: null }).request, grant: id };
+  return opening(request, { id, at: START, targets: ['prod'] });
+}
+
+function opening<R extends RequestChange>(
+  request: R,
+  { id, at, targets }: { readonly id: GrantId; readonly at: number; readonly targets: readonly string[] },
+) {
+  const { id: asked, requester } = request.request;
   const { grant, effects } = openGrant({
     id,
-    requestId: request.id,
+    requestId: asked,
     seconds: 600,
     at,
     legs: targets.map((target) => ({ target, provider: 'aws', handle: `h:${id}:${target}`, notAfter: at + 900_000 })),
   });
   return {
-    request: { request, hash: requestHash(request), decision, grant: id, idempotency: sample.idempotency ?? null },
-    grant: {
-      grant,
-      requester: keyOf(requester),
-      version: 0,
-      createdAt: at,
-      deliveredAt: null,
-    },
+    request,
+    grant: { grant, requester: keyOf(requester), version: 0, createdAt: at, deliveredAt: null },
     effects: effects.map((effect) => ({ ...effect, claimedUntil: null })),
-    entries: [
-      event('request.submitted', { request: request.id }),
-      event('grant.issuing', { request: request.id, grant: id }),
-    ],
+    entries: [event('grant.issuing', { request: asked, grant: id })],
   };
 }
 

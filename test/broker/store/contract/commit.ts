@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import type { Grant } from '../../../../src/core/grant.ts';
-import { ada, approval, changed, eve, event, gr, req, START, submission } from '../samples.ts';
+import { ada, approval, changed, decided, eve, event, gr, req, START, submission, takeUp } from '../samples.ts';
 import { type Check, failsWith } from './check.ts';
 
 export function commitContract(check: Check): void {
@@ -42,17 +42,15 @@ export function commitContract(check: Check): void {
   });
 
   check('two deciders of one request: one wins, the other is told, and there is one grant', async (store) => {
-    const pending = submission({ number: 1 });
-    await store.commit(pending);
-    const request = pending.request ?? assert.fail();
-    const approve = approval({ number: 1 });
-    const other = approval({ number: 2 });
-    const otherGrant = { ...other.grant, grant: { ...other.grant.grant, requestId: req(1) } };
+    await store.commit(submission({ number: 1 }));
+    const read = (await store.request(req(1))) ?? assert.fail();
+    const approve = takeUp(read, gr(1));
+    const other = takeUp(read, gr(2));
     const settled = await Promise.allSettled([
       store.commit(approve),
-      store.commit({ ...approve, request: { ...(approve.request ?? request), grant: gr(2) }, grant: otherGrant }),
-      store.commit({ request: { ...request, decision: { ...request.decision, state: 'cancelled' } }, entries: [] }),
-      store.commit({ grant: otherGrant, entries: [] }),
+      store.commit(other),
+      store.commit(decided(read, { state: 'cancelled' })),
+      store.commit({ grant: other.grant, entries: [] }),
     ]);
     assert.deepEqual(
       settled.map((one) => one.status),
@@ -65,19 +63,6 @@ export function commitContract(check: Check): void {
     assert.equal((await store.grants({ limit: 10 })).length, 1);
   });
 
-  check('a pending request may be decided again in words, a decided one keeps its decision', async (store) => {
-    const pending = submission({ number: 1 });
-    const request = pending.request ?? assert.fail();
-    const decide = (decision: typeof request.decision) =>
-      store.commit({ request: { ...request, decision }, entries: [] });
-    await store.commit(pending);
-    await decide({ ...request.decision, why: 'one of two votes' });
-    await decide({ ...request.decision, state: 'denied', tier: 'manual', why: 'no' });
-    await assert.rejects(decide({ ...request.decision, state: 'approved' }), failsWith('ERR_CONFLICT'));
-    const stored = (await store.request(req(1))) ?? assert.fail();
-    assert.deepEqual(stored.decision, { state: 'denied', tier: 'manual', why: 'no', policy: 'p1' });
-  });
-
   check('an idempotency key is taken once by a requester, and is free to others', async (store) => {
     const idempotency = { key: 'k', bodyHash: 'b1' };
     await store.commit(submission({ number: 1, idempotency }));
@@ -87,8 +72,13 @@ export function commitContract(check: Check): void {
     assert.deepEqual(await store.replayed(eve, 'k'), { bodyHash: 'b1', id: req(3) });
     assert.equal(await store.replayed({ ...ada, issuer: 'https://other.example' }, 'k'), null);
     assert.equal(await store.request(req(2)), null);
-    await store.commit(submission({ number: 1, idempotency, decision: { state: 'cancelled' } }));
-    assert.deepEqual(await store.replayed(ada, 'k'), { bodyHash: 'b1', id: req(1) });
+    for (const later of [idempotency, { key: 'k2', bodyHash: 'b2' }, null]) {
+      const read = (await store.request(req(1))) ?? assert.fail();
+      const { request, entries } = decided(read, { why: 'decided again' });
+      await store.commit({ request: { ...request, idempotency: later }, entries });
+      assert.deepEqual(await store.replayed(ada, 'k'), { bodyHash: 'b1', id: req(1) });
+      assert.equal(await store.replayed(ada, 'k2'), null);
+    }
   });
 
   check('commits made at once: the refused ones are undone alone, in the order in which they came', async (store) => {
@@ -150,5 +140,7 @@ export function commitContract(check: Check): void {
     await assert.rejects(store.commit(approval({ number: 2 })), failsWith('ERR_STORE'));
     await assert.rejects(store.grant(gr(1)), failsWith('ERR_STORE'));
     await assert.rejects(store.nextDue([]), failsWith('ERR_STORE'));
+    await assert.rejects(store.openRequests(null, 1), failsWith('ERR_STORE'));
+    await assert.rejects(store.nextDeadline(), failsWith('ERR_STORE'));
   });
 }

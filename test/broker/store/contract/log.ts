@@ -6,8 +6,8 @@ import assert from 'node:assert/strict';
 import { auditLine } from '../../../../src/audit/entry.ts';
 import type { Store } from '../../../../src/broker/store/store.ts';
 import type { Grant } from '../../../../src/core/grant.ts';
-import { approval, event, gr, req, sampleRequest, START, submission, withLegs } from '../samples.ts';
-import { type Check, failsWith } from './check.ts';
+import { approval, event, gr, req, START, withLegs } from '../samples.ts';
+import type { Check } from './check.ts';
 
 export function revokedContract(check: Check): void {
   const revoked = async (store: Store, provider = 'aws', now = START + 100) =>
@@ -98,16 +98,5 @@ export function entriesContract(check: Check): void {
     assert.deepEqual(await found({ request: req(9) }), []);
     assert.deepEqual(await found({ grant: gr(9) }), []);
     assert.deepEqual(await found({ request: req(9), grant: gr(1) }), []);
-  });
-
-  check('a request is not rewritten under the same id', async (store) => {
-    await store.commit(submission({ number: 1 }));
-    const pending = submission({ number: 1 }).request ?? assert.fail();
-    const request = { ...sampleRequest({ number: 1 }), seconds: 86_400 };
-    await assert.rejects(
-      store.commit({ request: { ...pending, request, hash: 'f'.repeat(64) }, entries: [] }),
-      failsWith('ERR_CONFLICT'),
-    );
-    assert.equal((await store.request(req(1)))?.request.seconds, 600);
   });
 }

@@ -36,7 +36,7 @@ async function found(store: Store, requester: PrincipalKey): Promise<readonly (r
 
 export function principalsContract(check: Check): void {
   check(
-    'an agent and the person it acts for come back exactly, and the hash of what was read is the same',
+    'an agent and the person it acts for come back exactly, with who they are said to be, and the hash of what was read is the same',
     async (store) => {
       const odd: Principal = {
         ...bot,
@@ -44,12 +44,19 @@ export function principalsContract(check: Check): void {
         groups: ['bots'],
         actsFor: { ...ada, kind: 'user', name: 'Ada, in another sign-in', groups: [] },
       };
-      for (const [number, requester] of [bot, odd, botOfEve, aloneBot].entries()) {
+      const keyed: readonly Principal[] = [
+        { ...ada, personKey: 'employee 7' },
+        { ...ada, personKey: '' },
+        { ...bot, personKey: 'a bot' },
+        { ...bot, actsFor: { ...ada, kind: 'user', personKey: 'employee 7 "ü"' } },
+        { ...bot, personKey: 'a bot', actsFor: { ...ada, kind: 'user', personKey: 'employee 7' } },
+      ];
+      for (const [number, requester] of [bot, odd, botOfEve, aloneBot, ...keyed].entries()) {
         const change = approval({ number, requester });
         await store.commit(change);
-        const { idempotency: _, ...expected } = change.request ?? assert.fail();
+        const { idempotency: _, ...expected } = change.request;
         const read = (await store.request(req(number))) ?? assert.fail();
-        assert.deepEqual(read, expected);
+        assert.deepEqual(read, { ...expected, version: 1 });
         assert.equal(requestHash(read.request), read.hash);
         assert.deepEqual((await store.grant(gr(number)))?.requester, keyOf(requester));
       }

@@ -5,7 +5,10 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { START } from '../samples.ts';
 
-/** Twenty targets, each grant active with one effect due later, every hundredth grant revoked early, and as many sessions and spent tokens, the first 50,000 of them over. */
+/**
+ * Twenty targets, each grant active with one effect due later, every hundredth grant revoked early, as many sessions and spent
+ * tokens, the first 50,000 of them over, and a tenth as many requests that are still open.
+ */
 export function fill(db: DatabaseSync, grants: number): void {
   db.exec(`
     BEGIN;
@@ -14,9 +17,14 @@ export function fill(db: DatabaseSync, grants: number): void {
       SELECT i, printf('%026d', i) AS body, 'subject-' || (i % 500) AS subject, 1 + i % 500 AS who, 'target-' || (i % 20) AS target FROM numbers;
     INSERT INTO principals (issuer, subject) SELECT 'os', subject FROM numbers WHERE i < 500;
     INSERT INTO requests (id, requester, owner, requester_kind, name, groups, asks, permissions, seconds, reason, created_at,
-        hash, state, why, policy, grant_id)
+        hash, state, why, policy, quorum, votes, version, grant_id)
       SELECT 'req_' || body, who, who, 'user', subject, '[]', '[]', '[]', 60, 'r', ${START} + i,
-        'h', 'approved', 'w', 'p', 'gr_' || body FROM numbers;
+        'h', 'approved', 'w', 'p', '[]', '[]', 1, 'gr_' || body FROM numbers;
+    INSERT INTO requests (id, requester, owner, requester_kind, name, groups, asks, permissions, seconds, reason, created_at,
+        hash, state, why, policy, quorum, votes, deadline, version)
+      SELECT 'req_9' || substr(body, 2), who, who, 'user', subject, '[]', '[]', '[]', 60, 'r', ${START} + i,
+        'h', iif(i % 3 = 0, 'approved', 'pending'), 'w', 'p', '[{"group":null,"approvers":1}]', '[]', ${START} + i, 1
+        FROM numbers WHERE i % 10 = 0;
     INSERT INTO grants (n, id, requester, owner, seconds, state, state_at, expires_at, version, created_at)
       SELECT i + 1, 'gr_' || body, who, who, 60, 'active', ${START}, ${START} + i, 1, ${START} + i FROM numbers;
     INSERT INTO legs (grant_n, position, target, provider, handle, state, ends_at, not_after, attempts, ended_at)

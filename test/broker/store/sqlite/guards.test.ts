@@ -4,40 +4,11 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { leafHash } from '../../../../src/audit/entry.ts';
-import { openSqliteStore } from '../../../../src/broker/store/sqlite/store.ts';
-import type { Store } from '../../../../src/broker/store/store.ts';
-import type { JitError } from '../../../../src/core/errors.ts';
 import { failsWith } from '../contract/check.ts';
-import { inFolder, now } from '../places.ts';
 import { ada, approval, bot, gr, req, START } from '../samples.ts';
-
-interface Tampering {
-  readonly store: Store;
-  /** A plain connection, with SQLite's own defaults and nothing checked. */
-  readonly raw: DatabaseSync;
-  readonly problems: readonly JitError[];
-}
-
-async function tampering(body: (given: Tampering) => Promise<void>): Promise<void> {
-  await inFolder(async (folder) => {
-    const file = join(folder, 'broker.db');
-    const problems: JitError[] = [];
-    const store = await openSqliteStore({ file, now, onProblem: (problem) => problems.push(problem) });
-    const raw = new DatabaseSync(file, { enableForeignKeyConstraints: false, timeout: 1_000 });
-    raw.exec('PRAGMA ignore_check_constraints = ON');
-    try {
-      for (const number of [1, 2, 3]) await store.commit(approval({ number, at: START + number }));
-      await body({ store, raw, problems });
-    } finally {
-      raw.close();
-      await store.close();
-    }
-  });
-}
+import { tampering } from './tampering.ts';
 
 test('audit entries cannot be changed, removed, replaced or numbered with a gap through SQL', async () => {
   await tampering(async ({ store, raw }) => {
@@ -91,7 +62,12 @@ test('a requester that cannot be read, in part or whole, is never taken for some
       [4, `UPDATE requests SET person_groups = '{}' WHERE id = '${req(4)}'`],
       [4, `UPDATE requests SET requester = ${person} WHERE id = '${req(4)}'`],
       [3, `UPDATE requests SET person_name = 'Eve' WHERE id = '${req(3)}'`],
-      [3, `UPDATE requests SET requester = (SELECT n FROM principals WHERE subject = 'bot') WHERE id = '${req(3)}'`],
+      [3, `UPDATE requests SET person_name = NULL, persons_key = 'eve' WHERE id = '${req(3)}'`],
+      [3, `UPDATE requests SET persons_key = NULL, person_groups = '[]' WHERE id = '${req(3)}'`],
+      [
+        3,
+        `UPDATE requests SET person_groups = NULL, requester = (SELECT n FROM principals WHERE subject = 'bot') WHERE id = '${req(3)}'`,
+      ],
       [2, `UPDATE requests SET requester = 99 WHERE id = '${req(2)}'`],
     ] as const;
     for (const [number, sql] of breaks) {

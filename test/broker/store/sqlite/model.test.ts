@@ -1,6 +1,6 @@
 /**
- * Random sequences of commits (many at once), claims, replays and re-openings: the SQLite store and the plain reference
- * give the same answers throughout.
+ * Random sequences of commits (many at once; votes, take-ups and moves of grants, stale ones among them), claims, replays and
+ * re-openings: the SQLite store and the plain reference give the same answers throughout.
  * @module
  */
 import assert from 'node:assert/strict';
@@ -11,12 +11,24 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { openSqliteStore } from '../../../../src/broker/store/sqlite/store.ts';
 import type { Change, Store } from '../../../../src/broker/store/store.ts';
+import type { Vote } from '../../../../src/core/approval.ts';
 import { CLOSE_REASONS, type Effect, type GrantState, type Leg } from '../../../../src/core/grant.ts';
 import { JitError } from '../../../../src/core/errors.ts';
 import { answersFor, type Principal } from '../../../../src/core/principal.ts';
+import type { Decision, RequestState } from '../../../../src/core/request.ts';
+import { TIERS } from '../../../../src/core/tier.ts';
 import { now } from '../places.ts';
-import { claimed, commit, emptyReference, nextReady, type Reference, released, revokedMarks } from '../reference.ts';
-import { ada, approval, bot, event, eve, gr, START, submission } from '../samples.ts';
+import {
+  claimed,
+  commit,
+  emptyReference,
+  nextReady,
+  openRequests,
+  type Reference,
+  released,
+  revokedMarks,
+} from '../reference.ts';
+import { ada, approval, bot, decided, event, eve, gr, req, START, submission, takeUp, vote } from '../samples.ts';
 
 interface Real {
   store: Store;
@@ -68,18 +80,73 @@ const effect: fc.Arbitrary<Effect & { readonly claimedUntil: number | null }> = 
 /** A change whose versions are read when it is made, before anything else in its group is committed. */
 type Draft = (reference: Reference) => Change;
 
+const decision: fc.Arbitrary<Decision> = fc
+  .record({
+    state: fc.constantFrom<RequestState[]>('pending', 'pending', 'approved', 'denied', 'cancelled', 'timed-out'),
+    tier: fc.option(fc.constantFrom(...TIERS)),
+    why: fc.constantFrom('', 'because'),
+    policy: fc.constantFrom('p1', 'p2'),
+    quorum: fc.array(
+      fc.record({ group: fc.option(fc.constantFrom('', 'leads')), approvers: fc.integer({ min: 1, max: 3 }) }),
+      { maxLength: 2 },
+    ),
+    deadline: fc.option(time),
+  })
+  .map((one) => ({ ...one, quorum: one.quorum.map((part) => ({ ...part })) }));
+const votes: fc.Arbitrary<readonly Vote[]> = fc.array(
+  fc
+    .record({
+      choice: fc.constantFrom('approve' as const, 'deny' as const),
+      comment: fc.option(fc.constantFrom('', 'a "b" \u202e')),
+      at: time,
+      policy: fc.constantFrom('p1', 'p2'),
+    })
+    .chain((one) => fc.constantFrom(eve, { ...ada, personKey: 'employee 7' }).map((voter) => vote(voter, one))),
+  { maxLength: 3 },
+);
+const stale = fc.constantFrom(0, 0, 0, 1, -1);
+
 const submit: fc.Arbitrary<Draft> = fc
+  .record({ number, requester, idempotency, decision, votes })
+  .map((sample) => () => submission(sample));
+
+const judge: fc.Arbitrary<Draft> = fc
   .record({
     number,
-    requester,
+    stale,
+    decision,
+    votes,
     idempotency,
-    state: fc.constantFrom('pending' as const, 'denied' as const, 'cancelled' as const),
+    asked: fc.constantFrom('the same', 'the same', 'the same', 'something else', 'under another hash'),
+    grant: fc.constantFrom('the same', 'the same', 'the same', 'none', 'another'),
   })
-  .map(
-    ({ state: decided, ...sample }) =>
-      () =>
-        submission({ ...sample, decision: { state: decided } }),
-  );
+  .map((given) => (reference) => {
+    const known = reference.requests.get(req(given.number));
+    if (known === undefined) {
+      const { request, entries } = submission(given);
+      return { request: { ...request, version: 1 }, entries };
+    }
+    const { request, entries } = decided(known, given.decision, given.votes);
+    const other = given.grant === 'none' ? null : gr(101);
+    return {
+      request: {
+        ...request,
+        request: given.asked === 'something else' ? { ...known.request, reason: 'x', seconds: 1 } : known.request,
+        hash: given.asked === 'under another hash' ? 'f'.repeat(64) : known.hash,
+        // A request without a grant gets one by being taken up only.
+        grant: given.grant === 'the same' || known.grant === null ? known.grant : other,
+        idempotency: given.idempotency,
+        version: known.version + given.stale,
+      },
+      entries,
+    };
+  });
+
+const takenUp: fc.Arbitrary<Draft> = fc.record({ number, stale, id: number }).map((given) => (reference) => {
+  const known = reference.requests.get(req(given.number));
+  if (known === undefined) return { entries: [event('session.noted', {})] };
+  return takeUp({ ...known, version: known.version + given.stale }, given.id === 0 ? gr(102) : gr(given.number));
+});
 
 const approve: fc.Arbitrary<Draft> = fc
   .record({
@@ -101,7 +168,7 @@ const approve: fc.Arbitrary<Draft> = fc
 const move: fc.Arbitrary<Draft> = fc
   .record({
     number,
-    stale: fc.constantFrom(0, 0, 0, 1, -1),
+    stale,
     state,
     leg,
     effects: fc.array(effect, { maxLength: 3 }),
@@ -128,7 +195,10 @@ const move: fc.Arbitrary<Draft> = fc
   });
 
 const commits: fc.Arbitrary<Command> = fc
-  .array(fc.oneof(submit, approve, { arbitrary: move, weight: 3 }), { minLength: 1, maxLength: 5 })
+  .array(fc.oneof(submit, approve, takenUp, { arbitrary: judge, weight: 3 }, { arbitrary: move, weight: 3 }), {
+    minLength: 1,
+    maxLength: 5,
+  })
   .map((drafts) =>
     command(`commit ${drafts.length} at once`, async (reference, { store }) => {
       const changes = drafts.map((draft) => draft(reference));
@@ -204,6 +274,18 @@ async function requireSame(reference: Reference, store: Store): Promise<void> {
     const replayed = await store.replayed(stored.request.requester, given.key);
     assert.deepEqual(replayed, { bodyHash: given.bodyHash, id: stored.request.id });
   }
+  for (const by of [null, START, START + 30]) {
+    const expected = openRequests(reference, by);
+    for (const limit of [2, 1_000]) {
+      const open = await store.openRequests(by, limit);
+      assert.deepEqual(
+        open.map(({ request }) => request.id),
+        expected.slice(0, limit),
+      );
+    }
+  }
+  const deadlines = openRequests(reference, null).map((id) => reference.requests.get(id)?.decision.deadline ?? null);
+  assert.equal(await store.nextDeadline(), deadlines[0] ?? null);
   for (const who of people) {
     for (const states of [undefined, ['active', 'revoking'] as const]) {
       const expected = [...reference.grants.values()].filter(

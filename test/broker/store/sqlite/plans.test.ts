@@ -9,10 +9,14 @@ import { migrate } from '../../../../src/broker/store/sqlite/migrate.ts';
 import { QUERIES } from '../../../../src/broker/store/sqlite/queries.ts';
 import { MIGRATIONS } from '../../../../src/broker/store/sqlite/schema.ts';
 import { now } from '../places.ts';
+import { START } from '../samples.ts';
 import { fill } from './fill.ts';
 
 /** A whole walk is right only where a LIMIT ends it, over an index that has the order that was asked for. */
-const WALKS: Readonly<Record<string, string>> = { requestsNewest: 'SCAN requests USING INDEX requests_newest' };
+const WALKS: Readonly<Record<string, string>> = {
+  requestsNewest: 'SCAN requests USING INDEX requests_newest',
+  requestsOpen: 'SCAN requests USING INDEX requests_open',
+};
 
 test('no statement walks a table or sorts more than it returns', () => {
   const db = new DatabaseSync(':memory:');
@@ -44,5 +48,28 @@ test('the live grants of one principal are found among the live ones, not among 
       JSON.stringify(plan),
     );
   }
+  db.close();
+});
+
+test('open requests, those that are overdue and the next deadline are found in the index of open requests alone', () => {
+  const db = new DatabaseSync(':memory:');
+  migrate(db, MIGRATIONS, now);
+  fill(db, 10_000);
+  const plans = {
+    requestsOpen: 'SCAN requests USING INDEX requests_open',
+    requestsDue: 'SEARCH requests USING INDEX requests_open (deadline<?)',
+    nextDeadline: 'SEARCH requests USING INDEX requests_open',
+  } as const;
+  for (const name of ['requestsOpen', 'requestsDue', 'nextDeadline'] as const) {
+    const plan = db.prepare(`EXPLAIN QUERY PLAN ${QUERIES[name]}`).all();
+    assert.deepEqual(
+      plan.map((step) => step['detail']),
+      [plans[name]],
+      name,
+    );
+  }
+  assert.equal(db.prepare(QUERIES.requestsDue).all({ by: START + 95, limit: 1_000 }).length, 10);
+  assert.equal(db.prepare(QUERIES.requestsOpen).all({ limit: 1_000 }).length, 1_000);
+  assert.equal(db.prepare(QUERIES.nextDeadline).get()?.['next'], START);
   db.close();
 });
