@@ -7,7 +7,11 @@ import * as z from 'zod';
 const name = z.string().min(1).max(256);
 const line = z.string().max(4_096);
 const time = z.iso.datetime();
-const token = z.string().min(1).max(16_384);
+/** As of a bearer token, RFC 6750 section 2.1. */
+const token = z
+  .string()
+  .max(16_384)
+  .regex(/^[\w.~+/=-]+$/);
 
 /** RFC 8693 section 2.1. */
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
@@ -18,6 +22,8 @@ export const TOKEN_TYPES = [
   /** A signed request to AWS STS GetCallerIdentity, see src/identity/aws. */
   'urn:jit:token-type:aws-caller-identity',
 ] as const;
+/** The one kind that covers the call which carries it. */
+export const AWS_CALLER = TOKEN_TYPES[2];
 export const tokenTypeSchema = z.enum(TOKEN_TYPES);
 export type TokenType = z.infer<typeof tokenTypeSchema>;
 

@@ -24,19 +24,20 @@ export interface Claim extends Partial<Omit<Verified, 'principal'>> {
 
 /** A token that the verifier believes. Each is good once, whatever else it says. */
 export function token(claim: Claim): string {
-  return JSON.stringify({ once: randomBytes(16).toString('hex'), ...claim });
+  const text = JSON.stringify({ once: randomBytes(16).toString('hex'), ...claim });
+  return Buffer.from(text).toString('base64url');
 }
 
-function believer(now: () => number): Verifier {
+export function believer(now: () => number): Verifier {
   return {
     verify: async ({ token: secret }, binding) => {
       const refused = new JitError({ code: 'ERR_NOT_SIGNED_IN', message: 'not proven' });
-      const text = secret.expose();
+      const text = Buffer.from(secret.expose(), 'base64url').toString();
       if (!text.startsWith('{')) throw refused;
       // Safe: the tests made it.
       const read = JSON.parse(text) as Claim & Pick<Verified, 'once'>;
       const { lifeSeconds = 600, boundTo = binding.nonce, ...claim } = read;
-      if (boundTo !== binding.nonce) throw refused;
+      if (boundTo !== binding.nonce || !Object.hasOwn(read, 'principal')) throw refused;
       const until = now() + lifeSeconds * 1_000;
       return { provider: 'idp', issuedAt: now(), until, nonce: null, renewal: 'on demand', ...claim };
     },

@@ -54,7 +54,7 @@ async function verified(token: string, bundle: string, { paths = ['/ci/*'], late
   });
   return await verifier.verify(
     { type: TYPE, token: new Secret(token) },
-    { keyThumbprint: 'thumbprint', nonce: 'nonce' },
+    { keyThumbprint: 'thumbprint', nonce: 'nonce', body: 'body' },
   );
 }
 

@@ -6,6 +6,7 @@ import { JitError } from '../../core/errors.ts';
 import type { Clock, Random } from '../../core/ports.ts';
 import { type Principal, samePrincipal } from '../../core/principal.ts';
 import type { Proof } from '../../identity/dpop/check.ts';
+import { coveredBody } from '../../identity/verify/covered.ts';
 import type { Verified } from '../../identity/verify/verified.ts';
 import type { ConfirmBody, ConfirmView } from '../../wire/sessions.ts';
 import type { Log } from '../service/log.ts';
@@ -64,7 +65,9 @@ export function makeConfirm(parts: ConfirmParts): Confirm {
   }
 
   return async (found, proof, body) => {
-    const verified = await prove(body.subject_token_type, body.subject_token, proof, 'tied if it has a nonce');
+    const { subject_token: token, subject_token_type: type } = body;
+    const carried = { type, token, tie: 'tied if it has a nonce', body: coveredBody(body, 'subject') } as const;
+    const verified = await prove(carried, proof);
     let session: StoredSession | null = found;
     while (session !== null && session.ended === null) {
       const outcome = await taken(session, verified).catch((thrown: unknown) => {

@@ -23,8 +23,17 @@ export interface ProvingParts {
  */
 export type Tie = 'tied to the key' | 'tied if it has a nonce' | 'as it is';
 
-/** Throws `ERR_NOT_SIGNED_IN` for a proof that does not hold, `ERR_IDENTITY_PROVIDER`. */
-export type Prove = (type: TokenType, token: string, proof: Proof, tie: Tie) => Promise<Verified>;
+/** A proof of identity in the body of a call. */
+export interface Carried {
+  readonly type: TokenType;
+  readonly token: string;
+  readonly tie: Tie;
+  /** `coveredBody` of that body. */
+  readonly body: string;
+}
+
+/** @param proof that of the call's key. Throws `ERR_NOT_SIGNED_IN` for a proof that does not hold, `ERR_IDENTITY_PROVIDER`. */
+export type Prove = (carried: Carried, proof: Proof) => Promise<Verified>;
 
 const ID_TOKEN = 'urn:ietf:params:oauth:token-type:id_token';
 
@@ -33,9 +42,10 @@ export function makeProving({ verifier, deviceProviders, log }: ProvingParts): P
   const isTied = ({ nonce, provider }: Verified, tie: Tie, { keyThumbprint }: Proof): boolean =>
     nonce === null ? tie !== 'tied to the key' || deviceProviders.has(provider) : nonce === keyThumbprint;
 
-  return async (type, token, proof, tie) => {
+  return async ({ type, token, tie, body }, proof) => {
+    const { keyThumbprint, nonce } = proof;
     try {
-      const verified = await verifier.verify({ type, token: new Secret(token) }, proof);
+      const verified = await verifier.verify({ type, token: new Secret(token) }, { keyThumbprint, nonce, body });
       if (type !== ID_TOKEN || tie === 'as it is' || isTied(verified, tie, proof)) return verified;
       throw notProven(new Error('it was made for another key'));
     } catch (thrown) {

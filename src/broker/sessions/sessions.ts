@@ -6,6 +6,7 @@ import { JitError } from '../../core/errors.ts';
 import { sessionId } from '../../core/ids.ts';
 import type { Principal } from '../../core/principal.ts';
 import type { Proof } from '../../identity/dpop/check.ts';
+import { coveredBody } from '../../identity/verify/covered.ts';
 import type { SessionBody, TokenView } from '../../wire/sessions.ts';
 import type { SessionEnd, StoredSession } from '../store/sessions.ts';
 import { sessionEntry } from './audit.ts';
@@ -37,17 +38,20 @@ export function makeSessions(parts: SessionParts): Sessions {
   const prove = makeProving(parts);
 
   async function exchange(body: Extract<SessionBody, { subject_token: string }>, proof: Proof): Promise<TokenView> {
-    const {
-      subject_token: token,
-      subject_token_type: type,
-      actor_token: actorToken,
-      actor_token_type: actorType,
-    } = body;
-    const subject = await prove(type, token, proof, 'tied to the key');
+    const subject = await prove(
+      {
+        type: body.subject_token_type,
+        token: body.subject_token,
+        tie: 'tied to the key',
+        body: coveredBody(body, 'subject'),
+      },
+      proof,
+    );
+    const { actor_token: token, actor_token_type: type } = body;
     const actor =
-      actorToken === undefined || actorType === undefined
+      token === undefined || type === undefined
         ? null
-        : await prove(actorType, actorToken, proof, 'as it is');
+        : await prove({ type, token, tie: 'as it is', body: coveredBody(body, 'actor') }, proof);
     const principal = actor === null ? subject.principal : acting(actor.principal, subject.principal);
     const proofs = actor === null ? [subject] : [subject, actor];
     const at = now();

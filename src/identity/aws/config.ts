@@ -109,6 +109,8 @@ export interface AwsVerifierParts {
   readonly limits?: AskLimits;
 }
 
+const HASH_SHAPED = '-'.repeat(43);
+
 /** @throws {JitError} as `Verifier.verify` does. */
 export type AwsVerify = (token: Secret<string>, binding: Binding) => Promise<Verified>;
 
@@ -117,7 +119,7 @@ export type AwsVerify = (token: Secret<string>, binding: Binding) => Promise<Ver
  * endpoints: which STS vouches must not be for the caller to choose.
  */
 export function makeAwsVerifier({ entries, audience, now, log, limits = ASK_LIMITS }: AwsVerifierParts): AwsVerify {
-  if (challengeText({ audience, nonce: '-', keyThumbprint: '-'.repeat(43) }) === null) {
+  if (challengeText({ audience, nonce: '-', keyThumbprint: HASH_SHAPED, body: HASH_SHAPED }) === null) {
     throw new JitError({
       code: 'ERR_CONFIG',
       message: 'issuer: with aws identities it holds no semicolon and no space',

@@ -15,7 +15,7 @@ export const CALL = {
   body: 'Action=GetCallerIdentity&Version=2011-06-15',
 } as const;
 
-/** The header that ties the signature to one broker, one nonce and one key. */
+/** The header that ties the signature to one broker, one nonce, one key and one body. */
 export const CHALLENGE_HEADER = 'x-jit-challenge';
 /** Characters. Session tokens have no stated limit; what does not fit is refused by both sides alike. */
 export const LONGEST_PROOF = 8_192;
@@ -29,6 +29,8 @@ export interface Challenge {
   readonly nonce: string;
   /** RFC 7638 thumbprint of the key of that DPoP proof, base64url SHA-256. */
   readonly keyThumbprint: string;
+  /** `coveredBody` of the body that carries the proof, base64url SHA-256. */
+  readonly body: string;
 }
 
 /** The headers of a proof, by their lower-case names. The host is not among them: the broker knows it. */
@@ -42,12 +44,12 @@ export interface ProofHeaders {
 
 // Without spaces, which signing folds, and without the separator, so that there is one way to read a challenge.
 const PART = /^[\x21-\x3a\x3c-\x7e]{1,1024}$/;
-const THUMBPRINT = /^[\w-]{43}$/;
+const SHA256 = /^[\w-]{43}$/;
 
-/** `AUDIENCE;NONCE;THUMBPRINT`, or null where a part could be read in two ways. */
-export function challengeText({ audience, nonce, keyThumbprint }: Challenge): string | null {
-  if (!PART.test(audience) || !PART.test(nonce) || !THUMBPRINT.test(keyThumbprint)) return null;
-  return `${audience};${nonce};${keyThumbprint}`;
+/** `AUDIENCE;NONCE;THUMBPRINT;BODY`, or null where a part could be read in two ways. */
+export function challengeText({ audience, nonce, keyThumbprint, body }: Challenge): string | null {
+  if (!PART.test(audience) || !PART.test(nonce) || !SHA256.test(keyThumbprint) || !SHA256.test(body)) return null;
+  return `${audience};${nonce};${keyThumbprint};${body}`;
 }
 
 /** The headers that a signature must cover, all of them and no others, as SigV4 lists them. */

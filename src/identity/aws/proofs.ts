@@ -36,11 +36,12 @@ export function awsProofs({ random, now, issuers, credentials, endpoint }: AwsPr
         ...limit,
       });
     },
-    callerIdentity: async ({ audience, env, binding: { nonce, keyThumbprint } }) =>
+    callerIdentity: async ({ audience, env, binding: { nonce, keyThumbprint, body } }) =>
       await signCallerIdentity({
         audience,
         nonce,
         keyThumbprint,
+        body,
         region: await regionOf(env),
         credentials,
         random,

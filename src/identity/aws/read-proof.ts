@@ -59,7 +59,7 @@ export function readProof(token: string, expected: Challenge, now: number): Proo
   if (signedAt === null) return 'not a date';
   if (headers['x-amz-date'].slice(0, 8) !== scopeDate) return 'signed with a key of another day';
   if (Math.abs(now - signedAt) > PROOF_MS) return 'signed too long ago, or in the future';
-  if (!answers(headers[CHALLENGE_HEADER], expected)) return 'made for another broker, nonce or key';
+  if (!answers(headers[CHALLENGE_HEADER], expected)) return 'made for another broker, nonce, key or body';
   return { place, headers, signature, signedAt };
 }
 

@@ -25,12 +25,14 @@ export interface SigningParts extends Challenge {
  * for the broker to send. The secret access key stays here; nothing is sent to AWS by this function.
  *
  * The signature covers method, host, path, body and the header
- * `x-jit-challenge: AUDIENCE;NONCE;THUMBPRINT;SALT`. The thumbprint is that of the key which signs the DPoP proof of the
- * call that carries the token; that proof covers method and address of the call (RFC 9449 section 4.2), and the session
- * that comes of it is bound to the same key. So the chain is: AWS vouches for whoever signed the challenge, the challenge
- * names the key, the key signs this one call. Whoever steals the token
+ * `x-jit-challenge: AUDIENCE;NONCE;THUMBPRINT;BODY;SALT`. The thumbprint is that of the key which signs the DPoP proof of
+ * the call that carries the token; that proof covers method and address of the call (RFC 9449 section 4.2), and the session
+ * that comes of it is bound to the same key. The body is the hash of what else the call says: for whom an agent acts, and of
+ * which kinds its proofs are. So the chain is: AWS vouches for whoever signed the challenge, the challenge names the key and
+ * the body, the key signs this one call. Whoever steals the token
  * - cannot use it at this broker: each call needs a DPoP proof by the key that the challenge names, which never leaves the
  *   client; and the broker takes a signature once, in the five minutes after its making, with the nonce that it names;
+ * - cannot make it say anything else to this broker: with another body it is none;
  * - cannot use it at another broker, nor can a broker to which it was sent: the audience is another, and a client never
  *   signs an audience that is not that of the broker it was told to use;
  * - cannot turn it into another request to AWS: every byte that matters is signed. Sent to STS as it is, for AWS's fifteen

@@ -37,8 +37,8 @@ export interface CallerCheck {
  */
 export async function vouch(check: CallerCheck, token: Secret<string>, binding: Binding): Promise<Vouched> {
   const { audience, now, ask, endpointOf } = check;
-  const { nonce, keyThumbprint } = binding;
-  const proof = readProof(token.expose(), { audience, nonce, keyThumbprint }, now());
+  const { nonce, keyThumbprint, body } = binding;
+  const proof = readProof(token.expose(), { audience, nonce, keyThumbprint, body }, now());
   if (typeof proof === 'string') throw refused(proof);
   const { place, headers, signature, signedAt } = proof;
   const endpoint = endpointOf(place.region);

@@ -6,7 +6,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JitError } from '../../core/errors.ts';
 import { Secret } from '../../core/secret.ts';
-import type { ConfirmView, TokenType } from '../../wire/sessions.ts';
+import { AWS_CALLER, type ConfirmBody, type ConfirmView, type TokenType } from '../../wire/sessions.ts';
+import { coveredBody } from '../verify/covered.ts';
 import type { Kept, SessionParts } from './session.ts';
 import type { Link } from './link.ts';
 import { type Person, readRecord, type SessionRecord, type Workload, withTokens, writeRecord } from './record.ts';
@@ -16,6 +17,8 @@ import { cannotConfirm, interruptedRenewal, notSignedIn, over } from './words.ts
 /** What ID tokens tell time by, and how far apart clocks usually are. */
 const SECOND_MS = 1_000;
 const MARGIN_MS = 100;
+/** For the one kind of proof that covers it. */
+const BODY = coveredBody({ subject_token_type: AWS_CALLER } satisfies Omit<ConfirmBody, 'subject_token'>, 'subject');
 const ID_TOKEN: TokenType = 'urn:ietf:params:oauth:token-type:id_token';
 
 /** New tokens, stored before anybody uses them. Throws `ERR_NOT_SIGNED_IN` where the session is over. */
@@ -99,7 +102,8 @@ async function confirmedWorkload(parts: SessionParts, link: Link, kept: Kept, vo
   const source = workloads.restore(vouching);
   const about = aboutBroker(ref, await link.call(key, null, (client) => client.signIn()));
   const view = await link.call(key, access.token, async (client, nonce) => {
-    const { token, type } = await source.fetch({ ...about, binding: { keyThumbprint: key.thumbprint, nonce } });
+    const binding = { keyThumbprint: key.thumbprint, nonce, body: BODY };
+    const { token, type } = await source.fetch({ ...about, binding });
     return client.confirm({ subject_token: token.expose(), subject_token_type: type });
   });
   return await stored(parts, kept, view);

@@ -4,9 +4,10 @@
  */
 import { asJitError, type JitError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
-import { type ProviderView, TOKEN_EXCHANGE, type TokenType } from '../../wire/sessions.ts';
+import { AWS_CALLER, type ProviderView, TOKEN_EXCHANGE, type TokenType } from '../../wire/sessions.ts';
 import { makeProofKey } from '../dpop/proof.ts';
 import { proveStore } from '../secrets/open.ts';
+import { coveredBody } from '../verify/covered.ts';
 import type { Binding } from '../verify/verified.ts';
 import type { Link, SessionClient } from './link.ts';
 import { rotated } from './mend.ts';
@@ -34,6 +35,12 @@ export type ProviderEnd =
   { readonly kind: 'none' | 'revoked' | 'not offered' } | { readonly kind: 'failed'; readonly why: JitError };
 
 const ID_TOKEN: TokenType = 'urn:ietf:params:oauth:token-type:id_token';
+
+/** What the proof of an agent covers, where it is of the one kind that does. */
+const ACTOR_BODY = coveredBody(
+  { grant_type: TOKEN_EXCHANGE, subject_token_type: ID_TOKEN, actor_token_type: AWS_CALLER },
+  'actor',
+);
 
 /** What became of one session. */
 export interface Ended {
@@ -76,7 +83,9 @@ export async function signInAsPerson(
     const tokens = await link
       .call(key, null, async (client, nonce) => {
         const actor =
-          agent === null ? {} : await proofOf(parts, agent, client, { keyThumbprint: key.thumbprint, nonce });
+          agent === null
+            ? {}
+            : await proofOf(parts, agent, client, { keyThumbprint: key.thumbprint, nonce, body: ACTOR_BODY });
         return client.exchange({ ...body, ...actor });
       })
       .catch((thrown: unknown) => {

@@ -6,8 +6,9 @@ import { namedIn } from '../../client/ref.ts';
 import { display } from '../../core/display.ts';
 import { asJitError, JitError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
-import { type SignInView, TOKEN_EXCHANGE } from '../../wire/sessions.ts';
+import { AWS_CALLER, type SignInView, TOKEN_EXCHANGE } from '../../wire/sessions.ts';
 import { makeProofKey } from '../dpop/proof.ts';
+import { coveredBody } from '../verify/covered.ts';
 import type { Assertion, Binding } from '../verify/verified.ts';
 import type { Link, LinkParts } from './link.ts';
 import {
@@ -53,6 +54,9 @@ export interface WorkloadWorld extends LinkParts {
   readonly memory: () => Promise<RecordStore>;
 }
 
+/** For the one kind of proof that covers it. */
+const BODY = coveredBody({ grant_type: TOKEN_EXCHANGE, subject_token_type: AWS_CALLER }, 'subject');
+
 /**
  * Opens a session with the first source that the broker takes, and stores it.
  * @param sources at least one. Throws `ERR_NOT_SIGNED_IN`, `ERR_IDENTITY_PROVIDER`, `ERR_BROKER_UNREACHABLE`.
@@ -74,7 +78,8 @@ export async function signInAsWorkload(
   const about = aboutBroker(ref, view);
   const askedAt = now();
   const tokens = await link.call(key, null, async (client, nonce) => {
-    const { token, type } = await source.fetch({ ...about, binding: { keyThumbprint: key.thumbprint, nonce } });
+    const binding = { keyThumbprint: key.thumbprint, nonce, body: BODY };
+    const { token, type } = await source.fetch({ ...about, binding });
     const body = { grant_type: TOKEN_EXCHANGE, subject_token: token.expose(), subject_token_type: type } as const;
     return client.exchange(body).catch((thrown: unknown) => {
       const error = asJitError(thrown);

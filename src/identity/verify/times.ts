@@ -15,9 +15,17 @@ export const OLDEST_MS: Readonly<Record<Verified['renewal'], number>> = {
   fixed: 24 * 60 * 60_000,
 };
 
-/** Only people and jobs on GitHub get a new token whenever they ask; projected files and metadata services repeat an old one. */
-export function renewalOf({ type }: ProviderConfig): Verified['renewal'] {
-  return type === 'oidc' || type === 'github' ? 'on demand' : 'fixed';
+/** IAM user guide, "Understanding token claims": the issuer of an account's own tokens, of which STS makes one for each call. */
+const OF_STS = /^https:\/\/[\w-]+\.tokens\.sts\.global\.api\.aws$/;
+
+/**
+ * Only people, jobs on GitHub and callers of AWS get a new token whenever they ask; projected files and metadata services
+ * repeat an old one.
+ */
+export function renewalOf(config: ProviderConfig): Verified['renewal'] {
+  const { type } = config;
+  const anew = type === 'oidc' || type === 'github' || (type === 'jwt' && OF_STS.test(config.issuer));
+  return anew ? 'on demand' : 'fixed';
 }
 
 /**
@@ -30,7 +38,7 @@ export type Times = Pick<Verified, 'issuedAt' | 'until' | 'renewal'>;
 export function timesOf(config: ProviderConfig, claims: Claims, now: number): Times {
   const [exp, iat, nbf] = [timeClaim(claims, 'exp'), timeClaim(claims, 'iat'), timeClaim(claims, 'nbf')];
   if (exp === null || iat === null) throw refused('it does not say when it was issued and when it ends');
-  if (iat > now + LEEWAY_MS) throw refused('it was issued in the future');
+  if (iat > now + LEEWAY_MS) throw refused(`it was issued ${Math.round((iat - now) / 1_000)}s in the future`);
   if (nbf !== null && nbf > now + LEEWAY_MS) throw refused('it is not good yet');
   const renewal = renewalOf(config);
   const until = Math.min(exp, iat + OLDEST_MS[renewal]);

@@ -42,4 +42,6 @@ export interface Binding {
   readonly keyThumbprint: string;
   /** The nonce of the broker that the DPoP proof of the same call carried. */
   readonly nonce: string;
+  /** `coveredBody` of the body that carries the proof. */
+  readonly body: string;
 }

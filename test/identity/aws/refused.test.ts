@@ -56,7 +56,7 @@ const renamed = (from: string, to: string) => () =>
 const SHAPE = /^not of the shape of a proof$/;
 const SIGNATURE = /^no signature of the one form that is taken$/;
 const COVER = /^the signature covers other headers than it must$/;
-const MADE = /^made for another broker, nonce or key$/;
+const MADE = /^made for another broker, nonce, key or body$/;
 const JSON_FORM = /^not (?:canonical JSON|JSON in UTF-8)$/;
 
 const TOKEN: readonly Case[] = [
@@ -212,7 +212,7 @@ const DATES: readonly Case[] = [
   ['empty', header('x-amz-date', ''), /^not a date$/],
 ];
 
-const BOUND = `${AUDIENCE};${BINDING.nonce};${BINDING.keyThumbprint}`;
+const BOUND = `${AUDIENCE};${BINDING.nonce};${BINDING.keyThumbprint};${BINDING.body}`;
 const SALT = 's'.repeat(22);
 const CHALLENGES: readonly Case[] = [
   ['the audience of another broker', () => prove({ audience: 'https://other.example.com' }), MADE],
@@ -221,6 +221,8 @@ const CHALLENGES: readonly Case[] = [
   ['an audience that begins alike', () => prove({ audience: `${AUDIENCE}.evil.example` }), MADE],
   ['another nonce', () => prove({ binding: { ...BINDING, nonce: 't0.other' } }), MADE],
   ['another key', () => prove({ binding: { ...BINDING, keyThumbprint: 'x'.repeat(43) } }), MADE],
+  ['another body', () => prove({ binding: { ...BINDING, body: 'x'.repeat(43) } }), MADE],
+  ['no body', header('x-jit-challenge', `${BOUND.slice(0, -44)};${SALT}`), MADE],
   ['nothing', header('x-jit-challenge', ''), MADE],
   ['no salt', header('x-jit-challenge', BOUND), MADE],
   ['a short salt', header('x-jit-challenge', `${BOUND};abc`), MADE],
@@ -259,11 +261,12 @@ test('an honest proof passes the same STS, so that the tables above show what th
   assert.equal(sts.seen.length, 4);
 });
 
-test('a stolen proof is refused with any other nonce and any other key', async (t) => {
+test('a stolen proof is refused with any other nonce, any other key and any other body', async (t) => {
   const sts = await cannedSts(t, () => ({ body: identityXml() }));
   const verify = broker({ entries: [entryText({ endpoint: sts.url })] });
   const stolen = await prove();
   assert.match(await refusal(verify(stolen, { ...BINDING, nonce: 't1.next' })), MADE);
   assert.match(await refusal(verify(stolen, { ...BINDING, keyThumbprint: 'x'.repeat(43) })), MADE);
+  assert.match(await refusal(verify(stolen, { ...BINDING, body: 'x'.repeat(43) })), MADE);
   assert.deepEqual(sts.seen, []);
 });

@@ -22,9 +22,9 @@ test('a proof holds the signed headers and nothing that was not signed', async (
   const names = ['authorization', 'x-amz-date', 'x-amz-security-token', 'x-jit-challenge'];
   assert.deepEqual(Object.keys(headers).toSorted(), names);
   assert.equal(headers['x-amz-date'], '20260102T030405Z');
-  const { nonce, keyThumbprint } = BINDING;
-  assert.match(headers['x-jit-challenge'] ?? '', /^[^;]+;[^;]+;[^;]+;[\w-]{22}$/);
-  assert.ok(headers['x-jit-challenge']?.startsWith(`${AUDIENCE};${nonce};${keyThumbprint};`));
+  const { nonce, keyThumbprint, body } = BINDING;
+  assert.match(headers['x-jit-challenge'] ?? '', /^[^;]+;[^;]+;[^;]+;[^;]+;[\w-]{22}$/);
+  assert.ok(headers['x-jit-challenge']?.startsWith(`${AUDIENCE};${nonce};${keyThumbprint};${body};`));
   const signed = 'SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-jit-challenge,';
   assert.ok(headers['authorization']?.includes(signed));
 });
@@ -67,6 +67,7 @@ test('a region without an STS of its own, and a challenge that has no place in a
     assert.equal((await failed(prove({ binding: { ...BINDING, nonce } }))).code, 'ERR_BROKER_REPLY');
   }
   assert.equal((await failed(prove({ audience: 'https://a;b' }))).code, 'ERR_BROKER_REPLY');
+  assert.equal((await failed(prove({ binding: { ...BINDING, body: 'no hash' } }))).code, 'ERR_BROKER_REPLY');
 });
 
 test('regions have the hosts that AWS gives them', () => {

@@ -124,14 +124,16 @@ test('the header that SigV4 would otherwise accept, signed as it must be, is the
   await broker({ entries: [entryAt(sts)] })(await forged({ keys: await sts.assume('run-1') }), BINDING);
 });
 
-test('a thief who writes the own key or nonce into a stolen proof breaks its signature', async (t) => {
+test('a thief who writes the own key, nonce or body into a stolen proof breaks its signature', async (t) => {
   const sts = await sandboxSts(t);
   const verify = broker({ entries: [entryAt(sts)] });
   for (const binding of [
     { ...BINDING, keyThumbprint: thumbprint },
     { ...BINDING, nonce },
+    { ...BINDING, body: 'y'.repeat(43) },
   ]) {
-    const challenge = `https://jit.example.com;${binding.nonce};${binding.keyThumbprint};${'s'.repeat(22)}`;
+    const { nonce: of, keyThumbprint, body } = binding;
+    const challenge = `https://jit.example.com;${of};${keyThumbprint};${body};${'s'.repeat(22)}`;
     const stolen = await altered((proof) => withHeaders(proof, { 'x-jit-challenge': challenge }), {
       keys: sts.operator,
     });

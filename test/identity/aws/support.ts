@@ -28,8 +28,12 @@ import { serve } from '../../providers/aws/support.ts';
 export const AUDIENCE = 'https://jit.example.com';
 export const REGION = 'eu-west-1';
 export const HOST = 'sts.eu-west-1.amazonaws.com';
-export const BINDING: Binding = { keyThumbprint: 'k'.repeat(43), nonce: `t0.${'n'.repeat(43)}` };
-export const CHALLENGE = `${AUDIENCE};${BINDING.nonce};${BINDING.keyThumbprint};${'s'.repeat(22)}`;
+export const BINDING: Binding = {
+  keyThumbprint: 'k'.repeat(43),
+  nonce: `t0.${'n'.repeat(43)}`,
+  body: 'b'.repeat(43),
+};
+export const CHALLENGE = `${AUDIENCE};${BINDING.nonce};${BINDING.keyThumbprint};${BINDING.body};${'s'.repeat(22)}`;
 export const KEYS: SdkKeys = {
   accessKeyId: 'ASIAIOSFODNN7EXAMPLE',
   secretAccessKey: 'secret-canary-71bd',

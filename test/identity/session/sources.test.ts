@@ -15,7 +15,7 @@ const partsOf = (env: SourcesParts['env']): SourcesParts => ({
   now: Date.now,
   random: (bytes) => randomBytes(bytes),
 });
-const ASK = { audience: AUDIENCE, issuers: [], binding: { keyThumbprint: 'thumbprint', nonce: 'nonce' } };
+const ASK = { audience: AUDIENCE, issuers: [], binding: { keyThumbprint: 'thumbprint', nonce: 'nonce', body: 'body' } };
 
 /** The source of a job that has signed in, in a process without a variable of its own. */
 async function elsewhere(name: string, env: SourcesParts['env']): Promise<WorkloadPort> {

@@ -18,7 +18,7 @@ import { makeVerifier, type VerifierParts } from '../../../src/identity/verify/v
 export const NOW = 1_795_317_600_000;
 export const AUDIENCE = 'https://jit.example.com';
 export const CLIENT = 'jit-cli';
-export const BINDING: Binding = { keyThumbprint: 'thumbprint', nonce: 'nonce' };
+export const BINDING: Binding = { keyThumbprint: 'thumbprint', nonce: 'nonce', body: 'body' };
 export const SILENT: VerifyLog = { warn: () => undefined };
 
 /** One message for all faults: tests compare it whole. */

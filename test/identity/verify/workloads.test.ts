@@ -333,3 +333,18 @@ test('of several entries about one issuer the first that fits vouches, and they 
   assert.match(await reasonOf(attempt), /^prod: .*; any: .*; late: /);
   assert.equal(issuer.asked.length, 2);
 });
+
+test('a token that STS gives a caller of AWS can be had anew, and that of any other issuer of JWTs cannot', async (t) => {
+  const issuer = await startIssuer(t, [KEY.jwk]);
+  for (const [name, renewal] of [
+    ['https://abc123-def456.tokens.sts.global.api.aws', 'on demand'],
+    ['https://abc123.tokens.sts.global.api.aws.evil.example', 'fixed'],
+    ['https://ci.example.com', 'fixed'],
+  ] as const) {
+    const keys = { keys: { url: `${issuer.url}/jwks` }, allow_private_addresses: true };
+    const verifier = verifierOf({ work: entry({ type: 'jwt', issuer: name, require: { sub: 'x' }, ...keys }) });
+    const life = { iat: at(0), exp: at(300) };
+    const token = await signed(KEY, { iss: name, sub: 'x', aud: AUDIENCE, ...life });
+    assert.equal((await verifier.verify(jwt(token), BINDING)).renewal, renewal, name);
+  }
+});

@@ -20,7 +20,7 @@ try {
     audience,
     env: process.env,
     signal: undefined,
-    binding: { keyThumbprint: 'thumbprint', nonce: 'nonce' },
+    binding: { keyThumbprint: 'thumbprint', nonce: 'nonce', body: 'body' },
   });
   process.stdout.write(
     `${JSON.stringify({ ...proof, token: proof?.token.expose(), fits: await source?.detect(process.env) })}\n`,

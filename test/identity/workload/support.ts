@@ -58,7 +58,7 @@ export function source(name: WorkloadSource['name'], parts: Partial<WorkloadPart
 }
 
 export function asking(env: Env, more: Partial<WorkloadAsk> = {}): WorkloadAsk {
-  const binding = { keyThumbprint: 'thumbprint', nonce: 'nonce' };
+  const binding = { keyThumbprint: 'thumbprint', nonce: 'nonce', body: 'body' };
   return { audience: AUDIENCE, env, signal: undefined, binding, ...more };
 }
 
