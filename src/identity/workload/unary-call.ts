@@ -100,16 +100,13 @@ function converse(call: UnaryCall, { socket, session, resolve }: Line): void {
     stream.destroy();
   });
   const ended = (): void => {
-    const broken =
-      fault === null
-        ? judgeReset(stream.rstCode ?? 0)
-        : refusal('unavailable', `the connection failed: ${fault.message}`);
-    if (trailers === null && broken !== null) resolve(socket.destroyed && fault === null ? LOST : broken);
+    const reset = judgeReset(stream.rstCode ?? 0);
+    if (fault !== null) resolve(refusal('unavailable', `the connection failed: ${fault.message}`));
+    else if (reset !== null) resolve(socket.destroyed ? LOST : reset);
     else if (headers === null) resolve(refusal('internal', 'it ended the call without an answer'));
     else resolve(judgeReply({ headers, trailers, body: body.subarray(0, size) }));
   };
   stream.on('close', ended);
-  session.on('close', ended);
   stream.end(framed(call.message));
 }
 
