@@ -27,6 +27,7 @@ import { steadyClock } from './clock.ts';
 import { untilIdle } from './idle.ts';
 import { makeLog } from './log.ts';
 import { makeMetrics } from './metrics.ts';
+import { openPages } from './pages.ts';
 import { type BrokerPlan, type Mode, planBroker } from './plan.ts';
 import { livePolicies } from './policies.ts';
 import { pooledRandom } from './random.ts';
@@ -106,11 +107,14 @@ async function run(plan: BrokerPlan, log: Log, opened: Closer[]): Promise<void> 
   const approvals = makeApprovals(world);
   const broker = makeBroker(world, credentials, approvals, worker.wake);
   let lastCall = now();
+  const verifier = verifierOf({ identity: plan.config.identity, audience: plan.issuer, now, log });
+  const pages =
+    plan.user === null ? await openPages(plan, { broker, store, verifier, targets, now, random, log }) : null;
   const signIn =
     plan.user === null
       ? signInBySession({
           store,
-          verifier: verifierOf({ identity: plan.config.identity, audience: plan.issuer, now, log }),
+          verifier,
           limits: plan.config.sessions,
           signIn: { audience: plan.issuer, providers: [...providerViews(plan.config.identity)] },
           scheme: plan.address.kind === 'tcp' && plan.address.tls !== null ? 'https' : 'http',
@@ -134,6 +138,7 @@ async function run(plan: BrokerPlan, log: Log, opened: Closer[]): Promise<void> 
     metrics: metrics.render,
     discovery: issuer.discovery,
     jwks: issuer.jwks,
+    ...(pages === null ? {} : { pages }),
     log,
     observe: metrics.observe,
     touch: () => {

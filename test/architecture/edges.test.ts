@@ -25,6 +25,12 @@ const EXPOSED: Readonly<Record<string, readonly [calls: number, goesTo: string]>
   'src/broker/service/views.ts': [1, 'the one reply that hands out credentials'],
   'src/broker/sessions/confirm.ts': [1, 'the one reply that hands out a confirmation'],
   'src/broker/sessions/sessions.ts': [2, 'the one reply that hands out the tokens of a session'],
+  'src/broker/web/tokens.ts': [
+    2,
+    'the hash of a cookie of the pages, and the token of their forms, which follows from it',
+  ],
+  'src/broker/web/trip.ts': [1, 'the PKCE verifier into the cipher of the cookie that carries it'],
+  'src/broker/web/visit.ts': [1, 'the Set-Cookie header of the one reply that begins a session of the pages'],
   'src/cli/commands/credential.ts': [1, 'stdout of jit credential, which is for that'],
   'src/cli/identity.ts': [2, 'whether a new passphrase was typed the same twice'],
   'src/identity/aws/verify.ts': [1, 'the check of a proof of an AWS identity, which goes to STS and nowhere else'],
@@ -45,6 +51,10 @@ const EXPOSED: Readonly<Record<string, readonly [calls: number, goesTo: string]>
   'src/identity/sign-in/code-flow.ts': [3, 'PKCE: the challenge, the verifier and the code, to the identity provider'],
   'src/identity/sign-in/device-flow.ts': [1, 'the device code, to the identity provider'],
   'src/identity/sign-in/refresh.ts': [1, "the identity provider's refresh token, back to it"],
+  'src/identity/sign-in/relying-party.ts': [
+    3,
+    'PKCE: the challenge and the verifier; the client secret, all to the identity provider',
+  ],
   'src/identity/sign-in/sign-out.ts': [1, "the identity provider's refresh token, back to it, to be revoked"],
   'src/identity/verify/verifier.ts': [1, 'the checks of a token that proves an identity'],
   'src/keeper/connect.ts': [1, "the keeper's socket, which only this user can open"],

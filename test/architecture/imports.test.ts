@@ -62,7 +62,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   chalk: ['src/cli/'],
   commander: ['src/cli/', 'src/jit-broker/'],
   'google-auth-library': ['src/identity/'],
-  hono: ['src/broker/http/'],
+  hono: ['src/broker/http/', 'src/broker/web/'],
   jose: ['src/broker/issuer/', 'src/sandbox/', 'src/identity/', 'src/providers/', 'src/client/'],
   keytar: ['src/identity/secrets/'],
   nodemailer: ['src/notify/email/'],

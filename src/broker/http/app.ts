@@ -30,6 +30,8 @@ export interface AppParts {
   /** The broker as an OpenID Connect issuer, for the clouds that trust it. */
   readonly discovery: () => object;
   readonly jwks: () => object;
+  /** The pages for people, below `/web`; none where nobody signs in. @param env as the listener gives it. */
+  readonly pages?: (request: Request, env: unknown) => Response | Promise<Response>;
   readonly log: Log;
   /** Told of each finished call, for metrics. */
   readonly observe: (route: string, status: number, ms: number) => void;
@@ -48,7 +50,7 @@ export function makeApp(parts: AppParts): Hono {
     }
     await next();
     if (parts.nonce !== null) context.header('dpop-nonce', parts.nonce());
-    context.header('cache-control', 'no-store');
+    if (!context.res.headers.has('cache-control')) context.header('cache-control', 'no-store');
     context.header('x-content-type-options', 'nosniff');
     parts.observe(context.req.routePath, context.res.status, performance.now() - began);
   });
@@ -65,6 +67,11 @@ export function makeApp(parts: AppParts): Hono {
   app.get('/v1/openapi.json', (context) => context.json(openApi(parts.routes, parts.version)));
   app.get('/.well-known/openid-configuration', (context) => context.json(parts.discovery()));
   app.get('/.well-known/jwks.json', (context) => context.json(parts.jwks()));
+  const { pages } = parts;
+  if (pages !== undefined) {
+    app.get('/', (context) => context.redirect('web/', 303));
+    for (const path of ['/web', '/web/*']) app.all(path, async ({ req, env }) => pages(req.raw, env));
+  }
   for (const each of parts.routes) mount(app, each, parts);
   for (const path of new Set(parts.routes.map((each) => each.path))) {
     app.all(colons(path), () => {

@@ -18,7 +18,7 @@ export type SessionEvent =
 /** @param data what else to say; nothing from the caller's own words. */
 export function sessionEntry(
   type: SessionEvent,
-  session: StoredSession,
+  session: Pick<StoredSession, 'id' | 'provider' | 'principal'>,
   at: number,
   data: Readonly<Record<string, Canonical>> = {},
 ): AuditEvent {

@@ -1,0 +1,43 @@
+/**
+ * What went wrong, as a page.
+ * @module
+ */
+import { html } from 'hono/html';
+import type { ErrorCode, JitError } from '../../../core/errors.ts';
+import { ROOT } from '../address.ts';
+import { type Frame, message } from './layout.ts';
+import { foreign, type Html } from './text.ts';
+
+const TITLES: Partial<Record<ErrorCode, string>> = {
+  ERR_BODY: 'That cannot be understood',
+  ERR_CONFLICT: 'It has changed meanwhile',
+  ERR_DECIDED: 'Nothing was counted',
+  ERR_DENIED: 'That is not permitted',
+  ERR_IDENTITY_PROVIDER: 'The identity provider cannot be reached',
+  ERR_IDENTITY_STALE: 'The identity provider has to be asked again',
+  ERR_METHOD: 'That is not served here',
+  ERR_NOT_FOUND: 'There is nothing here',
+  ERR_NOT_SIGNED_IN: 'You are not signed in',
+  ERR_REASON: 'A reason is needed',
+  ERR_STORE: 'That did not work just now',
+  ERR_TOO_LARGE: 'That is too much',
+  ERR_UNEXPECTED: 'Something went wrong inside jit',
+};
+
+/** Hints are for the command line, so they are left out. @param back where to go on: a page of ours. */
+export function errorPage(frame: Frame, { code, message: what, facts }: JitError, back: string | null): Html {
+  const sentence = `${what.slice(0, 1).toUpperCase()}${what.slice(1)}.`;
+  return message(
+    frame,
+    TITLES[code] ?? 'That did not work',
+    html`<p>${foreign(sentence, 1_000)}</p>
+      ${facts.retryable ? html`<p>It may work in a moment.</p>` : null}
+      <p>
+        ${back === null ? null : html`<a href="${frame.href(back)}">Look at the request again</a> · `}<a
+          href="${frame.href(`${ROOT}/`)}"
+          >To what waits for a decision</a
+        >
+      </p>
+      <p class="facts"><code>${code}</code></p>`,
+  );
+}

@@ -1,0 +1,131 @@
+/**
+ * One grant: how it stands, and everything that has happened to it.
+ * @module
+ */
+import { html } from 'hono/html';
+import type { GrantView, LegView, Outcome } from '../../../wire/views.ts';
+import { ROOT } from '../address.ts';
+import type { Step } from '../timeline.ts';
+import { type Frame, page } from './layout.ts';
+import { revokeForm } from './revoke.ts';
+import { duration, foreign, type Html, time, until } from './text.ts';
+import { badge, headline, requesterName, shortId } from './words.ts';
+
+export function grantPage(frame: Frame, { request }: Outcome, grant: GrantView, steps: readonly Step[]): Html {
+  const { href } = frame;
+  return page(frame, {
+    title: `Access ${shortId(grant.id)}`,
+    here: 'grants',
+    version: `${grant.id}.${grant.version}.${steps.length}`,
+    content: html`<p class="crumb"><a href="${href(`${ROOT}/requests/${request.id}`)}">The request behind it</a></p>
+      <div class="line">
+        <h1>${requesterName(request)}: ${headline(request)}</h1>
+        ${badge(grant.state)}
+      </div>
+      <section class="card" aria-labelledby="stands">
+        <h2 id="stands">How it stands</h2>
+        <dl>
+          ${times(frame, grant)}
+          <div>
+            <dt>Length</dt>
+            <dd>${duration(grant.seconds)}</dd>
+          </div>
+          <div>
+            <dt>Id</dt>
+            <dd><code>${grant.id}</code></dd>
+          </div>
+        </dl>
+        ${revokeForm(frame, grant)}
+      </section>
+      <section class="card" aria-labelledby="where">
+        <h2 id="where">Where</h2>
+        <ul class="plainlist">
+          ${grant.legs.map(leg)}
+        </ul>
+      </section>
+      <section class="card" aria-labelledby="story">
+        <h2 id="story">What has happened</h2>
+        ${timeline(steps)}
+      </section>`,
+  });
+}
+
+function times({ now }: Frame, { expiresAt, issuedAt, endedAt, closedAt, reason, state }: GrantView): Html {
+  return html` ${
+    issuedAt === null
+      ? null
+      : html`<div>
+          <dt>Issued</dt>
+          <dd>${time(issuedAt)}</dd>
+        </div>`
+  }
+  ${
+    expiresAt === null
+      ? null
+      : html`<div>
+          <dt>Ends</dt>
+          <dd>${until(expiresAt, now)}</dd>
+        </div>`
+  }
+  ${
+    endedAt === null
+      ? null
+      : html`<div>
+          <dt>Ending since</dt>
+          <dd>${time(endedAt)}</dd>
+        </div>`
+  }
+  ${
+    closedAt === null
+      ? null
+      : html`<div>
+          <dt>Gone since</dt>
+          <dd>${time(closedAt)}</dd>
+        </div>`
+  }
+  ${
+    reason === null
+      ? null
+      : html`<div>
+          <dt>Why it ended</dt>
+          <dd>${reason}</dd>
+        </div>`
+  }
+  ${
+    state === 'stuck'
+      ? html`<div>
+          <dt>Problem</dt>
+          <dd>The cloud keeps refusing. It is tried again for ever, and somebody should look at it.</dd>
+        </div>`
+      : null
+  }`;
+}
+
+function leg({ target, provider, environment, sandbox, state, problem, notAfter }: LegView): Html {
+  return html`<li>
+    ${foreign(target, 100)}
+    <span class="facts">(${provider}${environment === '' ? null : html`, ${foreign(environment, 100)}`})</span>
+    ${sandbox ? html`<span class="badge off">sandbox</span>` : null}
+    <span class="facts">${state}; no credential of it works after ${time(notAfter)}</span>
+    ${problem === null ? null : html`<span class="facts">Problem: ${foreign(problem, 400)}</span>`}
+  </li>`;
+}
+
+/** Oldest first. */
+export function timeline(steps: readonly Step[]): Html {
+  if (steps.length === 0) return html`<p>Nothing is recorded yet.</p>`;
+  return html`<ol class="story">
+    ${steps.map(
+      ({ sequence, at, type, actor, details }) =>
+        html`<li>
+          <p>
+            <strong>${foreign(type, 100)}</strong>
+            <span class="facts"
+              >${time(at)}${actor === null ? null : html`, by ${foreign(actor, 200)}`}, entry ${sequence}</span
+            >
+          </p>
+          ${details.length === 0 ? null : html`<p class="facts">${details.map((each) => html`<span class="detail">${foreign(each, 400)}</span> `)}</p>`}
+        </li>`,
+    )}
+  </ol>`;
+}
