@@ -36,7 +36,7 @@ const MOST_PERMISSIONS = 8;
 const MOST_NAMES = 12;
 const LONG = 600;
 const NAME = 128;
-/** Characters of one value once markup is escaped: keeps a message below what Slack (2,000 a field) and Teams (28 KB) take. */
+/** Bytes of one value, escaped: keeps a message below what Slack (2,000 characters a field) and Teams (28 KB) take. */
 const VALUE = 1_500;
 
 export function wordsOf(notice: Notice): Words {
@@ -66,10 +66,11 @@ function shortened(value: string): string {
   return room >= 0 ? value : `${kept.join('')}… see the page`;
 }
 
-/** As `&amp;`, `&lt;` and `&gt;`. */
+/** Bytes of UTF-8, or of what stands for the character in markup and in JSON. */
 function escapedLength(character: string): number {
   if (character === '&') return 5;
-  return character === '<' || character === '>' ? 4 : character.length;
+  if (character === '<' || character === '>') return 4;
+  return character === '"' || character === '\\' ? 2 : Buffer.byteLength(character);
 }
 
 /** One line about who asks for what, for a subject or a preview: at most about 150 characters. */
