@@ -31,12 +31,17 @@ export async function askChoice(context: Context, message: string, choices: read
   return await ask(context, ({ select }, ways) => select(shown, ways));
 }
 
+/** Yes or no; Enter alone means no. Throws as `askText` does. */
+export async function askYes(context: Context, message: string): Promise<boolean> {
+  return await ask(context, ({ confirm }, ways) => confirm({ message, default: false }, ways));
+}
+
 /** What is typed is not shown. Throws as `askText` does. */
 export async function askSecret(context: Context, message: string): Promise<Secret<string>> {
   return new Secret(await ask(context, ({ password }, ways) => password({ message }, ways)));
 }
 
-async function ask(context: Context, put: (prompts: Prompts, ways: Ways) => Promise<string>): Promise<string> {
+async function ask<T>(context: Context, put: (prompts: Prompts, ways: Ways) => Promise<T>): Promise<T> {
   const { signal, terminal } = context;
   // Loaded late: it costs more than everything else in a command that asks nothing.
   const loaded = await import('@inquirer/prompts');

@@ -7,7 +7,7 @@ import type { Context } from './context.ts';
 import type { Format } from './output.ts';
 
 /** The headings of `jit --help`, in order. A hidden command is for other programs. */
-export const GROUPS = ['everyday', 'identity', 'inspect', 'local', 'other'] as const;
+export const GROUPS = ['everyday', 'approvals', 'identity', 'inspect', 'local', 'other'] as const;
 export type Group = (typeof GROUPS)[number] | 'hidden';
 
 export interface Positional {
@@ -15,7 +15,7 @@ export interface Positional {
   readonly about: string;
   readonly takes: 'one' | 'at most one' | 'any number';
   /** What a shell offers on the tab key. */
-  readonly offers?: 'grants' | 'brokers' | readonly string[];
+  readonly offers?: 'grants' | 'requests' | 'brokers' | readonly string[];
 }
 
 export interface Flag {

@@ -11,6 +11,7 @@ export type CompletionShell = (typeof COMPLETION_SHELLS)[number];
 /** What the scripts run on the tab key. */
 const ASKED = {
   grants: 'jit completion grants 2>/dev/null',
+  requests: 'jit completion requests 2>/dev/null',
   brokers: 'jit completion brokers 2>/dev/null',
 } as const;
 

@@ -13,6 +13,7 @@ export const ANY_ID: Positional = {
   takes: 'one',
   offers: 'grants',
 };
+export const REQUEST_ID: Positional = { name: 'id', about: 'a request (req_…)', takes: 'one', offers: 'requests' };
 export const GRANT_ID: Positional = { name: 'id', about: 'a grant (gr_…)', takes: 'one', offers: 'grants' };
 
 /** The first word as an id. Throws `ERR_USAGE`. */
@@ -27,6 +28,13 @@ export function readGrantId(input: Input): GrantId {
   const id = readId(input);
   if (isGrantId(id)) return id;
   throw usage('that is the id of a request, not of a grant', `its grant, if it has one: jit show ${id}`);
+}
+
+/** The first word as the id of a request. Throws `ERR_USAGE`. */
+export function readRequestId(input: Input): RequestId {
+  const id = readId(input);
+  if (!isGrantId(id)) return id;
+  throw usage('that is the id of a grant, not of a request', `its request: jit show ${id}`);
 }
 
 /** Request and grant behind either id. Throws `ERR_NOT_FOUND`. */

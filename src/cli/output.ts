@@ -37,6 +37,8 @@ export interface Output {
   document(kind: string, body: Readonly<Record<string, unknown>>): void;
   /** Text for other programs, such as a script: as it is, without escapes. Never call it with foreign text. */
   raw(text: string): void;
+  /** What a question is about: on stderr, where the question is put. */
+  before(lines: readonly Line[]): Promise<void>;
   note(line: Line): Promise<void>;
   hint(line: Line): Promise<void>;
   /** A line that the next call replaces; null erases it. Nothing off a terminal. */
@@ -71,6 +73,7 @@ export function openOutput(stdout: Sink, stderr: Sink, plain: 'plain' | 'rich'):
       progress(null);
       stdout.write(text);
     },
+    before: (lines) => say(stderr, lines),
     note: (line) => say(stderr, [['jit: ', ...(typeof line === 'string' ? [line] : line)]]),
     hint: (line) => say(stderr, [[toned('dim', 'hint: '), ...(typeof line === 'string' ? [line] : line)]]),
     progress,

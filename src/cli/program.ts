@@ -17,6 +17,7 @@ const WIDTH = 80;
 
 const HEADINGS = {
   everyday: 'Everyday:',
+  approvals: 'Decide for others:',
   identity: 'Who you are:',
   inspect: 'Look:',
   local: 'On this machine:',

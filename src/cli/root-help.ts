@@ -16,8 +16,14 @@ Everyday:
   exec           run one command with access that ends with it
   status         show the live grants on this machine and the time left
   list           list your live grants at the broker, newest first
-  wait           wait for a request, then install its profile
+  wait           wait for a request to be approved, then install its profile
+  cancel         take back a request of yours that has not become a grant
   revoke         end a grant now, here and at the cloud
+
+Decide for others:
+  inbox          list the requests that wait for your vote
+  approve        look at a request and approve it
+  deny           deny a request; the requester reads your reason
 
 Who you are:
   login          sign in to a shared broker

@@ -42,15 +42,15 @@ const WISH = { profile: null, holds: 'process', onFailure: 'revoke' };
 const READ: readonly (readonly [argv: string, options: unknown])[] = [
   [
     'request s3:GetObject arn:aws:s3:::b/k --for 5m --reason x',
-    { ...ASK, step: { kind: 'ask', patience: PATIENT, wish: WISH } },
+    { ...ASK, step: { kind: 'ask', patience: PATIENT, consent: 'ask', wish: WISH } },
   ],
   [
     'request --operation s3:GetObject --resource arn:aws:s3:::b/k --duration 5m --reason x',
-    { ...ASK, step: { kind: 'ask', patience: PATIENT, wish: WISH } },
+    { ...ASK, step: { kind: 'ask', patience: PATIENT, consent: 'ask', wish: WISH } },
   ],
   [
     'request --operation s3:GetObject arn:aws:s3:::b/k --for=5m --reason=x',
-    { ...ASK, step: { kind: 'ask', patience: PATIENT, wish: WISH } },
+    { ...ASK, step: { kind: 'ask', patience: PATIENT, consent: 'ask', wish: WISH } },
   ],
   [
     'request s3:GetObject arn:aws:s3:::b/k --for 5m --reason x --plan --json',
@@ -58,7 +58,7 @@ const READ: readonly (readonly [argv: string, options: unknown])[] = [
   ],
   [
     'request s3:GetObject arn:aws:s3:::b/k --for 5m --reason x --no-wait',
-    { ...ASK, step: { kind: 'ask', patience: { kind: 'none' }, wish: WISH } },
+    { ...ASK, step: { kind: 'ask', patience: { kind: 'none' }, consent: 'ask', wish: WISH } },
   ],
   [
     'request s3:GetObject arn:aws:s3:::b/k --for 5m --reason x --timeout 1h --ticket OPS-1 --profile p --write-credentials --target t',
@@ -69,6 +69,7 @@ const READ: readonly (readonly [argv: string, options: unknown])[] = [
       step: {
         kind: 'ask',
         patience: { kind: 'seconds', seconds: 3_600 },
+        consent: 'ask',
         wish: { ...WISH, profile: 'p', holds: 'keys' },
       },
     },
@@ -80,7 +81,7 @@ const READ: readonly (readonly [argv: string, options: unknown])[] = [
       ask: { operation: 's3:GetObject', resources: [] },
       seconds: null,
       reason: null,
-      step: { kind: 'ask', patience: PATIENT, wish: WISH },
+      step: { kind: 'ask', patience: PATIENT, consent: 'ask', wish: WISH },
     },
   ],
   [
@@ -90,12 +91,12 @@ const READ: readonly (readonly [argv: string, options: unknown])[] = [
       ask: { operation: 'deploy-web', resources: ['env=prod', 'a=b'] },
       seconds: null,
       reason: null,
-      step: { kind: 'ask', patience: PATIENT, wish: WISH },
+      step: { kind: 'ask', patience: PATIENT, consent: 'ask', wish: WISH },
     },
   ],
   [
     'exec s3:GetObject arn:aws:s3:::b/k --for 5m --reason x -- ls -la --json -- x',
-    { ...ASK, patience: PATIENT, argv: ['ls', '-la', '--json', '--', 'x'] },
+    { ...ASK, patience: PATIENT, consent: 'ask', argv: ['ls', '-la', '--json', '--', 'x'] },
   ],
   ['status', { id: null, format: 'human' }],
   [`status ${GRANT} --json`, { id: GRANT, format: 'json' }],
@@ -104,7 +105,13 @@ const READ: readonly (readonly [argv: string, options: unknown])[] = [
   [`show ${REQUEST}`, { id: REQUEST, format: 'human' }],
   [
     `wait ${REQUEST} --timeout 5s`,
-    { id: REQUEST, patience: { kind: 'seconds', seconds: 5 }, wish: { ...WISH, onFailure: 'keep' }, format: 'human' },
+    {
+      id: REQUEST,
+      patience: { kind: 'seconds', seconds: 5 },
+      consent: 'ask',
+      wish: { ...WISH, onFailure: 'keep' },
+      format: 'human',
+    },
   ],
   [`revoke ${GRANT}`, { scope: { kind: 'one', id: GRANT }, format: 'human' }],
   ['revoke --all', { scope: { kind: 'all' }, format: 'human' }],
@@ -168,7 +175,11 @@ const REFUSED: readonly (readonly [argv: readonly string[], code: string, said: 
   [['config', 'explode'], 'ERR_USAGE', /cannot explode/],
   [['completion', 'tcsh'], 'ERR_USAGE', /no completion/],
   [['requst'], 'ERR_USAGE', /no command requst/],
-  [['approve', REQUEST], 'ERR_USAGE', /no command approve/],
+  [['aprove', REQUEST], 'ERR_USAGE', /no command aprove/],
+  [['approve', 'gr_01hv3k9x7m2q5w8e4r6t0yabcd'], 'ERR_USAGE', /a grant, not of a request/],
+  [['approve'], 'ERR_USAGE', /which grant or request/],
+  [['deny', REQUEST, '--reason', ''], 'ERR_REASON', /empty/],
+  [['cancel'], 'ERR_USAGE', /which grant or request/],
 ];
 
 for (const [argv, code, said] of REFUSED) {

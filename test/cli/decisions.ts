@@ -24,9 +24,9 @@ export interface Change {
   readonly grant?: Partial<GrantView> | null;
 }
 
-/** @param at a path for a Unix socket. @param first how the request stands right after it was made. */
+/** @param at a path for a Unix socket, or a port of this machine. @param first how the request stands right after it was made. */
 export async function decider(
-  at: string,
+  at: string | number,
   first: Change,
   options: { readonly answerAfterMs?: number } = {},
 ): Promise<Decider> {
@@ -71,7 +71,7 @@ export async function decider(
     throw new JitError({ code: 'ERR_NOT_FOUND', message: 'no such thing' });
   }
 
-  server.listen(at);
+  server.listen(typeof at === 'number' ? { host: '127.0.0.1', port: at } : { path: at });
   await once(server, 'listening');
   return {
     calls,

@@ -43,6 +43,7 @@ test('the file names a broker; JIT_BROKER wins with a name or an address', async
   assert.equal(await name({ JIT_BROKER: 'embedded' }), 'embedded');
   assert.equal(await name({ JIT_BROKER: 'work' }), 'work https://jit.example.com/');
   assert.equal(await name({ JIT_BROKER: 'https://other.example.com' }), 'other.example.com https://other.example.com/');
+  assert.equal(await name({ JIT_BROKER: 'https://jit.example.com' }), 'work https://jit.example.com/');
   await assert.rejects(name({ JIT_BROKER: 'wrok' }), { code: 'ERR_CONFIG', hint: 'did you mean work?' });
   await assert.rejects(name({ JIT_BROKER: 'http://other.example.com' }), { code: 'ERR_USAGE' });
 });

@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { CompleteAccess } from '../../src/cli/access/complete.ts';
-import { awaitGrant, bodyOf, submit } from '../../src/cli/access/submit.ts';
+import type { Patience } from '../../src/cli/access/flags.ts';
+import { awaitGrant, bodyOf, submit, type Waiter } from '../../src/cli/access/submit.ts';
 import { progressText } from '../../src/cli/progress.ts';
 import { JitError } from '../../src/core/errors.ts';
 import { eventually } from '../support/eventually.ts';
@@ -21,7 +22,8 @@ const ACCESS: CompleteAccess = {
   ticket: null,
   format: 'human',
 };
-const LONG = { kind: 'seconds', seconds: 60 } as const;
+const waiter = (patience: Patience): Waiter => ({ patience, consent: 'ask', format: 'human' });
+const LONG = waiter({ kind: 'seconds', seconds: 60 });
 
 interface Scene extends TestWorld {
   readonly broker: Decider;
@@ -74,7 +76,7 @@ test('a denial while it waits has status 5 and the words of whoever denied it', 
 test('no patience: status 6, the id, and the command that goes on waiting', async (t) => {
   const { context } = await scene(t, {});
   const outcome = await submit(context, bodyOf(ACCESS), 'key');
-  const error = await refused(awaitGrant(context, outcome, { kind: 'none' }));
+  const error = await refused(awaitGrant(context, outcome, waiter({ kind: 'none' })));
   assert.equal(error.facts.exit, 6);
   assert.equal(error.hint, `go on waiting with: jit wait ${outcome.request.id}`);
   assert.equal(error.subject, outcome.request.id);
@@ -83,7 +85,7 @@ test('no patience: status 6, the id, and the command that goes on waiting', asyn
 test('patience that runs out ends like no patience', async (t) => {
   const { context } = await scene(t, {});
   const outcome = await submit(context, bodyOf(ACCESS), 'key');
-  const error = await refused(awaitGrant(context, outcome, { kind: 'seconds', seconds: 1 }));
+  const error = await refused(awaitGrant(context, outcome, waiter({ kind: 'seconds', seconds: 1 })));
   assert.equal(error.facts.exit, 6);
 });
 
@@ -174,7 +176,7 @@ test('a broker that goes away while somebody waits is asked again when it is bac
 test('off a terminal waiting says nothing', async (t) => {
   const { context, said } = await scene(t, {});
   const outcome = await submit(context, bodyOf(ACCESS), 'key');
-  await refused(awaitGrant(context, outcome, { kind: 'seconds', seconds: 1 }));
+  await refused(awaitGrant(context, outcome, waiter({ kind: 'seconds', seconds: 1 })));
   assert.deepEqual(said, { stdout: '', stderr: '' });
 });
 

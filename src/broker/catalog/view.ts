@@ -5,10 +5,11 @@
 import { ACCESS_LEVELS } from '../../core/access.ts';
 import { formatDuration } from '../../core/duration.ts';
 import { JitError } from '../../core/errors.ts';
-import type { Provider, Target } from '../../core/ports.ts';
+import type { Clock, Provider, Target } from '../../core/ports.ts';
 import type { Principal } from '../../core/principal.ts';
-import type { Ask } from '../../core/request.ts';
+import { type Ask, REASON_LIMIT } from '../../core/request.ts';
 import type { PolicySet } from '../../policy/load.ts';
+import type { Question } from '../../policy/question.ts';
 import { combine, type Verdict } from '../../policy/verdict.ts';
 import type { CatalogView } from '../../wire/views.ts';
 import type { Catalog } from './catalog.ts';
@@ -18,12 +19,15 @@ export interface Shown {
   readonly policy: PolicySet;
   readonly targets: ReadonlyMap<string, Target>;
   readonly providers: ReadonlyMap<string, Pick<Provider, 'assess'>>;
+  readonly now: Clock;
 }
 
-/** The shortest thing that anybody would ask for, so that no limit on time hides a permit. */
-const SECONDS = 60;
+/** The least that anybody would ask for with all that can be demanded, so that no limit hides a permit. */
+function best(now: Clock): Pick<Question, 'seconds' | 'hasTicket' | 'reasonLength' | 'now'> {
+  return { seconds: 60, hasTicket: true, reasonLength: REASON_LIMIT, now: now() };
+}
 
-/** Decisions are those for one minute with a ticket, and with an example for each parameter: a rule may look closer. */
+/** Decisions are those for one minute with a ticket and the longest reason, and with an example for each parameter: a rule may look closer. */
 export async function catalogView(shown: Shown, principal: Principal): Promise<CatalogView> {
   const operations = await Promise.all(
     shown.catalog
@@ -45,7 +49,7 @@ export async function catalogView(shown: Shown, principal: Principal): Promise<C
     environment: target.environment,
     sandbox: target.sandbox,
     account: target.tool.account,
-    decisions: levelsAt(shown.policy, principal, target),
+    decisions: levelsAt(shown, principal, target),
   }));
   return { operations, targets };
 }
@@ -64,7 +68,7 @@ async function decisionFor(shown: Shown, principal: Principal, examples: readonl
 }
 
 async function decide(
-  { catalog, policy, targets, providers }: Shown,
+  { catalog, policy, targets, providers, now }: Shown,
   principal: Principal,
   ask: Ask,
 ): Promise<Verdict> {
@@ -76,13 +80,13 @@ async function decide(
     if (target === undefined || provider === undefined) continue;
     const assessed = await provider.assess(target, permission);
     const operation = { named, risk };
-    verdicts.push(policy.decide({ principal, target, ...assessed, operation, seconds: SECONDS, hasTicket: true }));
+    verdicts.push(policy.decide({ principal, target, ...assessed, operation, ...best(now) }));
   }
   return combine(verdicts);
 }
 
 /** How a raw permission of each access level on one whole resource would be decided, for rules that do not name either. */
-function levelsAt(policy: PolicySet, principal: Principal, target: Target): Record<string, string> {
+function levelsAt({ policy, now }: Shown, principal: Principal, target: Target): Record<string, string> {
   return Object.fromEntries(
     ACCESS_LEVELS.map((access) => {
       const verdict = policy.decide({
@@ -91,8 +95,7 @@ function levelsAt(policy: PolicySet, principal: Principal, target: Target): Reco
         permission: { target: target.name, operation: 'any', actions: ['any'], resources: ['any'] },
         assessment: { access, breadth: 'exact' },
         operation: { named: false, risk: 'medium' },
-        seconds: SECONDS,
-        hasTicket: true,
+        ...best(now),
       });
       return [access, words(verdict)];
     }),

@@ -186,9 +186,11 @@ export function makeApprovals(world: World): Approvals {
 }
 
 /** The same word of the same person again, such as after a lost answer: nothing changes, and it is no mistake. */
-function alreadySaid({ hash, votes }: StoredRequest, voter: Principal, choice: Vote['choice'], seen: Seen): boolean {
+function alreadySaid(stored: StoredRequest, voter: Principal, choice: Vote['choice'], seen: Seen): boolean {
+  const { hash, decision, votes } = stored;
+  if (seen.hash !== hash || seen.policy !== decision.policy) return false;
   const last = votes.findLast((vote) => vote.policy === seen.policy && samePerson(vote.voter, voter));
-  return last?.choice === choice && seen.hash === hash;
+  return last?.choice === choice;
 }
 
 type ServesOf = (quorum: StoredRequest['decision']['quorum']) => Serves;
@@ -233,7 +235,7 @@ type Verdict =
 async function verdictOn(world: World, requester: Principal, { request }: StoredRequest): Promise<Verdict> {
   const { version } = world.policy;
   try {
-    const { permissions, verdict, policy } = await judge(world, requester, request);
+    const { permissions, verdict, policy } = await judge(world, requester, request, world.now());
     if (verdict.kind === 'deny') return { kind: 'no', why: verdict.why, policy };
     if (canonicalJson(shape(permissions)) !== canonicalJson(shape(request.permissions))) {
       return { kind: 'no', why: 'what was asked for means something else now', policy };

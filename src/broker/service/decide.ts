@@ -7,7 +7,7 @@ import { JitError } from '../../core/errors.ts';
 import type { Provider, Target } from '../../core/ports.ts';
 import type { Principal } from '../../core/principal.ts';
 import { type Ask, parseReason, parseResource, parseTicket, type Permission } from '../../core/request.ts';
-import type { Question } from '../../policy/question.ts';
+import { type Question, reasonLength } from '../../policy/question.ts';
 import { combine, type Verdict } from '../../policy/verdict.ts';
 import type { RequestBody } from '../../wire/bodies.ts';
 import type { World } from './world.ts';
@@ -54,7 +54,12 @@ export async function draft(world: World, principal: Principal, body: RequestBod
     resources: resources.map(parseResource),
     target,
   }));
-  const { permissions, verdict, policy } = await judge(world, principal, { asks, seconds: body.seconds, ticket });
+  const { permissions, verdict, policy } = await judge(
+    world,
+    principal,
+    { asks, seconds: body.seconds, ticket, reason },
+    world.now(),
+  );
   const plans = await plansOf(world, permissions, body.seconds);
   return { asks, permissions, seconds: body.seconds, reason, ticket, verdict, policy, plans };
 }
@@ -69,14 +74,17 @@ export async function plansOf(world: World, permissions: readonly Permission[], 
   return plans;
 }
 
-/** What the asks come to, and what policy says of it now. Throws the errors of bad input. */
+export type Asked = Pick<Draft, 'asks' | 'seconds' | 'ticket' | 'reason'>;
+
+/** What the asks come to, and what policy says of it. @param at epoch ms, for the hours of rules. Throws the errors of bad input. */
 export async function judge(
   world: World,
   principal: Principal,
-  asked: Pick<Draft, 'asks' | 'seconds' | 'ticket'>,
+  asked: Asked,
+  at: number,
 ): Promise<Pick<Draft, 'permissions' | 'verdict'> & { readonly policy: string }> {
   const { policy } = world;
-  const questions = await questionsOf(world, principal, asked);
+  const questions = await questionsOf(world, principal, asked, at);
   const verdict = combine(questions.map((question) => policy.decide(question)));
   return { permissions: questions.map(({ permission }) => permission), verdict, policy: policy.version };
 }
@@ -85,7 +93,8 @@ export async function judge(
 export async function questionsOf(
   world: World,
   principal: Principal,
-  { asks, seconds, ticket }: Pick<Draft, 'asks' | 'seconds' | 'ticket'>,
+  { asks, seconds, ticket, reason }: Asked,
+  at: number,
 ): Promise<readonly Question[]> {
   const questions: Question[] = [];
   for (const ask of asks) {
@@ -100,6 +109,8 @@ export async function questionsOf(
         operation: { named: resolved.named, risk: resolved.risk },
         seconds,
         hasTicket: ticket !== null,
+        reasonLength: reasonLength(reason),
+        now: at,
       });
     }
   }

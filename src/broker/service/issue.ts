@@ -103,7 +103,7 @@ export function makeIssuer(world: World): Issuer {
   async function handOut(principal: Principal, asked: StoredRequest, seen: StoredGrant): Promise<Handouts> {
     const { id, legs, state } = seen.grant;
     const { expiresAt } = live(state, id);
-    await demandSameDecision(world, principal, asked, id);
+    await demandSameDecision(world, principal, asked, seen);
     const handouts: Handout[] = [];
     let last = seen;
     for (const { target } of legs) {

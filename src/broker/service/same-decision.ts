@@ -5,10 +5,9 @@
 import { missing } from '../../core/approval.ts';
 import { canonicalJson } from '../../core/canonical.ts';
 import { asJitError, JitError } from '../../core/errors.ts';
-import type { GrantId } from '../../core/ids.ts';
 import type { Principal } from '../../core/principal.ts';
 import { compareTiers } from '../../core/tier.ts';
-import type { StoredRequest } from '../store/store.ts';
+import type { StoredGrant, StoredRequest } from '../store/store.ts';
 import { applyEvent } from './apply.ts';
 import { shape } from './approvals.ts';
 import { judge } from './decide.ts';
@@ -17,16 +16,16 @@ import type { World } from './world.ts';
 
 /**
  * Credentials leave only under a decision that would be the same today: who left a group meanwhile is given nothing more.
- * Throws `ERR_DENIED`, having ended the grant.
+ * The hours of rules are about when it was granted, not about each credential. Throws `ERR_DENIED`, having ended the grant.
  */
 export async function demandSameDecision(
   world: World,
   principal: Principal,
   asked: StoredRequest,
-  id: GrantId,
+  { grant: { id }, createdAt }: StoredGrant,
 ): Promise<void> {
   const { request, decision } = asked;
-  const why = await judge(world, principal, request).then(
+  const why = await judge(world, principal, request, createdAt).then(
     async ({ permissions, verdict }) => {
       if (verdict.kind === 'deny') return verdict.why;
       if (decision.tier === null || compareTiers(verdict.tier, decision.tier) > 0) return `it is ${verdict.tier} now`;

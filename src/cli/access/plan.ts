@@ -111,7 +111,7 @@ export function revocationWords(revocation: RevocationClass, residualSeconds: nu
 }
 
 /** The provider's own document, indented as JSON where it is JSON. */
-function permissionLines(permission: string): Line[] {
+export function permissionLines(permission: string): Line[] {
   let text = permission;
   try {
     text = JSON.stringify(JSON.parse(permission), null, 2);

@@ -9,7 +9,10 @@ import type { GrantView, Outcome } from '../../wire/views.ts';
 import type { Context } from '../context.ts';
 import { unlessStopped, withProgress } from '../progress.ts';
 import { type Site, siteOf } from '../site.ts';
+import { tellDesktop } from '../desktop.ts';
+import type { Format } from '../output.ts';
 import type { CompleteAccess } from './complete.ts';
+import type { Consent } from './consent.ts';
 import type { Patience } from './flags.ts';
 
 /** An outcome whose grant is there. */
@@ -69,32 +72,83 @@ export async function submit(context: Context, body: RequestBody, key: string): 
   }
 }
 
+/** How somebody waits for a grant. */
+export interface Waiter {
+  readonly patience: Patience;
+  readonly consent: Consent;
+  readonly format: Format;
+}
+
 /**
- * Waits until the grant is live. Throws `ERR_DENIED` and `ERR_CLOUD` with the broker's own words, `ERR_PENDING` when
+ * Brings a request to its live grant: confirms what is self-serve, waits for those who approve, and takes up what they
+ * approved. Throws `ERR_DENIED` and `ERR_CLOUD` with the broker's own words, `ERR_PENDING` when
  * patience ends first, `ERR_GRANT_ENDED` when the grant is over already; each names what lives on.
  */
-export async function awaitGrant(context: Context, first: Outcome, patience: Patience): Promise<Granted> {
+export async function awaitGrant(
+  context: Context,
+  first: Outcome,
+  { patience, consent, format }: Waiter,
+): Promise<Granted> {
   const { now, signal } = context;
+  const began = now();
   const until = patience.kind === 'none' ? now() : now() + patience.seconds * 1_000;
   const site = await siteOf(context);
   let outcome = first;
   for (;;) {
     const granted = settled(outcome, site);
-    if (granted !== null) return granted;
+    if (granted !== null) {
+      if (now() - began > WORTH_TELLING_MS) await tellDesktop(context, 'your access is ready');
+      return granted;
+    }
+    if (outcome.request.can.includes('confirm')) {
+      const { confirmOwn } = await import('./consent.ts');
+      outcome = await confirmOwn(context, outcome, { consent, format, site });
+      continue;
+    }
+    if (outcome.request.can.includes('issue')) {
+      outcome = await takeUp(context, outcome, site);
+      continue;
+    }
     const left = until - now();
     if (left <= 0) throw pending(outcome, site);
-    const { id, state } = outcome.request;
-    const what = state === 'pending' ? `waiting for a decision on ${id}` : 'waiting for the cloud';
-    outcome = await withProgress(context, { what, broker: site.broker, until }, async () => {
+    const { id, version } = outcome.request;
+    outcome = await withProgress(context, { what: waitingFor(outcome), broker: site.broker, until }, async () => {
       const { client } = await context.broker();
       return await unlessStopped(
         signal,
-        poll(context, () => client.getRequest(id, { waitSeconds: pollSeconds(left) }), until),
+        poll(context, () => client.getRequest(id, { waitSeconds: pollSeconds(left), after: version }), until),
       );
     }).catch((thrown: unknown) => {
       throw signal.aborted ? livesOn(asJitError(signal.reason), outcome, site) : thrown;
     });
   }
+}
+
+/** What has come sooner has been seen coming. */
+const WORTH_TELLING_MS = 15_000;
+
+/** Whatever has changed meanwhile, such as an approval that does not hold any more, is seen by looking again. */
+async function takeUp(context: Context, { request }: Outcome, site: Site): Promise<Outcome> {
+  const { client } = await context.broker();
+  try {
+    return await withProgress(context, { what: 'asking the cloud', broker: site.broker, until: null }, () =>
+      client.issue(request.id),
+    );
+  } catch (thrown) {
+    if (!(thrown instanceof JitError) || thrown.code !== 'ERR_PENDING') throw thrown;
+    return await client.getRequest(request.id);
+  }
+}
+
+function waitingFor({ request, grant }: Outcome): string {
+  if (grant !== null) return 'waiting for the cloud';
+  if (request.state !== 'pending') return `waiting until ${request.id} is taken up`;
+  const lacking = request.quorum
+    .filter(({ missing }) => missing > 0)
+    .map(({ group, missing }) => `${missing} more of ${group ?? 'those who may approve'}`);
+  return lacking.length === 0
+    ? `waiting for a decision on ${request.id}`
+    : `waiting for approval by ${lacking.join(' and ')} (${request.id})`;
 }
 
 const LONGEST_POLL_SECONDS = 30;

@@ -3,12 +3,16 @@
  * @module
  */
 import type { Command } from '../command.ts';
+import { approve } from './approve.ts';
+import { cancel } from './cancel.ts';
 import { catalog } from './catalog.ts';
 import { completionCommand } from './completion.ts';
 import { config } from './config.ts';
 import { credential } from './credential.ts';
+import { deny } from './deny.ts';
 import { env } from './env.ts';
 import { exec } from './exec.ts';
+import { inbox } from './inbox.ts';
 import { list } from './list.ts';
 import { login } from './login.ts';
 import { logout } from './logout.ts';
@@ -27,7 +31,11 @@ export const COMMANDS: readonly Command[] = [
   status,
   list,
   wait,
+  cancel,
   revoke,
+  inbox,
+  approve,
+  deny,
   login,
   logout,
   whoami,

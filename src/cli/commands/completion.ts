@@ -10,9 +10,12 @@ import type { Format } from '../output.ts';
 import { readSettings } from '../settings.ts';
 
 export interface CompletionOptions {
-  readonly what: CompletionShell | 'grants' | 'brokers';
+  readonly what: CompletionShell | 'grants' | 'requests' | 'brokers';
   readonly format: Format;
 }
+
+const MOST = 50;
+const ASKED = ['grants', 'requests', 'brokers'] as const;
 
 /** @param all every command, this one included: it cannot import the list that it is part of. */
 export function completionCommand(all: () => readonly Command[]): Command {
@@ -27,7 +30,7 @@ export function completionCommand(all: () => readonly Command[]): Command {
       { about: 'for good, in fish', line: 'jit completion fish > ~/.config/fish/completions/jit.fish' },
     ],
     parse: ({ words, format }) => {
-      const what = [...COMPLETION_SHELLS, 'grants' as const, 'brokers' as const].find((known) => known === words[0]);
+      const what = [...COMPLETION_SHELLS, ...ASKED].find((known) => known === words[0]);
       if (what === undefined)
         throw usage(
           `jit has no completion for ${display(words[0] ?? '', 40)}`,
@@ -41,6 +44,11 @@ export function completionCommand(all: () => readonly Command[]): Command {
         const keeper = await context.peekKeeper();
         const ids = keeper === null ? [] : (await keeper.list()).map(({ grant }) => grant);
         out.raw(ids.map((id) => `${id}\n`).join(''));
+      } else if (what === 'requests') {
+        const { client } = await context.broker();
+        const [voting, own] = [await client.inbox({ limit: MOST }), await client.requests({ limit: MOST })];
+        const open = [...voting.items, ...own.items].filter(({ request }) => request.can.length > 0);
+        out.raw(open.map(({ request }) => `${request.id}\n`).join(''));
       } else if (what === 'brokers') {
         const { brokers } = await readSettings(context.paths());
         out.raw([...brokers.keys(), EMBEDDED].map((name) => `${name}\n`).join(''));

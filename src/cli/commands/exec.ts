@@ -12,11 +12,13 @@ import {
   type Patience,
   TIMEOUT_FLAG,
 } from '../access/flags.ts';
+import { type Consent, consentOf, YES_FLAG } from '../access/consent.ts';
 import { awaitGrant, bodyOf, newKey, submit } from '../access/submit.ts';
 import { command, usage } from '../command.ts';
 
 export interface ExecOptions extends AccessOptions {
   readonly patience: Patience;
+  readonly consent: Consent;
   readonly argv: readonly string[];
 }
 
@@ -25,7 +27,7 @@ export const exec = command<ExecOptions>({
   group: 'everyday',
   summary: 'run one command with access that ends with it',
   positionals: ACCESS_POSITIONALS,
-  flags: [...ACCESS_FLAGS, TIMEOUT_FLAG],
+  flags: [...ACCESS_FLAGS, TIMEOUT_FLAG, YES_FLAG],
   tail: '<command...>',
   examples: [
     {
@@ -45,14 +47,14 @@ export const exec = command<ExecOptions>({
     if (input.tail === null || input.tail.length === 0) {
       throw usage('which command?', 'write it behind --, such as: jit exec … -- aws s3 ls');
     }
-    return { ...parseAccess(input), patience: parsePatience(input), argv: input.tail };
+    return { ...parseAccess(input), patience: parsePatience(input), consent: consentOf(input), argv: input.tail };
   },
   run: async (context, options) => {
     const access = await completeAccess(context, options);
     const { runWithGrant } = await import('../exec/grant.ts');
     await Promise.all([context.broker(), context.keeper()]);
     const outcome = await submit(context, bodyOf(access), newKey(context.random));
-    const granted = await awaitGrant(context, outcome, options.patience);
+    const granted = await awaitGrant(context, outcome, options);
     return await runWithGrant(context, granted, options.argv);
   },
 });

@@ -14,11 +14,19 @@ import {
   TIMEOUT_FLAG,
 } from '../access/flags.ts';
 import type { Wish } from '../access/install.ts';
+import { type Consent, consentOf, YES_FLAG } from '../access/consent.ts';
 import { awaitGrant, bodyOf, newKey, submit } from '../access/submit.ts';
 import { command, type Input, single, usage } from '../command.ts';
 
 export type RequestOptions = AccessOptions & {
-  readonly step: { readonly kind: 'plan' } | { readonly kind: 'ask'; readonly patience: Patience; readonly wish: Wish };
+  readonly step:
+    | { readonly kind: 'plan' }
+    | {
+        readonly kind: 'ask';
+        readonly patience: Patience;
+        readonly consent: Consent;
+        readonly wish: Wish;
+      };
 };
 
 export const request = command<RequestOptions>({
@@ -32,6 +40,7 @@ export const request = command<RequestOptions>({
     { name: 'plan', about: 'submit nothing: show decision, permission and revocation' },
     { name: 'no-wait', about: 'do not wait for a decision' },
     TIMEOUT_FLAG,
+    YES_FLAG,
     {
       name: 'write-credentials',
       about: 'also write the keys to ~/.aws/credentials, for tools\nthat read nothing else',
@@ -70,7 +79,7 @@ export const request = command<RequestOptions>({
     // The keeper is there before anything is granted, so that a keeper that cannot start costs no grant.
     await Promise.all([context.broker(), context.keeper()]);
     const outcome = await submit(context, body, newKey(context.random));
-    const granted = await awaitGrant(context, outcome, step.patience);
+    const granted = await awaitGrant(context, outcome, { ...step, format: options.format });
     const profile = await install(context, granted, step.wish);
     const { reportGranted } = await import('../access/report.ts');
     await reportGranted(context, granted, profile, options.format);
@@ -87,7 +96,7 @@ function parseStep(input: Input): RequestOptions['step'] {
     holds: keys ? 'keys' : 'process',
     onFailure: 'revoke',
   };
-  if (!input.switches.has('plan')) return { kind: 'ask', patience, wish };
+  if (!input.switches.has('plan')) return { kind: 'ask', patience, consent: consentOf(input), wish };
   if (input.switches.has('no-wait')) throw usage('--plan and --no-wait exclude each other');
   return { kind: 'plan' };
 }

@@ -5,6 +5,7 @@
 import { checkProfileName } from '../../profiles/aws/names.ts';
 import type { GrantId, RequestId } from '../../core/ids.ts';
 import { parsePatience, type Patience, TIMEOUT_FLAG } from '../access/flags.ts';
+import { type Consent, consentOf, YES_FLAG } from '../access/consent.ts';
 import type { Wish } from '../access/install.ts';
 import { awaitGrant } from '../access/submit.ts';
 import { command, single } from '../command.ts';
@@ -15,6 +16,7 @@ import { profileOf } from '../sweep.ts';
 export interface WaitOptions {
   readonly id: GrantId | RequestId;
   readonly patience: Patience;
+  readonly consent: Consent;
   readonly wish: Wish;
   readonly format: Format;
 }
@@ -22,10 +24,11 @@ export interface WaitOptions {
 export const wait = command<WaitOptions>({
   name: 'wait',
   group: 'everyday',
-  summary: 'wait for a request, then install its profile',
+  summary: 'wait for a request to be approved, then install its profile',
   positionals: [ANY_ID],
   flags: [
     TIMEOUT_FLAG,
+    YES_FLAG,
     { name: 'profile', value: 'name', about: 'name of the aws profile; made up if left out' },
     { name: 'write-credentials', about: 'also write the keys to ~/.aws/credentials' },
   ],
@@ -39,6 +42,7 @@ export const wait = command<WaitOptions>({
     return {
       id: readId(input),
       patience: parsePatience(input),
+      consent: consentOf(input),
       wish: {
         profile: profile === null ? null : checkProfileName(profile),
         holds: input.switches.has('write-credentials') ? 'keys' : 'process',
@@ -47,10 +51,11 @@ export const wait = command<WaitOptions>({
       format: input.format,
     };
   },
-  run: async (context, { id, patience, wish, format }) => {
+  run: async (context, options) => {
+    const { id, wish, format } = options;
     const { checkWish, install } = await import('../access/install.ts');
     await checkWish(context, wish);
-    const granted = await awaitGrant(context, await lookUp(await context.broker(), id), patience);
+    const granted = await awaitGrant(context, await lookUp(await context.broker(), id), options);
     // Waiting twice must not make two profiles.
     const earlier = await profileOf(context, granted.grant.id);
     const profile = await install(context, granted, { ...wish, profile: wish.profile ?? earlier?.name ?? null });

@@ -49,6 +49,7 @@ test('the catalogue shows how the starter policy would decide, with the real rul
       policy: await loadPolicies({ sources: [await starterPolicy()] }),
       targets,
       providers: new Map([['aws', aws]]),
+      now: () => 0,
     },
     { kind: 'user', issuer: 'os', subject: '1000', name: 'jane', groups: [] },
   );

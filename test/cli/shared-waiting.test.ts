@@ -1,0 +1,48 @@
+/**
+ * Waiting at a shared broker, over a real socket: which broker is waited for, and how to go on there.
+ * @module
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { awaitGrant } from '../../src/cli/access/submit.ts';
+import { parseBrokerUrl } from '../../src/client/ref.ts';
+import { JitError, worded } from '../../src/core/errors.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/port.ts';
+import { decider } from './decisions.ts';
+import { testWorld } from './world.ts';
+
+const BODY = {
+  authorization_details: [{ type: 'jit_access' as const, operation: 's3:GetObject', resources: ['arn:aws:s3:::b/*'] }],
+  seconds: 60,
+  reason: 'x',
+};
+const LONG = { kind: 'seconds', seconds: 60 } as const;
+
+async function refused(work: Promise<unknown>): Promise<JitError> {
+  const thrown = await work.then(
+    () => null,
+    (why: unknown) => why,
+  );
+  return thrown instanceof JitError ? thrown : assert.fail(String(thrown));
+}
+
+test('at a shared broker the line on the terminal, what was decided and what lives on begin with its name', async (t) => {
+  const port = await freePort();
+  const broker = await decider(port, {});
+  t.after(() => broker.stop());
+  const ref = parseBrokerUrl(`http://127.0.0.1:${port}`, 'play');
+  const env = { HOME: '/nonexistent', JIT_BROKER: 'play' };
+  const { context, interrupt, said } = testWorld({ ref, env, terminal: 80 });
+  const outcome = await (await context.broker()).client.request(BODY, 'key');
+  const late = await refused(awaitGrant(context, outcome, { kind: 'none' }));
+  assert.equal(worded(late), 'play: not decided yet; the request lives on');
+  assert.equal(late.hint, `go on waiting with: JIT_BROKER=play jit wait ${outcome.request.id}`);
+  const waiting = refused(awaitGrant(context, outcome, LONG));
+  await eventually(() => said.stderr.includes(`jit: play: waiting for a decision on ${outcome.request.id}`));
+  interrupt();
+  assert.equal(worded(await waiting), `play: interrupted; ${outcome.request.id} lives on`);
+  broker.decide({ request: { state: 'denied', why: 'no' } });
+  const next = testWorld({ ref, env });
+  assert.equal(worded(await refused(awaitGrant(next.context, outcome, LONG))), 'play: denied: no');
+});
