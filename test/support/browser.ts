@@ -13,8 +13,11 @@ const CHROMIUM = '/usr/bin/chromium';
 /** For a test's `skip`: false where there is a Chromium, else the reason. */
 export const skipUnlessChromium: string | false = existsSync(CHROMIUM) ? false : `needs ${CHROMIUM}`;
 
-/** One Chromium with a home and profile of its own, gone with all its processes after the test. */
-export async function startBrowser(t: TestContext): Promise<Browser> {
+/**
+ * One Chromium with a home and profile of its own, gone with all its processes after the test.
+ * @param more arguments of its command line.
+ */
+export async function startBrowser(t: TestContext, more: readonly string[] = []): Promise<Browser> {
   let browser: Browser | null = null;
   // Before the home is registered, whose end would kill it first.
   t.after(() => browser?.close());
@@ -26,6 +29,7 @@ export async function startBrowser(t: TestContext): Promise<Browser> {
     userDataDir: `${home.path}/chromium`,
     env: { ...home.env, LANG: 'C.UTF-8' },
     args: [
+      ...more,
       '--disable-gpu',
       '--disable-dev-shm-usage',
       '--disable-background-networking',

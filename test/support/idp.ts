@@ -27,6 +27,8 @@ export interface IdpOptions {
   readonly deviceCodeSeconds?: number;
   /** Polling interval that the device flow asks for, 1 by default. */
   readonly intervalSeconds?: number;
+  /** More redirect URIs, as of a broker's pages; the client then is a web application. */
+  readonly redirects?: readonly string[];
 }
 
 /** Plain values: in tests there is nobody to hide them from. */
@@ -144,7 +146,7 @@ interface Claims {
 
 async function makeProvider(
   issuer: string,
-  { idTokenSeconds = 600, deviceCodeSeconds = 120, intervalSeconds = 1 }: IdpOptions,
+  { idTokenSeconds = 600, deviceCodeSeconds = 120, intervalSeconds = 1, redirects }: IdpOptions,
   adapter: ReturnType<typeof makeIdpStore>['adapter'],
   claimsOf: (subject: string) => Claims | undefined,
 ): Promise<OidcProvider> {
@@ -155,9 +157,9 @@ async function makeProvider(
     clients: [
       {
         client_id: CLIENT,
-        application_type: 'native',
+        application_type: redirects === undefined ? 'native' : 'web',
         token_endpoint_auth_method: 'none',
-        redirect_uris: [REDIRECT],
+        redirect_uris: [REDIRECT, ...(redirects ?? [])],
         response_types: ['code'],
         grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
         id_token_signed_response_alg: 'ES256',
