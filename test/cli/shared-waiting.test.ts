@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { awaitGrant } from '../../src/cli/access/submit.ts';
+import type { Context } from '../../src/cli/context.ts';
+import { readCommandLine } from '../../src/cli/program.ts';
 import { parseBrokerUrl } from '../../src/client/ref.ts';
 import { JitError, worded } from '../../src/core/errors.ts';
 import { eventually } from '../support/eventually.ts';
@@ -17,7 +18,11 @@ const BODY = {
   seconds: 60,
   reason: 'x',
 };
-const LONG = { kind: 'seconds', seconds: 60 } as const;
+
+async function wait(context: Context, ...args: readonly string[]): Promise<unknown> {
+  const invocation = readCommandLine(['wait', ...args]);
+  return invocation.kind === 'run' ? await invocation.bound.run(context) : assert.fail(invocation.text);
+}
 
 async function refused(work: Promise<unknown>): Promise<JitError> {
   const thrown = await work.then(
@@ -35,14 +40,15 @@ test('at a shared broker the line on the terminal, what was decided and what liv
   const env = { HOME: '/nonexistent', JIT_BROKER: 'play' };
   const { context, interrupt, said } = testWorld({ ref, env, terminal: 80 });
   const outcome = await (await context.broker()).client.request(BODY, 'key');
-  const late = await refused(awaitGrant(context, outcome, { kind: 'none' }));
+  const late = await refused(wait(context, outcome.request.id, '--timeout', '1s'));
   assert.equal(worded(late), 'play: not decided yet; the request lives on');
   assert.equal(late.hint, `go on waiting with: JIT_BROKER=play jit wait ${outcome.request.id}`);
-  const waiting = refused(awaitGrant(context, outcome, LONG));
-  await eventually(() => said.stderr.includes(`jit: play: waiting for a decision on ${outcome.request.id}`));
+  const waiting = refused(wait(context, outcome.request.id));
+  await eventually(() => broker.calls.some(({ path }) => path.includes('wait=30s')));
+  assert.ok(said.stderr.includes(`jit: play: waiting for a decision on ${outcome.request.id}`));
   interrupt();
   assert.equal(worded(await waiting), `play: interrupted; ${outcome.request.id} lives on`);
   broker.decide({ request: { state: 'denied', why: 'no' } });
   const next = testWorld({ ref, env });
-  assert.equal(worded(await refused(awaitGrant(next.context, outcome, LONG))), 'play: denied: no');
+  assert.equal(worded(await refused(wait(next.context, outcome.request.id))), 'play: denied: no');
 });
