@@ -52,7 +52,7 @@ export function makeConfirm(parts: ConfirmParts): Confirm {
     try {
       await store.commitSession({
         session: next,
-        spentProof: spentBy(verified),
+        spentProofs: [spentBy(verified)],
         confirmation: { hash: hashOf(confirmation), until },
         entries: [sessionEntry('session.confirmed', next, at, { groups: groupsOf(principal) })],
       });

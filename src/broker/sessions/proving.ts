@@ -9,6 +9,7 @@ import type { Proof } from '../../identity/dpop/check.ts';
 import type { Verified, Verifier } from '../../identity/verify/verified.ts';
 import type { TokenType } from '../../wire/sessions.ts';
 import type { Log } from '../service/log.ts';
+import type { SpentProof } from '../store/sessions.ts';
 
 export interface ProvingParts {
   readonly verifier: Verifier;
@@ -62,7 +63,7 @@ export function makeProving({ verifier, deviceProviders, log }: ProvingParts): P
 const SKEW_MS = 120_000;
 
 /** What the store remembers of a proof that was taken. */
-export function spentBy({ once, until }: Verified): { readonly once: string; readonly until: number } {
+export function spentBy({ once, until }: Verified): SpentProof {
   return { once, until: until + SKEW_MS };
 }
 

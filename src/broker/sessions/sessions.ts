@@ -72,14 +72,8 @@ export function makeSessions(parts: SessionParts): Sessions {
       version: 0,
     } as const;
     const { session, reply } = withTokens(fresh, at);
-    for (const [index, each] of proofs.entries()) {
-      const last = index === proofs.length - 1;
-      const spentProof = spentBy(each);
-      if (last) {
-        const entries = [sessionEntry('session.opened', session, at, { until: new Date(expiresAt).toISOString() })];
-        await store.commitSession({ session, spentProof, entries });
-      } else await store.commitSession({ spentProof, entries: [] });
-    }
+    const entries = [sessionEntry('session.opened', session, at, { until: new Date(expiresAt).toISOString() })];
+    await store.commitSession({ session, spentProofs: proofs.map(spentBy), entries });
     return reply;
   }
 

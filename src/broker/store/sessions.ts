@@ -31,13 +31,19 @@ export interface StoredSession {
 export const SESSION_ENDS = ['signed-out', 'reused'] as const;
 export type SessionEnd = (typeof SESSION_ENDS)[number];
 
+/** A proof of identity that is used up, remembered until `until`, epoch ms. */
+export interface SpentProof {
+  readonly once: string;
+  readonly until: number;
+}
+
 export interface SessionChange {
   /** `version` is the one that was read, 0 for a new session. */
   readonly session?: StoredSession;
   /** The refresh token that this change uses up: remembered until the session's end, so that its reuse is seen. */
   readonly spentRefreshHash?: string;
-  /** The proof of identity that this change uses up, remembered until `until`, epoch ms. */
-  readonly spentProof?: { readonly once: string; readonly until: number };
+  /** The proofs of identity that this change uses up, all or none, remembered until `until`, epoch ms. */
+  readonly spentProofs?: readonly SpentProof[];
   /** A confirmation that this change of a session gives out, good once and before `until`, epoch ms. `hash`: hex SHA-256. */
   readonly confirmation?: { readonly hash: string; readonly until: number };
   readonly entries: readonly AuditEvent[];
@@ -47,7 +53,7 @@ export interface SessionChange {
 export interface SessionStore {
   /**
    * Durable when it resolves. Throws `ERR_CONFLICT` when the session's version has moved on, and `ERR_NOT_SIGNED_IN` when
-   * the proof has been used before; then nothing was changed.
+   * one of the proofs has been used before; then nothing was changed.
    */
   commitSession(change: SessionChange): Promise<void>;
   session(id: SessionId): Promise<StoredSession | null>;

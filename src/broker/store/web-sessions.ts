@@ -6,6 +6,7 @@
 import type { AuditEvent } from '../../audit/entry.ts';
 import type { RequestId, SessionId } from '../../core/ids.ts';
 import type { Person } from '../../core/principal.ts';
+import type { SpentProof } from './sessions.ts';
 
 /** One person in one browser. Times are epoch ms. */
 export interface WebSession {
@@ -29,12 +30,6 @@ export interface WebAct {
   readonly policy: string;
   readonly comment: string | null;
   /** Epoch ms. */
-  readonly until: number;
-}
-
-/** A proof of identity that is used up, remembered until `until`, epoch ms. */
-export interface SpentProof {
-  readonly once: string;
   readonly until: number;
 }
 

@@ -98,7 +98,7 @@ export function makeTrips(parts: WebParts, passages: Passages): Trips {
       // The binding is for proofs that cover a call; what ties this one is its nonce.
       const verified = await verifier.verify(
         { type: 'urn:ietf:params:oauth:token-type:id_token', token: idToken },
-        { keyThumbprint: '', nonce: '' },
+        { keyThumbprint: '', nonce: '', body: '' },
       );
       if (verified.nonce !== null && sameText(verified.nonce, passage.nonce)) return verified;
       log.info('a proof of identity was refused', { cause: 'it was made for another sign-in' });

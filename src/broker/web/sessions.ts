@@ -9,7 +9,8 @@ import type { Secret } from '../../core/secret.ts';
 import { LEEWAY_MS } from '../../identity/verify/times.ts';
 import type { Verified } from '../../identity/verify/verified.ts';
 import { sessionEntry } from '../sessions/audit.ts';
-import type { SpentProof, WebAct, WebSession } from '../store/web-sessions.ts';
+import type { SpentProof } from '../store/sessions.ts';
+import type { WebAct, WebSession } from '../store/web-sessions.ts';
 import type { WebParts } from './ports.ts';
 import { actHashOf, asCookie, cookieHash, newAct, newCookie } from './tokens.ts';
 

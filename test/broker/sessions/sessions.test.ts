@@ -226,6 +226,18 @@ test('an agent with a proof of its own acts for the person who signs in for it, 
   );
 });
 
+test("a sign-in for an agent takes both proofs or neither: one that was used leaves the other's holder unharmed", async (t) => {
+  const w = await sessionWorld(t);
+  const bot: Principal = { kind: 'agent', issuer: 'https://ci.test', subject: 'bot', name: 'bot', groups: [] };
+  const me = await w.caller();
+  const as = async (person: string, agent: string): Promise<number> =>
+    (await signIn(me, { principal: ADA, once: person }, { principal: bot, once: agent })).status;
+  assert.equal(await as('p1', 'a1'), 201);
+  assert.deepEqual([await as('p2', 'a1'), await as('p1', 'a2')], [401, 401]);
+  assert.equal(await as('p2', 'a2'), 201);
+  assert.deepEqual(await w.story(), ['session.opened', 'session.opened']);
+});
+
 test('people see and end what an agent does for them; the agent sees nothing of theirs', async (t) => {
   const w = await sessionWorld(t);
   const bot: Principal = { kind: 'agent', issuer: 'https://ci.test', subject: 'bot', name: 'bot', groups: [] };

@@ -191,7 +191,7 @@ export function signIn(given: {
       ended: null,
       version: 0,
     },
-    spentProof: { once: proof, until: START + 300_000 },
+    spentProofs: [{ once: proof, until: START + 300_000 }],
     entries: [event('session.started', { data: { session: ses(number) } })],
   };
 }

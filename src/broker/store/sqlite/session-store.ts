@@ -5,7 +5,7 @@
 import { JitError } from '../../../core/errors.ts';
 import type { SessionId } from '../../../core/ids.ts';
 import { type PrincipalKey, samePrincipal } from '../../../core/principal.ts';
-import type { SessionChange, SessionStore, StoredSession } from '../sessions.ts';
+import type { SessionChange, SessionStore, SpentProof, StoredSession } from '../sessions.ts';
 import { appendEntries } from './append.ts';
 import { integer, type Row } from './cells.ts';
 import { numbersOf } from './numbers.ts';
@@ -27,9 +27,9 @@ const FORGET_AT_ONCE = 1_000;
 
 /** Throws `ERR_CONFLICT` and `ERR_NOT_SIGNED_IN` as the port says; whatever it throws, the caller undoes what was written. */
 export function writeSession(sql: Statements, change: SessionChange): void {
-  const { session, spentRefreshHash, spentProof, confirmation, entries } = change;
+  const { session, spentRefreshHash, spentProofs = [], confirmation, entries } = change;
   // First: a used proof stays one whatever else has moved, so that its second user does not try again.
-  if (spentProof !== undefined) spendProof(sql, spentProof);
+  for (const spent of spentProofs) spendProof(sql, spent);
   if (session !== undefined) putSession(sql, session);
   if (spentRefreshHash !== undefined) spendRefresh(sql, session, spentRefreshHash);
   if (confirmation !== undefined) giveConfirmation(sql, session, confirmation);
@@ -37,7 +37,7 @@ export function writeSession(sql: Statements, change: SessionChange): void {
 }
 
 /** Throws `ERR_NOT_SIGNED_IN` where it was used before. */
-export function spendProof(sql: Statements, { once, until }: NonNullable<SessionChange['spentProof']>): void {
+export function spendProof(sql: Statements, { once, until }: SpentProof): void {
   if (sql('proofSpend').run({ once, until }).changes === 1) return;
   throw new JitError({
     code: 'ERR_NOT_SIGNED_IN',

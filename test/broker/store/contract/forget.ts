@@ -13,7 +13,7 @@ async function refusesProof(store: SessionStore, once: string): Promise<boolean>
     // Refused for its version, so that asking uses up nothing.
     const { session } = signIn({ number: 1_000_000 });
     const until = START + 1;
-    await store.commitSession({ session: { ...session, version: 9 }, spentProof: { once, until }, entries: [] });
+    await store.commitSession({ session: { ...session, version: 9 }, spentProofs: [{ once, until }], entries: [] });
     return assert.fail();
   } catch (thrown) {
     return thrown instanceof Error && 'code' in thrown && thrown.code === 'ERR_NOT_SIGNED_IN';
@@ -59,7 +59,11 @@ export function forgetContract(check: Check): void {
     const proofs = [START - 2, START - 1, START, START + 60_000].map((until) => ({ once: `until ${until}`, until }));
     for (const [number, spentProof] of proofs.entries()) {
       const { session } = signIn({ number });
-      await store.commitSession({ session: { ...session, expiresAt: START - 90 }, spentProof, entries: [] });
+      await store.commitSession({
+        session: { ...session, expiresAt: START - 90 },
+        spentProofs: [spentProof],
+        entries: [],
+      });
     }
     assert.equal(await store.forgetSessions(START - 1), 4 + 1);
     const refused = await Promise.all(proofs.map(({ once }) => refusesProof(store, once)));
@@ -83,7 +87,7 @@ export function forgetContract(check: Check): void {
   });
 
   check('a moment that has not come forgets nothing that is not over now', async (store) => {
-    await store.commitSession({ ...signIn({ number: 1 }), spentProof: { once: 'p', until: START } });
+    await store.commitSession({ ...signIn({ number: 1 }), spentProofs: [{ once: 'p', until: START }] });
     const { session } = signIn({ number: 2 });
     await store.commitSession({ session: { ...session, expiresAt: START }, entries: [] });
     assert.equal(await store.forgetSessions(Number.MAX_SAFE_INTEGER), 0);
@@ -97,7 +101,11 @@ export function forgetContract(check: Check): void {
       numbers.map((number) => {
         const { session } = signIn({ number });
         const spentProof = { once: `${number}`, until: START - 1 };
-        return store.commitSession({ session: { ...session, expiresAt: START - 1 }, spentProof, entries: [] });
+        return store.commitSession({
+          session: { ...session, expiresAt: START - 1 },
+          spentProofs: [spentProof],
+          entries: [],
+        });
       }),
     );
     for (const number of numbers.slice(0, 300)) {

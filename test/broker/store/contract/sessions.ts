@@ -124,15 +124,28 @@ export function sessionsContract(check: Check): void {
     assert.equal(await store.session(ses(2)), null);
     assert.equal((await store.entries({ from: 0, limit: 10 })).length, 1);
     await assert.rejects(
-      store.commitSession({ spentProof: { once: 'p', until: START * 2 }, entries: [] }),
+      store.commitSession({ spentProofs: [{ once: 'p', until: START * 2 }], entries: [] }),
       failsWith('ERR_NOT_SIGNED_IN'),
     );
     // A change that is late as well: reading it again would not help its proof.
     const late = { ...signIn({ number: 1, proof: 'p' }).session, version: 7 };
     await assert.rejects(
-      store.commitSession({ session: late, spentProof: { once: 'p', until: START }, entries: [] }),
+      store.commitSession({ session: late, spentProofs: [{ once: 'p', until: START }], entries: [] }),
       failsWith('ERR_NOT_SIGNED_IN'),
     );
+  });
+
+  check('two proofs are used up with the session that they make, or neither is', async (store) => {
+    const both = (number: number, ...names: readonly string[]): SessionChange => ({
+      ...signIn({ number }),
+      spentProofs: names.map((once) => ({ once, until: START + 1_000 })),
+    });
+    await store.commitSession(both(1, 'person', 'agent'));
+    await assert.rejects(store.commitSession(both(2, 'another', 'agent')), failsWith('ERR_NOT_SIGNED_IN'));
+    await assert.rejects(store.commitSession(both(2, 'person', 'another')), failsWith('ERR_NOT_SIGNED_IN'));
+    await assert.rejects(store.commitSession(both(2, 'alike', 'alike')), failsWith('ERR_NOT_SIGNED_IN'));
+    assert.equal(await store.session(ses(2)), null);
+    await store.commitSession(both(2, 'another', 'alike'));
   });
 
   check('a proof that came with a refused change is not used up', async (store) => {
@@ -170,7 +183,7 @@ export function sessionsContract(check: Check): void {
       { session: { ...session, accessHash: session.accessHash.toUpperCase() }, entries: [] },
       { session, spentRefreshHash: token, entries: [] },
       { session, confirmation: { hash: token, until: START }, entries: [] },
-      { spentProof: { once: `ey${'x'.repeat(300)}`, until: START }, entries: [] },
+      { spentProofs: [{ once: `ey${'x'.repeat(300)}`, until: START }], entries: [] },
       { session, entries: [] },
     ];
     const settled = await Promise.allSettled(changes.map((change) => store.commitSession(change)));

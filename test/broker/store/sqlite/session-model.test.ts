@@ -28,13 +28,15 @@ interface Reference {
 }
 
 function commit(reference: Reference, change: SessionChange): string {
-  const { session, spentRefreshHash, spentProof, confirmation, entries } = change;
-  if (spentProof !== undefined && reference.proofs.has(spentProof.once)) return 'ERR_NOT_SIGNED_IN';
+  const { session, spentRefreshHash, spentProofs = [], confirmation, entries } = change;
+  const names = spentProofs.map(({ once }) => once);
+  const used = names.some((once, at) => reference.proofs.has(once) || names.indexOf(once) !== at);
+  if (used) return 'ERR_NOT_SIGNED_IN';
   if (session !== undefined && (reference.sessions.get(session.id)?.version ?? 0) !== session.version) {
     return 'ERR_CONFLICT';
   }
   if (spentRefreshHash !== undefined && reference.spent.has(spentRefreshHash)) return 'ERR_CONFLICT';
-  if (spentProof !== undefined) reference.proofs.set(spentProof.once, spentProof.until);
+  for (const { once, until } of spentProofs) reference.proofs.set(once, until);
   if (session !== undefined) reference.sessions.set(session.id, { ...session, version: session.version + 1 });
   if (session !== undefined && spentRefreshHash !== undefined) reference.spent.set(spentRefreshHash, session.id);
   if (session !== undefined && confirmation !== undefined) {
@@ -81,7 +83,7 @@ const draft = fc.record({
     freq: 4,
   }),
   spends: fc.constantFrom('the good token' as const, 'a former token' as const, 'none' as const),
-  proof: fc.option(fc.record({ once: fc.constantFrom('p1', 'p2', 'p3'), until: time })),
+  proofs: fc.array(fc.record({ once: fc.constantFrom('p1', 'p2', 'p3', 'p4'), until: time }), { maxLength: 2 }),
   refresh: fc.boolean(),
   confirmedUntil: fc.option(time),
 });
@@ -89,7 +91,7 @@ type Draft = typeof draft extends fc.Arbitrary<infer T> ? T : never;
 
 /** The change that a caller would make after reading the session now. Each session that it makes has tokens of its own. */
 function changeOf(reference: Reference, given: Draft, name: string): SessionChange {
-  const { number, principal, stale, expiresAt, ended, spends, proof, refresh, confirmedUntil } = given;
+  const { number, principal, stale, expiresAt, ended, spends, proofs, refresh, confirmedUntil } = given;
   const read = reference.sessions.get(ses(number));
   const [accessHash, refreshHash] = [hashOf(`access ${name}`), hashOf(`refresh ${name}`)];
   const session: StoredSession = {
@@ -106,7 +108,7 @@ function changeOf(reference: Reference, given: Draft, name: string): SessionChan
   return {
     session,
     ...(token === null || token === undefined ? {} : { spentRefreshHash: token }),
-    ...(proof === null ? {} : { spentProof: { ...proof } }),
+    spentProofs: proofs.map((proof) => ({ ...proof })),
     ...(confirmedUntil === null ? {} : { confirmation: { hash: hashOf(`word ${name}`), until: confirmedUntil } }),
     entries: [event('session.noted', {})],
   };

@@ -34,7 +34,7 @@ test('sessions, spent tokens, spent proofs and confirmations are there after a r
     assert.deepEqual(await again.sessionByRefresh(change.session.refreshHash ?? ''), { session: before, spent: true });
     assert.equal(await again.spendConfirmation(ses(1), hashOf('used'), START), null);
     assert.deepEqual(await again.spendConfirmation(ses(1), hashOf('kept'), START), before);
-    const repeated = { ...signIn({ number: 2 }), spentProof: change.spentProof ?? assert.fail() };
+    const repeated = { ...signIn({ number: 2 }), spentProofs: change.spentProofs ?? assert.fail() };
     await assert.rejects(again.commitSession(repeated), failsWith('ERR_NOT_SIGNED_IN'));
     assert.equal((await again.entries({ from: 0, limit: 10 })).length, 2);
     await again.close();
@@ -127,7 +127,7 @@ test('no token is in the file or its log, not even one that was handed in instea
       store.commitSession({ session: { ...read, accessHash: token }, entries }),
       store.commitSession({ session: { ...read, refreshHash: token }, entries }),
       store.commitSession({ session: read, spentRefreshHash: token, entries }),
-      store.commitSession({ session: read, spentProof: { once: token.repeat(9), until: START }, entries }),
+      store.commitSession({ session: read, spentProofs: [{ once: token.repeat(9), until: START }], entries }),
     ];
     for (const work of wrong) await assert.rejects(work, failsWith('ERR_UNEXPECTED'));
     const log = await readFile(`${file}-wal`);
