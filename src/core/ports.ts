@@ -23,6 +23,8 @@ export interface Target {
   /** Free words that policy can use, such as `prod`. */
   readonly environment: string;
   readonly sandbox: boolean;
+  /** The operator's own words about it that policy can use, such as `sensitive`. Left out: none. */
+  readonly tags?: readonly string[];
   readonly tool: ToolSettings;
 }
 

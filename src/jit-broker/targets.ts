@@ -23,7 +23,7 @@ export async function openTargets(plan: BrokerPlan, issuer: Issuer, now: Clock, 
   const providers = new Map<string, Provider>([[aws.kind, aws]]);
   const targets = new Map<string, Target>();
   if (sandbox !== null) targets.set('sandbox', aws.parseTarget('sandbox', sandboxConfig(sandbox)));
-  for (const [name, { provider: kind, config }] of plan.config.targets) {
+  for (const [name, { provider: kind, tags, config }] of plan.config.targets) {
     const provider = providers.get(kind);
     if (provider === undefined) {
       const hint = `known providers: ${[...providers.keys()].join(', ')}`;
@@ -33,7 +33,7 @@ export async function openTargets(plan: BrokerPlan, issuer: Issuer, now: Clock, 
         hint,
       });
     }
-    targets.set(name, provider.parseTarget(name, config));
+    targets.set(name, { ...provider.parseTarget(name, config), tags });
   }
   return { targets, providers, sandbox };
 }

@@ -6,14 +6,16 @@
 import { parseDuration } from '../core/duration.ts';
 import { JitError } from '../core/errors.ts';
 import { didYouMean } from '../core/suggest.ts';
+import { type Hours, parseHours } from './hours.ts';
 import type { Terms } from './verdict.ts';
 
 /** How long a permit without `@max` reaches. */
 export const DEFAULT_MAX_SECONDS = 3_600;
 
 const LABELS = ['id', 'description'] as const;
-const TERMS = ['tier', 'max', 'approvers', 'approver_group', 'renewals', 'idle', 'needs'] as const;
-const KNOWN: readonly string[] = [...LABELS, ...TERMS];
+const TERMS = ['tier', 'max', 'approvers', 'approver_group', 'renewals', 'idle', 'needs', 'reason'] as const;
+const TIMES = ['hours', 'during', 'outside'] as const;
+const KNOWN: readonly string[] = [...LABELS, ...TERMS, ...TIMES];
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const WHOLE = /^(?:0|[1-9]\d{0,2})$/;
@@ -28,6 +30,43 @@ export type PolicyKind = 'forbid' | 'permit-request' | 'permit-break-glass' | 'p
 export interface Labels {
   readonly id: string | null;
   readonly description: string | null;
+}
+
+/** When a policy counts. */
+export interface Season {
+  readonly counts: 'during' | 'outside';
+  readonly hours: Hours;
+}
+
+/**
+ * The times of a policy, or null where it always counts. A permit has `@hours`. A forbid says `@during` or `@outside`, so that
+ * nobody has to guess whether its hours are those of the ban or those of business.
+ * @param report is called with each problem, in plain words; with a problem the result must not be used.
+ */
+export function readSeason(
+  effect: 'permit' | 'forbid',
+  annotations: Annotations,
+  report: (problem: string) => void,
+): Season | null {
+  const given = TIMES.filter((key) => Object.hasOwn(annotations, key));
+  const [key, ...more] = given.filter((each) => (each === 'hours') === (effect === 'permit'));
+  for (const other of given.filter((each) => each !== key && !more.includes(each))) {
+    report(
+      effect === 'permit'
+        ? `@${other} has no meaning on a permit: write @hours`
+        : '@hours has no meaning on a forbid: @during forbids only in these hours, @outside only at all other times',
+    );
+  }
+  if (key === undefined) return null;
+  if (more.length > 0) report('@during and @outside cannot both be given');
+  const value = annotations[key] ?? '';
+  try {
+    return { counts: key === 'outside' ? 'outside' : 'during', hours: parseHours(value) };
+  } catch (thrown) {
+    if (!(thrown instanceof JitError)) throw thrown;
+    report(`@${key}(${JSON.stringify(value)}): ${thrown.message}`);
+    return null;
+  }
 }
 
 /** @param report is called with each problem, in plain words. */
@@ -119,6 +158,7 @@ function readDemands(annotations: Annotations, report: (problem: string) => void
       if (value !== 'ticket') throw wrong('the only thing that can be needed is "ticket"');
       return true;
     }),
+    minReason: read('reason', 0, (value) => parseCount(value, 1, 200)),
   };
 }
 

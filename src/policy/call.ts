@@ -1,10 +1,11 @@
 /**
- * From a question to the engine's own terms: entities, context, and the facts by which policies are picked.
+ * From a question to the engine's own terms, and from those to the scene by which policies are picked.
  * @module
  */
 import type { Principal } from '../core/principal.ts';
 import type { Call } from './engine.ts';
-import { entityName, type Fact, fact } from './facts.ts';
+import { entityName } from './expression.ts';
+import type { Entity, Known, Scene } from './known.ts';
 import type { Question } from './question.ts';
 
 const KINDS = { user: 'Jit::User', workload: 'Jit::Workload', agent: 'Jit::Agent' } as const;
@@ -18,13 +19,25 @@ interface EntityId {
   id: string;
 }
 
-type Value = string | boolean | number | { __entity: EntityId }[];
+interface EntityValue {
+  __entity: EntityId;
+}
+
+type Value = string | boolean | number | EntityValue | (string | EntityValue)[];
+
+interface EntityRecord {
+  uid: EntityId;
+  attrs: Record<string, Value>;
+  parents: EntityId[];
+}
 
 /** A call whose parts are known well enough to read facts from it. */
 export interface TypedCall extends Call {
   readonly principal: EntityId;
   readonly resource: EntityId;
   readonly context: Record<string, Value>;
+  /** The principal, the target, and the person for whom the principal acts, if any. */
+  readonly entities: [EntityRecord, EntityRecord, ...EntityRecord[]];
 }
 
 /** One permission on one resource: what a single evaluation is about. */
@@ -105,7 +118,12 @@ function callFor(
       },
       {
         uid: where,
-        attrs: { provider: target.provider, environment: target.environment, sandbox: target.sandbox },
+        attrs: {
+          provider: target.provider,
+          environment: target.environment,
+          sandbox: target.sandbox,
+          tags: [...(target.tags ?? [])],
+        },
         parents: [],
       },
       ...(actsFor === undefined
@@ -129,24 +147,39 @@ function parentsOf(of: readonly string[], groups: ReadonlySet<string>): EntityId
   return of.filter((id) => groups.has(id)).map((id) => ({ type: GROUP, id }));
 }
 
-/** Everything that a policy may need to hold, read from the call itself so that index and engine cannot disagree. */
-export function factsOf({ principal, resource, context, entities }: TypedCall): Set<Fact> {
-  const holds = new Set<Fact>([
-    fact('principal is', principal.type),
-    fact('resource is', resource.type),
-    fact('principal in', entityName(principal)),
-    fact('resource in', entityName(resource)),
-  ]);
-  const attributes = (variable: string, values: Readonly<Record<string, unknown>>): void => {
-    for (const [name, value] of Object.entries(values)) {
-      if (typeof value === 'string' || typeof value === 'boolean') holds.add(fact(`${variable}.${name}`, value));
-    }
+/** What a call is about, read from the call itself so that whoever picks policies and the engine cannot disagree. */
+export function sceneOf({ context, entities }: TypedCall): Scene {
+  const [principal, resource, ...others] = entities;
+  const known = new Map(others.map((record) => [entityName(record.uid), entityIn(record, new Map())]));
+  return {
+    principal: entityIn(principal, known),
+    resource: entityIn(resource, known),
+    context: valuesIn(context, known),
   };
-  attributes('context', context);
-  // The third is the person for whom an agent acts, about whom no policy can be left out.
-  for (const [position, { attrs, parents }] of entities.slice(0, 2).entries()) {
-    attributes(position === 0 ? 'principal' : 'resource', attrs);
-    for (const parent of parents) if ('type' in parent) holds.add(fact('principal in', entityName(parent)));
+}
+
+function entityIn({ uid, attrs, parents }: EntityRecord, known: ReadonlyMap<string, Entity>): Entity {
+  return {
+    name: entityName(uid),
+    type: uid.type,
+    parents: new Set(parents.map(entityName)),
+    attributes: valuesIn(attrs, known),
+  };
+}
+
+function valuesIn(values: Record<string, Value>, known: ReadonlyMap<string, Entity>): Record<string, Known> {
+  const found: Record<string, Known> = {};
+  for (const [name, value] of Object.entries(values)) {
+    const read = Array.isArray(value) ? new Set(value.map(elementName)) : valueOf(value, known);
+    if (read !== undefined) found[name] = read;
   }
-  return holds;
+  return found;
+}
+
+function elementName(element: string | EntityValue): string {
+  return typeof element === 'string' ? element : entityName(element.__entity);
+}
+
+function valueOf(value: string | boolean | number | EntityValue, known: ReadonlyMap<string, Entity>) {
+  return typeof value === 'object' ? known.get(entityName(value.__entity)) : value;
 }

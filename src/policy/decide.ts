@@ -6,10 +6,11 @@ import { mayVote } from '../core/approval.ts';
 import { display } from '../core/display.ts';
 import type { Principal } from '../core/principal.ts';
 import { approveCall, pairsOf, requestCall } from './call.ts';
+import { inZone, nextChange } from './hours.ts';
 import type { Matcher } from './match.ts';
-import type { Question } from './question.ts';
+import { CLOSED_VALUES, type Question } from './question.ts';
 import type { Policy } from './read.ts';
-import { choose, combine, deny, type Rule, type Verdict } from './verdict.ts';
+import { choose, combine, deny, foremost, type Rule, type Verdict } from './verdict.ts';
 
 /** More pairs of permission and resource than any one task needs; each is decided on its own. */
 const MOST_PAIRS = 500;
@@ -21,11 +22,12 @@ export function makeDecider(requests: Matcher): (question: Question) => Verdict 
     if (unfit !== null) return deny(unfit);
     const verdicts: Verdict[] = [];
     for (const pair of pairsOf(question)) {
-      const match = requests.match(requestCall(question, requests.groups, pair));
-      if (match.kind === 'none') return deny('no policy permits this');
+      const call = requestCall(question, requests.groups, pair);
+      const match = requests.match(call, question.now, (permits) => foremostOf(permits, question));
+      if (match.kind === 'none') return unmatched(requests.resting(call, question.now), question.now);
       if (match.kind === 'broken') return deny('the policies could not be evaluated', match.policyIds);
-      if (match.kind === 'forbidden') return forbidden(match.by);
-      const rules: Rule[] = match.by.flatMap(({ id, terms }) => (terms === null ? [] : [{ id, terms }]));
+      if (match.kind === 'forbidden') return forbidden(match.by, question.now);
+      const rules = rulesOf(match.by);
       const verdict = rules.length === 0 ? deny('no policy permits this') : choose(rules, question);
       if (verdict.kind === 'deny') return verdict;
       verdicts.push(verdict);
@@ -44,24 +46,39 @@ export function makeDecider(requests: Matcher): (question: Question) => Verdict 
   };
 }
 
+function foremostOf(permits: readonly Policy[], question: Question): Policy | undefined {
+  const best = permits.length < 2 ? undefined : foremost(rulesOf(permits), question);
+  return permits.find(({ id }) => id === best?.id) ?? permits[0];
+}
+
+function rulesOf(permits: readonly Policy[]): Rule[] {
+  return permits.flatMap(({ id, terms }) => (terms === null ? [] : [{ id, terms }]));
+}
+
 /** @param approvals the policies on action `Approve`. */
 export function makeApprover(approvals: Matcher): (voter: Principal, question: Question) => boolean {
   return (voter, question) => {
     if (!mayVote(voter, question.principal)) return false;
     if (unfitness(question) !== null || namelessness([voter]) !== null) return false;
     return pairsOf(question).every(
-      (pair) => approvals.match(approveCall(voter, question, approvals.groups, pair)).kind === 'permitted',
+      (pair) =>
+        approvals.match(approveCall(voter, question, approvals.groups, pair), question.now, ([first]) => first).kind ===
+        'permitted',
     );
   };
 }
 
 /** Why no rule may be asked, or null. */
-function unfitness({ principal, permission, target, seconds }: Question): string | null {
+function unfitness({ principal, permission, target, seconds, assessment, operation }: Question): string | null {
   const { actions, resources } = permission;
   if (actions.length === 0 || resources.length === 0) return 'nothing was asked for';
   if (actions.length * resources.length > MOST_PAIRS) return `more than ${MOST_PAIRS} pairs of permission and resource`;
   if (permission.target !== target.name) return 'the permission is for another target';
   if (!Number.isSafeInteger(seconds) || seconds < 1) return 'the duration is not a whole number of seconds';
+  // Policies are picked by these lists, so nothing may stand outside them.
+  const words = { access: assessment.access, breadth: assessment.breadth, risk: operation.risk };
+  const strange = Object.entries(words).find(([name, word]) => !(CLOSED_VALUES.get(name)?.includes(word) ?? false));
+  if (strange !== undefined) return `there is no ${strange[0]} ${display(strange[1], 100)}`;
   // A rule names permissions one by one, so a wildcard would slip past every forbid.
   const wild = actions.find((action) => /[*?]/.test(action));
   if (wild !== undefined) return `a permission with a wildcard cannot be decided: ${display(wild, 100)}`;
@@ -83,11 +100,32 @@ function namelessness(people: readonly Principal[]): string | null {
   return names.every((text) => text.isWellFormed()) ? null : NOT_UNICODE;
 }
 
-function forbidden(policies: readonly Policy[]): Verdict {
-  const [first] = policies.toSorted((a, b) => Number(a.description === null) - Number(b.description === null));
+/** @param resting the permits that would match at another time. */
+function unmatched(resting: readonly Policy[], now: number): Verdict {
+  const openings = resting.flatMap((policy) => changeOf(policy, now) ?? []).toSorted((a, b) => a.at - b.at);
+  const [first] = openings;
   if (first === undefined) return deny('no policy permits this');
   return deny(
-    first.description ?? `forbidden by policy ${first.id}`,
+    `no policy permits this now: ${first.policy.id} does from ${first.words}`,
+    resting.map((policy) => policy.id),
+  );
+}
+
+/** The next moment at which a policy begins or ceases to count. */
+function changeOf(policy: Policy, now: number): { policy: Policy; at: number; words: string } | null {
+  const at = policy.season === null ? null : nextChange(policy.season.hours, now);
+  if (policy.season === null || at === null) return null;
+  return { policy, at, words: inZone(policy.season.hours, at) };
+}
+
+function forbidden(policies: readonly Policy[], now: number): Verdict {
+  const [first] = policies.toSorted((a, b) => Number(a.description === null) - Number(b.description === null));
+  if (first === undefined) return deny('no policy permits this');
+  const ends = policies.map((policy) => changeOf(policy, now));
+  const last = ends.every((end) => end !== null) ? ends.toSorted((a, b) => b.at - a.at)[0] : undefined;
+  const why = first.description ?? `forbidden by policy ${first.id}`;
+  return deny(
+    last === undefined ? why : `${why} (until ${last.words})`,
     policies.map((policy) => policy.id),
   );
 }

@@ -9,7 +9,7 @@ import { JitError } from '../core/errors.ts';
 export type Cedar = typeof cedarModule;
 
 /** The engine keeps what it compiled for ever under a name, so names are reused: the least recently used goes first. */
-const free = Array.from({ length: 256 }, (_, position) => `jit-${position}`);
+const free = Array.from({ length: 2_048 }, (_, position) => `jit-${position}`);
 const held = new Map<string, string>();
 const SCHEMA_NAME = 'jit';
 

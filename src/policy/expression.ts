@@ -7,21 +7,38 @@ import { CLOSED_VALUES } from './question.ts';
 /** An attribute of the request, such as `context.access`. */
 export type Attribute = `${'principal' | 'resource' | 'context'}.${string}`;
 
+/** An entity as text, `Jit::Group::"sre`: compared as a whole, never parsed. */
+export type EntityName = string;
+
+/** An entity as it appears in facts. Only the id can hold a quote, so no two entities read the same. */
+export function entityName(entity: { readonly type: string; readonly id: string }): EntityName {
+  return `${entity.type}::"${entity.id}`;
+}
+
 /** `left op right`, when the expression is that operator. */
 export function operands(expression: unknown, operator: string): readonly [left: unknown, right: unknown] | undefined {
   const inner = member(expression, operator);
   return isRecord(inner) && 'left' in inner && 'right' in inner ? [inner['left'], inner['right']] : undefined;
 }
 
+/** The name of the operator at the top of an expression, such as `&&`, `like` or `Value`. */
+export function operatorOf(expression: unknown): string {
+  return isRecord(expression) ? (Object.keys(expression)[0] ?? '') : '';
+}
+
 /** `principal.x`, `resource.x` or `context.x`. */
 export function attributeOf(expression: unknown): Attribute | undefined {
   const access = member(expression, '.');
-  const variable = member(member(access, 'left'), 'Var');
+  const variable = variableOf(member(access, 'left'));
   const name = member(access, 'attr');
   if (typeof name !== 'string') return undefined;
-  return variable === 'principal' || variable === 'resource' || variable === 'context'
-    ? `${variable}.${name}`
-    : undefined;
+  return variable === undefined ? undefined : `${variable}.${name}`;
+}
+
+/** `principal`, `resource` or `context` itself. */
+export function variableOf(expression: unknown): 'principal' | 'resource' | 'context' | undefined {
+  const variable = member(expression, 'Var');
+  return variable === 'principal' || variable === 'resource' || variable === 'context' ? variable : undefined;
 }
 
 /** The literal strings or booleans of `"a"`, `true` or `["a", "b"]`. */
@@ -34,10 +51,38 @@ export function literalsOf(expression: unknown): readonly (string | boolean)[] |
   return values.every((value) => typeof value === 'string' || typeof value === 'boolean') ? values : undefined;
 }
 
+/** The entities of `Jit::Group::"a"` or of `[Jit::Group::"a", Jit::Group::"b"]`. */
+export function entitiesOf(expression: unknown): readonly EntityName[] | undefined {
+  const set = member(expression, 'Set');
+  const elements: readonly unknown[] = Array.isArray(set) ? set : [expression];
+  const names = elements.map((each) => entityLiteral(member(member(each, 'Value'), '__entity')));
+  return names.every((name) => name !== undefined) ? names : undefined;
+}
+
+/** @param entity `{type, id}`, or anything else. */
+export function entityLiteral(entity: unknown): EntityName | undefined {
+  const [type, id] = [member(entity, 'type'), member(entity, 'id')];
+  return typeof type === 'string' && typeof id === 'string' ? entityName({ type, id }) : undefined;
+}
+
 /** The parts of `a && b && c`, in the order in which they are evaluated. */
 export function conjuncts(expression: unknown): unknown[] {
   const both = operands(expression, '&&');
   return both === undefined ? [expression] : [...conjuncts(both[0]), ...conjuncts(both[1])];
+}
+
+/** A `like` pattern: the literal texts between its wildcards, the first and the last anchored, both possibly empty. */
+export function patternOf(expression: unknown): readonly string[] | undefined {
+  const pattern = member(member(expression, 'like'), 'pattern');
+  if (!Array.isArray(pattern)) return undefined;
+  const texts = [''];
+  for (const element of pattern) {
+    const literal = member(element, 'Literal');
+    if (element === 'Wildcard') texts.push('');
+    else if (typeof literal === 'string') texts.push(`${texts.pop() ?? ''}${literal}`);
+    else return undefined;
+  }
+  return texts;
 }
 
 /**
@@ -58,7 +103,8 @@ export function entitiesIn(policy: unknown, type: string): string[] {
   });
 }
 
-function* nodes(value: unknown): Generator {
+/** An expression and everything inside it. */
+export function* nodes(value: unknown): Generator {
   yield value;
   if (isRecord(value)) for (const child of Object.values(value)) yield* nodes(child);
 }

@@ -4,7 +4,7 @@
  */
 import type { DetailedError, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs';
 import { display } from '../core/display.ts';
-import { type PolicyKind, readLabels, readTerms } from './annotations.ts';
+import { type PolicyKind, readLabels, readSeason, readTerms, type Season } from './annotations.ts';
 import { excess } from './bounds.ts';
 import type { Cedar } from './engine.ts';
 import { impossibleComparisons, member } from './expression.ts';
@@ -27,6 +27,8 @@ export interface Policy {
   readonly terms: Terms | null;
   /** The actions that it names, or null when it is about all of them. */
   readonly actions: readonly string[] | null;
+  /** Null where it counts at all times. */
+  readonly season: Season | null;
   readonly text: string;
   readonly json: PolicyJson;
 }
@@ -99,6 +101,7 @@ function readPolicy(cedar: Cedar, { text, source, line, position }: Excerpt, pro
     description: labels.description,
     terms,
     actions,
+    season: readSeason(json.effect, annotations, report),
     text,
     json,
   };

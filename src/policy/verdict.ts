@@ -11,6 +11,8 @@ export interface Terms {
   readonly tier: Exclude<Tier, 'break-glass'>;
   readonly maxSeconds: number;
   readonly needsTicket: boolean;
+  /** How many characters the reason has at least; 0 where any will do. */
+  readonly minReason: number;
   /** Every entry has to be met, by distinct people. Empty unless the tier is `manual`. */
   readonly quorum: readonly Quorum[];
   readonly renewals: number;
@@ -51,10 +53,17 @@ export type Verdict = Permit | Denial;
 export interface Offer {
   readonly seconds: number;
   readonly hasTicket: boolean;
+  readonly reasonLength: number;
 }
 
 export function deny(why: string, policyIds: readonly string[] = [], hint: string | null = null): Denial {
   return { kind: 'deny', why, hint, policyIds };
+}
+
+/** Of the permits that match, the one that decides, or the least demanding where none has its limits met. */
+export function foremost<T extends Rule>(matching: readonly T[], offer: Offer): T | undefined {
+  const rules = matching.toSorted(byDemand);
+  return rules.find((rule) => flagsToMeet(rule.terms, offer).length === 0) ?? rules[0];
 }
 
 /**
@@ -98,6 +107,7 @@ export function combine(verdicts: readonly Verdict[]): Verdict {
     ...hardest,
     maxSeconds: Math.min(...permits.map((permit) => permit.maxSeconds)),
     needsTicket: permits.some((permit) => permit.needsTicket),
+    minReason: Math.max(...permits.map((permit) => permit.minReason)),
     quorum: widest(permits.flatMap((permit) => permit.quorum)),
     renewals: Math.min(...permits.map((permit) => permit.renewals)),
     idleSeconds: idle.length === 0 ? null : Math.min(...idle),
@@ -115,17 +125,30 @@ function flagsToMeet(terms: Terms, offer: Offer): string[] {
   return [
     ...(offer.seconds > terms.maxSeconds ? [`--for ${formatDuration(terms.maxSeconds)}`] : []),
     ...(terms.needsTicket && !offer.hasTicket ? ['--ticket ID'] : []),
+    ...(hasReason(terms, offer) ? [] : [`--reason TEXT (${terms.minReason} characters or more)`]),
   ];
+}
+
+/** What is not a number is no reason. */
+function hasReason({ minReason }: Terms, { reasonLength }: Offer): boolean {
+  return minReason === 0 || reasonLength >= minReason;
 }
 
 /** @param rules at least one, the least demanding first. */
 function beyondLimits(rules: readonly Rule[], offer: Offer): Denial {
   const longest = Math.max(...rules.map((rule) => rule.terms.maxSeconds));
   const tooLong = offer.seconds > longest;
-  const ticketMissing = !tooLong || rules.every((rule) => rule.terms.needsTicket && !offer.hasTicket);
+  // Of the rules that reach far enough, or of all where none does.
+  const near = tooLong ? rules : rules.filter((rule) => offer.seconds <= rule.terms.maxSeconds);
+  const ticketMissing = near.every((rule) => rule.terms.needsTicket && !offer.hasTicket);
+  const reasonMissing = near.every((rule) => !hasReason(rule.terms, offer));
+  const some = [
+    ...(ticketMissing ? ['a ticket is needed'] : []),
+    ...(reasonMissing ? ['the reason is too short'] : []),
+  ];
   const facts = [
     ...(tooLong ? [`at most ${formatDuration(longest)} here`] : []),
-    ...(ticketMissing ? ['a ticket is needed'] : []),
+    ...(some.length === 0 && !tooLong ? ['a ticket is needed, or a longer reason'] : some),
   ];
   // The first rule of each tier is its least demanding: what it lacks is the way into that tier.
   const ways = new Map<string, Tier>();
@@ -151,6 +174,7 @@ function byTerms(a: Terms, b: Terms): number {
     compareTiers(a.tier, b.tier) ||
     people(a) - people(b) ||
     Number(a.needsTicket) - Number(b.needsTicket) ||
+    a.minReason - b.minReason ||
     b.maxSeconds - a.maxSeconds ||
     b.renewals - a.renewals ||
     (b.idleSeconds ?? Number.MAX_SAFE_INTEGER) - (a.idleSeconds ?? Number.MAX_SAFE_INTEGER)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { reasonLength } from '../../src/policy/question.ts';
 import type { Verdict } from '../../src/policy/verdict.ts';
 import { forbids, permits, policies, questions, withIds } from './rules.ts';
 import { ask, JANE, load, PROD, REQUEST } from './questions.ts';
@@ -200,4 +201,46 @@ test('adding a permit never turns a permit into a denial unless it fails, nor de
     }),
     { numRuns: 60 },
   );
+});
+
+test('a reason can be asked for that is more than a word', async () => {
+  const set = await load(permit('@id("long") @tier("auto") @reason("20")'));
+  assert.equal(set.decide(ask({ reasonLength: 20 })).kind, 'permit');
+  const short = denied(set.decide(ask({ reasonLength: 19 })));
+  assert.deepEqual([short.why, short.hint], ['the reason is too short', '--reason TEXT (20 characters or more)']);
+  assert.equal(denied(set.decide(ask({ reasonLength: Number.NaN }))).why, 'the reason is too short');
+  const either = await load(permit('@tier("auto") @reason("20")') + permit('@tier("auto") @needs("ticket")'));
+  const neither = denied(either.decide(ask({ reasonLength: 3 })));
+  assert.equal(neither.why, 'a ticket is needed, or a longer reason');
+  assert.equal(either.decide(ask({ reasonLength: 3, hasTicket: true })).kind, 'permit');
+  await assert.rejects(load(permit('@tier("auto") @reason("0")')), /@reason\("0"\): not a whole number from 1 to 200/);
+});
+
+test('a reason is as long as what is left without the white space around it', () => {
+  assert.equal(reasonLength('  fix 😀  \n'), 5);
+});
+
+test('rules can look at the tags of a target', async () => {
+  const set = await load(
+    permit('@tier("auto")', '!resource.tags.contains("sensitive")') +
+      permit('@tier("manual")', 'resource.tags.contains("sensitive")'),
+  );
+  const tier = (tags: readonly string[]): string => {
+    const verdict = set.decide(ask({ target: { ...PROD, tags } }));
+    return verdict.kind === 'permit' ? verdict.tier : 'denied';
+  };
+  assert.deepEqual([tier(['sensitive', 'pci']), tier(['pci']), tier([])], ['manual', 'auto', 'auto']);
+  const { tags: _, ...untagged } = PROD;
+  const verdict = set.decide(ask({ target: untagged }));
+  assert.ok(verdict.kind === 'permit' && verdict.tier === 'auto');
+});
+
+test('an access level, a breadth or a risk that rules cannot know is denied', async () => {
+  const set = await load(permit('@tier("auto")'));
+  const strange = (question: object): Verdict => set.decide({ ...ask(), ...question });
+  assert.equal(
+    denied(strange({ assessment: { access: 'delete', breadth: 'exact' } })).why,
+    'there is no access delete',
+  );
+  assert.equal(denied(strange({ operation: { named: true, risk: 'none' } })).why, 'there is no risk none');
 });

@@ -158,6 +158,7 @@ test('terms are read, with their defaults', async () => {
     renewals: 3,
     idleSeconds: 900,
     needsTicket: true,
+    minReason: 0,
   });
   assert.deepEqual(terms['bare'], {
     tier: 'manual',
@@ -166,6 +167,7 @@ test('terms are read, with their defaults', async () => {
     renewals: 0,
     idleSeconds: null,
     needsTicket: false,
+    minReason: 0,
   });
   assert.equal(terms['open'], null);
 });

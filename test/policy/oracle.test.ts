@@ -17,7 +17,7 @@ function whole(texts: readonly string[], question: Question) {
     id: `${person.issuer}|${person.subject}`,
   };
   const resource = { type: 'Jit::Target', id: target.name };
-  const { provider, environment, sandbox } = target;
+  const { provider, environment, sandbox, tags = [] } = target;
   const answer = isAuthorized({
     principal,
     action: { type: 'Jit::Action', id: 'Request' },
@@ -40,7 +40,7 @@ function whole(texts: readonly string[], question: Question) {
         attrs: { issuer: person.issuer, subject: person.subject },
         parents: person.groups.map((id) => ({ type: 'Jit::Group', id })),
       },
-      { uid: resource, attrs: { provider, environment, sandbox }, parents: [] },
+      { uid: resource, attrs: { provider, environment, sandbox, tags: [...tags] }, parents: [] },
     ],
   });
   assert.ok(answer.type === 'success', JSON.stringify(answer));

@@ -16,8 +16,14 @@ export const JANE = {
   groups: ['sre'],
 } as const;
 
-export const PROD = { name: 'prod', provider: 'aws', environment: 'prod', sandbox: false } as const;
-export const SANDBOX = { name: 'sandbox', provider: 'aws', environment: 'sandbox', sandbox: true } as const;
+export const PROD = {
+  name: 'prod',
+  provider: 'aws',
+  environment: 'prod',
+  sandbox: false,
+  tags: ['sensitive'],
+} as const;
+export const SANDBOX = { name: 'sandbox', provider: 'aws', environment: 'sandbox', sandbox: true, tags: [] } as const;
 
 /** Jane reading inside one bucket of production for ten minutes, but for what is given. */
 export function ask(changes: Partial<Question> = {}): Question {
@@ -35,6 +41,9 @@ export function ask(changes: Partial<Question> = {}): Question {
     operation: { named: false, risk: 'medium' },
     seconds: 600,
     hasTicket: false,
+    reasonLength: 30,
+    // A Wednesday, 10:00 in UTC.
+    now: Date.UTC(2026, 3, 1, 10),
     ...changes,
   };
 }

@@ -7,6 +7,7 @@ const terms = fc.record({
   tier: fc.constantFrom('auto', 'self-serve', 'manual'),
   maxSeconds: fc.integer({ min: 1, max: 10_000 }),
   needsTicket: fc.boolean(),
+  minReason: fc.nat(50),
   group: fc.constantFrom(null, 'leads', 'security'),
   approvers: fc.integer({ min: 1, max: 3 }),
   renewals: fc.nat(5),
@@ -21,6 +22,7 @@ const permit = (id: string, part: Partial<Terms> = {}): Verdict =>
           tier: 'auto',
           maxSeconds: 3_600,
           needsTicket: false,
+          minReason: 0,
           quorum: [],
           renewals: 0,
           idleSeconds: null,
@@ -28,7 +30,7 @@ const permit = (id: string, part: Partial<Terms> = {}): Verdict =>
         },
       },
     ],
-    { seconds: 1, hasTicket: true },
+    { seconds: 1, hasTicket: true, reasonLength: 200 },
   );
 const permits = fc
   .tuple(fc.constantFrom('a', 'b', 'c', 'd'), terms)
@@ -67,6 +69,7 @@ test('the whole is never easier than any of its parts, and does not depend on th
         assert.ok(order.indexOf(whole.tier) >= order.indexOf(part.tier));
         assert.ok(whole.maxSeconds <= part.maxSeconds && whole.renewals <= part.renewals);
         assert.ok(whole.needsTicket || !part.needsTicket);
+        assert.ok(whole.minReason >= part.minReason);
         assert.ok(part.idleSeconds === null || (whole.idleSeconds ?? Infinity) <= part.idleSeconds);
         for (const { group, approvers } of part.quorum) {
           assert.ok(whole.quorum.some((each) => each.group === group && each.approvers >= approvers));

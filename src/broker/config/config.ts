@@ -67,7 +67,7 @@ const listen = z
   });
 
 const config = z.strictObject({
-  targets: named(z.looseObject({ provider: name, environment: line })),
+  targets: named(z.looseObject({ provider: name, environment: line, tags: z.array(name).max(50).default([]) })),
   operations: named(operation),
   policies: pathOf('the path of a folder').nullable().default(null),
   listen: listen.nullable().default(null),
@@ -87,7 +87,9 @@ export type OperationConfig = Readonly<z.infer<typeof operation>>;
 export interface TargetConfig {
   readonly provider: string;
   readonly environment: string;
-  /** Everything that was written about the target, for its provider to judge. */
+  /** Words for policy, each once. */
+  readonly tags: readonly string[];
+  /** Everything else that was written about the target, for its provider to judge. */
   readonly config: unknown;
 }
 
@@ -126,9 +128,9 @@ export function parseBrokerConfig(text: string, file: string): BrokerConfig {
   return {
     ...rest,
     targets: new Map(
-      Object.entries(targets).map(([key, target]) => [
+      Object.entries(targets).map(([key, { tags, ...target }]) => [
         key,
-        { provider: target.provider, environment: target.environment, config: target },
+        { provider: target.provider, environment: target.environment, tags: [...new Set(tags)], config: target },
       ]),
     ),
     operations: new Map(Object.entries(operations)),
@@ -156,6 +158,7 @@ const FIELDS = [
   'resources',
   'actions',
   'risk',
+  'tags',
   'values',
 ];
 

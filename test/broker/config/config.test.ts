@@ -11,6 +11,7 @@ targets:
   prod:
     provider: aws
     environment: prod
+    tags: [pci, sensitive, pci]
     role: arn:aws:iam::123456789012:role/jit
 operations:
   deploy-web:
@@ -34,6 +35,7 @@ test('everything that can be configured is read', () => {
   assert.deepEqual(config.targets.get('prod'), {
     provider: 'aws',
     environment: 'prod',
+    tags: ['pci', 'sensitive'],
     config: { provider: 'aws', environment: 'prod', role: 'arn:aws:iam::123456789012:role/jit' },
   });
   assert.equal(config.operations.get('deploy-web')?.risk, 'high');
@@ -87,6 +89,7 @@ const refusals: readonly (readonly [name: string, text: string, message: RegExp]
   ['two documents', 'policies: a\n---\npolicies: b', /document/],
   ['a custom tag', 'policies: !!js/function "x"', /tag/],
   ['a tag of another schema', 'policies: !!binary aGk=', /tag/],
+  ['a tag with a space', 'targets:\n  a: { provider: aws, environment: x, tags: [a b] }', /targets\.a\.tags\.0/],
   ['an environment that is a list', 'targets:\n  a: { provider: aws, environment: [x] }', /targets\.a\.environment/],
   ['a port as text', 'listen: { host: 127.0.0.1, port: "80" }', /listen\.port/],
   ['an address that others can reach', 'listen: { host: 0.0.0.0, port: 80 }', /listen\.host: only a loopback address/],
