@@ -8,7 +8,13 @@ import { JitError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/suggest.ts';
 import { RISKS } from '../../policy/question.ts';
 import { type ApprovalsConfig, approvalsSchema } from './approvals.ts';
-import { type IdentityConfig, identitySchema, sessionsSchema, type SessionsConfig } from './identity.ts';
+import {
+  demandOwnIssuers,
+  type IdentityConfig,
+  identitySchema,
+  sessionsSchema,
+  type SessionsConfig,
+} from './identity.ts';
 import { parseYaml, type Yaml } from './yaml.ts';
 
 const NAME = /^[a-z][a-z0-9-]{0,62}$/;
@@ -73,7 +79,7 @@ const config = z.strictObject({
   listen: listen.nullable().default(null),
   sessions: sessionsSchema,
   approvals: approvalsSchema,
-  identity: named(identitySchema),
+  identity: named(identitySchema).superRefine(demandOwnIssuers),
   issuer: z
     .string()
     .refine(isIssuer, 'an https URL without user, query, fragment or final slash')

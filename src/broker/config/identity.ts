@@ -3,8 +3,8 @@
  * @module
  */
 import * as z from 'zod';
-import { awsProviderSchema } from '../../identity/aws/config.ts';
-import { identityProviderSchema } from '../../identity/verify/config.ts';
+import { awsIssuers, awsProviderSchema } from '../../identity/aws/config.ts';
+import { identityProviderSchema, issuerOf } from '../../identity/verify/config.ts';
 import { duration } from './duration.ts';
 
 export const sessionsSchema = z
@@ -20,6 +20,26 @@ export const sessionsSchema = z
 
 /** By type. The order of the entries counts where several know the same identity. */
 export const identitySchema = z.discriminatedUnion('type', [identityProviderSchema, awsProviderSchema]);
+
+/**
+ * An identity is an issuer and a subject. So nobody but AWS vouches under the issuer of an `aws` entry, where a subject that
+ * somebody chose could be the id of a role. Entries of AWS may share one: its ids are never given twice.
+ */
+export function demandOwnIssuers(identity: Readonly<Record<string, IdentityConfig>>, context: z.RefinementCtx): void {
+  const owners = new Map<string, string>();
+  for (const [name, entry] of Object.entries(identity)) {
+    if (entry.type === 'aws') for (const issuer of awsIssuers(entry)) owners.set(issuer, name);
+  }
+  for (const [name, entry] of Object.entries(identity)) {
+    const owner = entry.type === 'aws' ? undefined : owners.get(issuerOf(entry));
+    if (owner === undefined) continue;
+    context.addIssue({
+      code: 'custom',
+      path: [name],
+      message: `it has the issuer of ${owner}, so that its subjects could pass for identities of AWS: give ${owner} an issuer of its own`,
+    });
+  }
+}
 
 export type IdentityConfig = z.infer<typeof identitySchema>;
 export type SessionsConfig = Readonly<z.infer<typeof sessionsSchema>>;

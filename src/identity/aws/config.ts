@@ -73,7 +73,7 @@ export const awsProviderSchema = z
       .max(50),
     kind: z.enum(['workload', 'agent']).default('workload'),
     groups: z.array(line).max(50).default([]),
-    /** The issuer of all identities of this entry; null for one of its own for each account. */
+    /** The issuer of all identities of this entry, and of no other kind of entry; null for one of its own for each account. */
     issuer: line.nullable().default(null),
     /** Where STS is reached, for a private endpoint or a test. Whoever answers there says who everybody is. */
     endpoint: z.string().transform(readEndpoint).nullable().default(null),
@@ -91,6 +91,17 @@ export const awsProviderSchema = z
 
 export type AwsProvider = Readonly<z.infer<typeof awsProviderSchema>>;
 export type AwsEntry = AwsProvider & { readonly name: string };
+
+/** The issuer of an identity in this account. */
+function issuerIn({ issuer }: Pick<AwsProvider, 'issuer'>, account: string, partition: Partition): string {
+  return issuer ?? `https://sts.amazonaws.com${partition === 'aws-cn' ? '.cn' : ''}/${account}`;
+}
+
+/** Every issuer that an identity of this entry can have. */
+export function awsIssuers(entry: Pick<AwsProvider, 'issuer' | 'accounts' | 'regions'>): readonly string[] {
+  const partitions = entry.regions.flatMap((region) => placeOf(region)?.partition ?? []);
+  return entry.accounts.flatMap((account) => partitions.map((partition) => issuerIn(entry, account, partition)));
+}
 
 /** What the broker says about an entry to those who want to sign in. */
 export function awsIssuerLabel({ issuer }: Pick<AwsProvider, 'issuer'>): string {
@@ -169,10 +180,9 @@ function names({ partition, account, kind, name }: Name, caller: Caller): boolea
 }
 
 function verified(entry: AwsEntry, { caller, signature, signedAt }: Vouched, at: number): Verified {
-  const suffix = caller.partition === 'aws-cn' ? '.cn' : '';
   const principal: Principal = {
     kind: entry.kind,
-    issuer: entry.issuer ?? `https://sts.amazonaws.com${suffix}/${caller.account}`,
+    issuer: issuerIn(entry, caller.account, caller.partition),
     subject: caller.id,
     name: `${caller.name}@${caller.account}`,
     groups: entry.groups,
