@@ -16,6 +16,7 @@ import { makeIssuer } from '../broker/service/issue.ts';
 import { reconcile } from '../broker/service/reconcile.ts';
 import type { Log } from '../broker/service/log.ts';
 import type { World } from '../broker/service/world.ts';
+import { presentIn } from '../broker/sessions/present.ts';
 import { startForgetting } from '../broker/sessions/forget.ts';
 import { openSqliteStore } from '../broker/store/sqlite/store.ts';
 import { startDeadlines } from '../broker/worker/deadlines.ts';
@@ -95,7 +96,7 @@ async function run(plan: BrokerPlan, log: Log, opened: Closer[]): Promise<void> 
       takeUpMs: takeUp * 1_000,
       confirmMs: confirm * 1_000,
     },
-    present: async (who) => (await store.lastKnown(who))?.principal ?? who,
+    present: presentIn(store),
   };
 
   const ended = await reconcile(world);

@@ -177,9 +177,9 @@ const REFUSED: readonly (readonly [argv: readonly string[], code: string, said: 
   [['requst'], 'ERR_USAGE', /no command requst/],
   [['aprove', REQUEST], 'ERR_USAGE', /no command aprove/],
   [['approve', 'gr_01hv3k9x7m2q5w8e4r6t0yabcd'], 'ERR_USAGE', /a grant, not of a request/],
-  [['approve'], 'ERR_USAGE', /which grant or request/],
+  [['approve'], 'ERR_USAGE', /missing/],
   [['deny', REQUEST, '--reason', ''], 'ERR_REASON', /empty/],
-  [['cancel'], 'ERR_USAGE', /which grant or request/],
+  [['cancel'], 'ERR_USAGE', /missing/],
 ];
 
 for (const [argv, code, said] of REFUSED) {

@@ -12,8 +12,10 @@ export const SESSION_QUERIES = {
   session: `SELECT ${SESSION} FROM sessions WHERE id = :id`,
   sessionByAccess: `SELECT ${SESSION} FROM sessions WHERE access_hash = :hash`,
   sessionByRefresh: `SELECT ${SESSION} FROM sessions WHERE refresh_hash = :hash`,
-  sessionsOf: `
-    SELECT ${SESSION} FROM sessions WHERE issuer = :issuer AND subject = :subject ORDER BY verified_at DESC LIMIT 100`,
+  sessionOf: `
+    SELECT ${SESSION} FROM sessions
+    WHERE issuer = :issuer AND subject = :subject AND person_issuer IS :personIssuer AND person_subject IS :personSubject
+    ORDER BY verified_at DESC LIMIT 1`,
   sessionBySpent: `
     SELECT ${SESSION} FROM spent_refresh JOIN sessions ON sessions.n = spent_refresh.session WHERE spent_refresh.hash = :hash`,
 

@@ -14,6 +14,8 @@ export const SESSION_TABLES = `
     principal TEXT NOT NULL CHECK (json_valid(principal)),
     issuer TEXT NOT NULL GENERATED ALWAYS AS (principal ->> '$.issuer') VIRTUAL,
     subject TEXT NOT NULL GENERATED ALWAYS AS (principal ->> '$.subject') VIRTUAL,
+    person_issuer TEXT GENERATED ALWAYS AS (principal ->> '$.actsFor.issuer') VIRTUAL,
+    person_subject TEXT GENERATED ALWAYS AS (principal ->> '$.actsFor.subject') VIRTUAL,
     key_thumbprint TEXT NOT NULL CHECK (key_thumbprint <> ''),
     access_hash TEXT NOT NULL UNIQUE CHECK (${sha256('access_hash')}),
     access_until INTEGER NOT NULL CHECK (${time('access_until')}),
@@ -31,7 +33,7 @@ export const SESSION_TABLES = `
   ) STRICT;
   CREATE UNIQUE INDEX sessions_refresh ON sessions (refresh_hash) WHERE refresh_hash IS NOT NULL;
   CREATE INDEX sessions_over ON sessions (over_at);
-  CREATE INDEX sessions_of ON sessions (issuer, subject, verified_at);
+  CREATE INDEX sessions_of ON sessions (issuer, subject, person_issuer, person_subject, verified_at);
 
   CREATE TABLE spent_refresh (
     hash TEXT PRIMARY KEY CHECK (${sha256('hash')}),

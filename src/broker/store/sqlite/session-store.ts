@@ -4,7 +4,7 @@
  */
 import { JitError } from '../../../core/errors.ts';
 import type { SessionId } from '../../../core/ids.ts';
-import { type PrincipalKey, samePrincipal } from '../../../core/principal.ts';
+import type { PrincipalKey } from '../../../core/principal.ts';
 import type { SessionChange, SessionStore, SpentProof, StoredSession } from '../sessions.ts';
 import { appendEntries } from './append.ts';
 import { integer, type Row } from './cells.ts';
@@ -14,12 +14,12 @@ import { readSession, sessionCells } from './session-rows.ts';
 import type { Statements } from './statements.ts';
 
 export function lastKnownOf(sql: Statements, who: PrincipalKey): Awaited<ReturnType<SessionStore['lastKnown']>> {
-  const { issuer, subject } = who;
-  for (const row of sql('sessionsOf').all({ issuer, subject })) {
-    const { principal, verifiedAt } = understood('a session', () => readSession(row));
-    if (samePrincipal(principal, who)) return { principal, at: verifiedAt };
-  }
-  return null;
+  const { issuer, subject, actsFor } = who;
+  const person = { personIssuer: actsFor?.issuer ?? null, personSubject: actsFor?.subject ?? null };
+  const row = sql('sessionOf').get({ issuer, subject, ...person });
+  if (row === undefined) return null;
+  const { principal, verifiedAt } = understood('a session', () => readSession(row));
+  return { principal, at: verifiedAt };
 }
 
 /** How much one call of `forgetOver` removes: bounds how long it keeps the event loop. */

@@ -49,6 +49,18 @@ export function lastKnownContract(check: Check): void {
     assert.deepEqual(await store.lastKnown(ada), { principal: inGroups(ada), at: START + 31 });
   });
 
+  check('an agent that acts for very many people is found for each of them', async (store) => {
+    const personOf = (number: number): Principal => ({
+      ...bot,
+      actsFor: { ...eve, kind: 'user', subject: `person-${number}`, groups: [`group-${number}`] },
+    });
+    for (let number = 0; number < 150; number++) await put(store, number, personOf(number), number);
+    for (const number of [0, 49, 149]) {
+      const known = await store.lastKnown(keyOf(personOf(number)));
+      assert.deepEqual(known?.principal.actsFor?.groups, [`group-${number}`]);
+    }
+  });
+
   check('an agent is told apart from its person, from itself alone, and from itself for another', async (store) => {
     const alone: Principal = {
       kind: 'agent',
