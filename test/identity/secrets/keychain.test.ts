@@ -166,6 +166,19 @@ test('no keychain: each reason has its words, and every hint names the setting',
   );
 });
 
+test('a keyring that was killed is none, or a locked one where the desktop starts the next', { skip }, async (t) => {
+  for (const [started, expected] of [
+    ['by the test', { code: 'ERR_NO_KEYCHAIN', message: /no Secret Service runs on the session bus/ }],
+    ['on demand', { code: 'ERR_KEYCHAIN', message: 'the keychain is locked', hint: /gnome-keyring-daemon --replace/ }],
+  ] as const) {
+    const desk = await desktop(t, started);
+    const daemon = await keyring(t, desk, 'the password');
+    await desk.store().set('a', new Secret('x'));
+    await end(daemon);
+    await assert.rejects(desk.store().get('a'), expected, started);
+  }
+});
+
 test('a bus is found in a list of addresses, escaped, and in its usual place', { skip }, async (t) => {
   const desk = await desktop(t);
   await keyring(t, desk, PASSWORD);

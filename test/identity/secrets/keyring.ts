@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -28,11 +28,19 @@ export interface Desktop {
   sight(): Promise<Sight>;
 }
 
-/** A bus on which nothing is started on demand: what a test does not start is not there. */
-export async function desktop(t: TestContext): Promise<Desktop> {
+/**
+ * A bus on which nothing is started on demand: what a test does not start is not there. With `on demand` the bus starts a
+ * keyring for whoever asks, as it does on most desktops.
+ */
+export async function desktop(t: TestContext, started: 'by the test' | 'on demand' = 'by the test'): Promise<Desktop> {
+  let begun: Home | null = null;
+  // Before the home goes, which says what there is to end.
+  t.after(() => endStarted(begun));
   const home = tempHome(t);
+  begun = home;
   const socket = join(home.env['XDG_RUNTIME_DIR'] ?? '', 'bus');
   const config = join(home.path, 'bus.conf');
+  const services = started === 'on demand' ? `<servicedir>${servicesIn(home)}</servicedir>` : '';
   writeFileSync(
     config,
     `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -40,6 +48,7 @@ export async function desktop(t: TestContext): Promise<Desktop> {
   <type>session</type>
   <listen>unix:path=${socket}</listen>
   <auth>EXTERNAL</auth>
+  ${services}
   <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy>
 </busconfig>`,
   );
@@ -50,6 +59,34 @@ export async function desktop(t: TestContext): Promise<Desktop> {
   endWith(t, bus);
   await once(bus.stdout, 'data');
   return on(home, socket);
+}
+
+/** A folder of what the bus may start: a keyring, whose process writes its id into a file. */
+function servicesIn(home: Home): string {
+  const folder = join(home.path, 'services');
+  const script = join(home.path, 'start-keyring');
+  mkdirSync(folder);
+  const control = join(home.env['XDG_RUNTIME_DIR'] ?? '', 'keyring');
+  const command = `gnome-keyring-daemon --start --foreground --components=secrets --control-directory=${control}`;
+  writeFileSync(script, `#!/bin/sh\necho $$ >> ${startedIn(home)}\nexec ${command}\n`, { mode: 0o700 });
+  writeFileSync(
+    join(folder, 'org.freedesktop.secrets.service'),
+    `[D-BUS Service]\nName=org.freedesktop.secrets\nExec=${script}\n`,
+  );
+  return folder;
+}
+
+const startedIn = (home: Home): string => join(home.path, 'started.pids');
+
+function endStarted(home: Home | null): void {
+  if (home === null || !existsSync(startedIn(home))) return;
+  for (const pid of readFileSync(startedIn(home), 'utf8').split('\n').filter(Boolean)) {
+    try {
+      process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // It has ended with its bus.
+    }
+  }
 }
 
 /** A bus that takes connections and what is said on them, and answers as `answer` does; by default never. */
