@@ -141,7 +141,7 @@ export function webRoutes(parts: WebParts, assets: WebAssets): WebApp {
     const id = grantIdIn(context);
     const outcome = await broker.grant(session.principal, id, null);
     if (outcome.grant === null) throw nothingHere();
-    const { entries } = await broker.entries(session.principal, { grant: id, from: 0, limit: STEPS });
+    const { entries } = await broker.entries(session.principal, { request: outcome.request.id, from: 0, limit: STEPS });
     return show(grantPage(frame, outcome, outcome.grant, readSteps(entries)), 200);
   });
 

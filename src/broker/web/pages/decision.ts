@@ -87,6 +87,9 @@ function note({ requester, state, can, votes, id }: RequestView, { person }: Vie
   const voted = votes.find(({ by }) => is(by));
   if (state === 'approved' && own)
     return html`<p>It is approved. Take it up on the command line: <code>jit wait ${id}</code></p>`;
+  if (state === 'approved' && can.includes('deny')) {
+    return html`<p>It is approved. Until it is taken up, you may still deny it.</p>`;
+  }
   if (state !== 'pending') return html`<p>It has been decided; nothing changes that here.</p>`;
   if (own) {
     return can.includes('confirm')

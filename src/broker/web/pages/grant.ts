@@ -111,6 +111,34 @@ function leg({ target, provider, environment, sandbox, state, problem, notAfter 
   </li>`;
 }
 
+const STEPS: Readonly<Record<string, string>> = {
+  'request.submitted': 'Asked for',
+  'request.decided': 'Judged by policy',
+  'request.voted': 'Voted on',
+  'request.confirmed': 'Confirmed by the requester',
+  'request.cancelled': 'Taken back',
+  'request.timed-out': 'Timed out',
+  'request.judged-anew': 'Judged anew by policy',
+  'request.forbidden': 'Forbidden by policy',
+  'grant.intended': 'About to be issued',
+  'grant.issued': 'Issued',
+  'grant.reissue': 'To be issued again',
+  'grant.issue-refused': 'Refused by the cloud',
+  'grant.issue-unknown': 'Perhaps issued: the cloud did not answer',
+  'grant.end': 'Ended',
+  'grant.revoke-accepted': 'Revocation accepted by the cloud',
+  'grant.revoke-failed': 'Revocation refused by the cloud',
+  'grant.gone': 'Gone at the cloud',
+  'credential.delivered': 'Credential handed to the holder',
+  'credential.used': 'Credential used',
+};
+
+/** A type that this program does not know is shown as it is. */
+function wordsFor(type: string): Html {
+  const known = Object.hasOwn(STEPS, type) ? STEPS[type] : undefined;
+  return known === undefined ? foreign(type, 100) : html`${known}`;
+}
+
 /** Oldest first. */
 export function timeline(steps: readonly Step[]): Html {
   if (steps.length === 0) return html`<p>Nothing is recorded yet.</p>`;
@@ -119,7 +147,7 @@ export function timeline(steps: readonly Step[]): Html {
       ({ sequence, at, type, actor, details }) =>
         html`<li>
           <p>
-            <strong>${foreign(type, 100)}</strong>
+            <strong>${wordsFor(type)}</strong>
             <span class="facts"
               >${time(at)}${actor === null ? null : html`, by ${foreign(actor, 200)}`}, entry ${sequence}</span
             >

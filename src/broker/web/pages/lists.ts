@@ -71,7 +71,7 @@ function waiting({ href, now }: Frame, request: RequestView): Html {
   return html`<li class="card item">
     <h2><a href="${href(`${ROOT}/requests/${id}`)}">${requesterName(request)}: ${headline(request)}</a></h2>
     <p class="facts">${lengthWords(request)}, at ${foreign(targets, 200)}</p>
-    <p class="why"><span class="label">Why</span> ${foreign(reason, 200)}</p>
+    <p class="why"><span class="label">Why</span> ${foreign(reason.replaceAll('\n', ' '), 200)}</p>
     <p class="facts">
       Still needed:
       ${missingWords(request)}.${deadline === null ? null : html` To be decided by ${until(deadline, now)}.`}

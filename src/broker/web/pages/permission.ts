@@ -25,22 +25,25 @@ export function permissionSections(
       </p>
     </section>`;
   }
+  const { targets } = review;
   return html`<section class="card" aria-labelledby="what">
       <h2 id="what">What it would allow</h2>
-      ${review.targets.map((target) => allowed(target, request.seconds))}
+      ${targets.map((target) => allowed(target, request.seconds))}
     </section>
-    <section class="card" aria-labelledby="where">
-      <h2 id="where">Where</h2>
-      <ul class="plainlist">
-        ${review.targets.map(({ target }) => where(target, places.get(target)))}
-      </ul>
-    </section>
-    <section class="card" aria-labelledby="end">
-      <h2 id="end">If it has to end early</h2>
-      <ul class="plainlist">
-        ${review.targets.map(promise)}
-      </ul>
-    </section>`;
+    <div class="pair">
+      <section class="card" aria-labelledby="where">
+        <h2 id="where">Where</h2>
+        <ul class="plainlist">
+          ${targets.map(({ target }) => where(target, places.get(target)))}
+        </ul>
+      </section>
+      <section class="card" aria-labelledby="end">
+        <h2 id="end">If it has to end early</h2>
+        <ul class="plainlist">
+          ${targets.map(promise)}
+        </ul>
+      </section>
+    </div>`;
 }
 
 function asked({ permissions }: RequestView): Html {
@@ -66,7 +69,7 @@ function allowed({ target, words, assessment, permission, floorSeconds }: Target
     </ul>
     ${floorSeconds > seconds ? html`<p class="facts">The cloud gives no credential for less than ${duration(floorSeconds)}; what is in it still ends after ${duration(seconds)}.</p>` : null}
     <details open>
-      <summary>The same in the provider’s own language</summary>
+      <summary>The same in the provider’s own language, as if it were taken up now</summary>
       <pre
         tabindex="0"
         role="region"

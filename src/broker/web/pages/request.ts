@@ -29,9 +29,10 @@ export function requestPage(frame: Frame, shown: RequestShown): Html {
         ${badge(grant?.state ?? request.state)}
       </div>
       ${doubts(textsOf(request))}
+      <p class="jump"><a href="#decision">To your decision</a></p>
       <div class="columns">
         <div>${facts(frame, shown)}</div>
-        <aside aria-label="Decision">${decisionPanel(frame, shown)}</aside>
+        <aside id="decision" aria-label="Decision">${decisionPanel(frame, shown)}</aside>
       </div>`,
   });
 }
@@ -57,18 +58,21 @@ function facts(frame: Frame, { outcome, review, places }: RequestShown): Html {
         ${request.ticket === null ? 'No ticket was given.' : html`Ticket ${foreign(request.ticket, 100)}`}
       </p>
     </section>
-    ${permissionSections(request, review, places)}
-    <section class="card" aria-labelledby="long">
-      <h2 id="long">How long</h2>
-      <p class="strong">${duration(request.seconds)}</p>
-      <p>
-        The time counts from the moment at which ${requesterName(request)} takes it up, not while the request waits.
-      </p>
-    </section>
-    ${who(request)} ${review === null ? null : earlier(review)} ${voting(frame, request)}`;
+    <div class="pair">
+      ${whoAsks(request)}
+      <section class="card" aria-labelledby="long">
+        <h2 id="long">How long</h2>
+        <p class="strong">${duration(request.seconds)}</p>
+        <p>
+          The time counts from the moment at which ${requesterName(request)} takes it up, not while the request waits.
+        </p>
+      </section>
+    </div>
+    ${permissionSections(request, review, places)} ${review === null ? null : earlier(review)} ${voting(frame, request)}`;
 }
 
-function who({ requester }: RequestView): Html {
+/** The identity, and not only the name, which anybody may have. */
+export function whoAsks({ requester }: RequestView): Html {
   const { kind, issuer, subject, actsFor } = requester;
   const person = (title: string, { name, ...is }: { name: string; issuer: string; subject: string }): Html =>
     html`<div>

@@ -9,7 +9,7 @@ import type { WebAct } from '../../store/web-sessions.ts';
 import type { Place } from '../ports.ts';
 import { field, type Frame, message, page, type Viewer } from './layout.ts';
 import { permissionSections } from './permission.ts';
-import { textsOf } from './request.ts';
+import { textsOf, whoAsks } from './request.ts';
 import { doubts, duration, foreign, foreignBlock, type Html } from './text.ts';
 import { headline, requesterName, shortId } from './words.ts';
 
@@ -91,7 +91,7 @@ export function lastLookPage(frame: Frame, { viewer, request, review, places, ac
             <p class="strong">For ${duration(request.seconds)}</p>
             ${foreignBlock(request.reason)}
           </section>
-          ${permissionSections(request, review, places)}
+          ${whoAsks(request)} ${permissionSections(request, review, places)}
         </div>
         <aside aria-label="Decision">
           <div class="card panel">
