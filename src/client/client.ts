@@ -10,16 +10,7 @@ import type { ApproveBody, DenyBody, RequestBody, RevokeBody, SelfServeBody, Use
 import type * as sessions from '../wire/sessions.ts';
 import type { ConfirmBody, ConfirmView, SessionBody, SessionView, SignInView, TokenView } from '../wire/sessions.ts';
 import type * as views from '../wire/views.ts';
-import type {
-  CatalogView,
-  EntriesView,
-  Health,
-  Outcome,
-  OutcomeList,
-  PlanView,
-  RequestAction,
-  ReviewView,
-} from '../wire/views.ts';
+import type { CatalogView, EntriesView, Health, Outcome, OutcomeList, PlanView, ReviewView } from '../wire/views.ts';
 import type { Authorizer } from './authorizer.ts';
 import { type BrokerRef, brokerWord, namedIn } from './ref.ts';
 import { type Call, openTransport, type Reply } from './transport.ts';
@@ -149,11 +140,11 @@ export function openClient(ref: BrokerRef, options: ClientOptions): BrokerClient
       call((v) => v.outcomeListSchema, get('v1/requests', { role: 'approver', limit: filter.limit })),
     review: (id) => call((v) => v.reviewViewSchema, get(`v1/requests/${id}/review`, {})),
     // The broker makes each of these come to the same however often it arrives.
-    approve: (id, body) => call((v) => v.outcomeSchema, act(id, 'approve', body)),
-    deny: (id, body) => call((v) => v.outcomeSchema, act(id, 'deny', body)),
-    confirmRequest: (id, body) => call((v) => v.outcomeSchema, act(id, 'confirm', body)),
-    cancel: (id) => call((v) => v.outcomeSchema, act(id, 'cancel')),
-    issue: (id) => call((v) => v.outcomeSchema, act(id, 'issue')),
+    approve: (id, body) => call((v) => v.outcomeSchema, act(`v1/requests/${id}/approve`, body)),
+    deny: (id, body) => call((v) => v.outcomeSchema, act(`v1/requests/${id}/deny`, body)),
+    confirmRequest: (id, body) => call((v) => v.outcomeSchema, act(`v1/requests/${id}/confirm`, body)),
+    cancel: (id) => call((v) => v.outcomeSchema, act(`v1/requests/${id}/cancel`)),
+    issue: (id) => call((v) => v.outcomeSchema, act(`v1/requests/${id}/issue`)),
     getGrant: (id, wait = {}) =>
       call((v) => v.outcomeSchema, get(`v1/grants/${id}`, { wait: seconds(wait), after: wait.after }, wait)),
     requests: (filter = {}) => call((v) => v.outcomeListSchema, get('v1/requests', { limit: filter.limit })),
@@ -219,8 +210,8 @@ interface Schema<T> {
 }
 type Parsed<T> = { readonly success: true; readonly data: T } | { readonly success: false };
 
-function act(id: RequestId, action: RequestAction, body: object = {}): Call {
-  return { method: 'POST', path: `v1/requests/${id}/${action}`, body, safe: 'repeat' };
+function act(path: string, body: object = {}): Call {
+  return { method: 'POST', path, body, safe: 'repeat' };
 }
 
 function get(path: string, query: Record<string, string | number | true | undefined>, wait: Wait = {}): Call {

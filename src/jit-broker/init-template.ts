@@ -38,8 +38,18 @@ issuer: ${text(issuer)}
 
 ${listenYaml(settings)}
 
-# Relative to this file. What no rule in this folder permits is denied.
+# Relative to this file. What no rule in this folder permits is denied. Changed rules are taken up within seconds; bad ones
+# are refused, and the rules before them go on.
 policies: ./policies
+
+# How long people are waited for.
+approvals:
+  # A request that nobody has decided by then is over.
+  wait: 4h
+  # An approved request waits so long for its requester; the time of the grant starts when they take it up.
+  takeUp: 1h
+  # One's own confirmation of a self-serve request.
+  confirm: 10m
 
 # How long a sign-in lasts.
 sessions:
@@ -58,7 +68,8 @@ identity:
     type: oidc
     issuer: ${text(idpIssuer)}
     client_id: ${text(clientId)}
-    # The claims that hold the groups and the name of a person.
+    # The claims that hold the groups and the name of a person. Where somebody may have several accounts, person names a
+    # claim that is the same in all of them, such as email or an employee number: nobody approves as two people.
     claims: { groups: groups, name: name }
     # Offline access lets jit ask for the provider's word before each issuance without bothering the person.
     scopes: [openid, profile, offline_access]
@@ -173,7 +184,7 @@ function isPrivate(issuer: string): boolean {
 }
 
 export const STARTER_POLICY = `// The rules of this broker, in Cedar. What no rule permits is denied, and a forbid always wins. All .cedar files of this
-// folder count; they are read when the broker starts.
+// folder count, and changes are taken up within seconds. To try them out: jit policy check, jit policy test.
 //   @tier  auto: at once    self-serve: you confirm it yourself    manual: somebody else approves
 //   @max   the longest that one request may ask for
 
@@ -207,6 +218,10 @@ when { ["tagging", "write"].contains(context.access) && resource.environment != 
 // permit (principal in Jit::Group::"deployers", action == Jit::Action::"Request", resource)
 // when { ["tagging", "write"].contains(context.access) && resource.environment == "prod" };
 
+// Who may approve, wherever a rule says manual. Nobody approves what they asked for themselves, whatever is written here.
+// @id("approvers")
+// permit (principal in Jit::Group::"sre-leads", action == Jit::Action::"Approve", resource);
+
 // Nobody hands out access to others through jit.
 @id("no-permission-changes")
 @description("changing permissions is not possible through this broker")
@@ -236,6 +251,7 @@ After=network-online.target
 [Service]
 User=${user}
 ExecStart=${command.map(systemdWord).join(' ')}
+ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
 RestartSec=2s
 TimeoutStopSec=30s
