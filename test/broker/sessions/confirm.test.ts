@@ -225,3 +225,23 @@ test('a confirmation is worth nothing once its session has ended', async (t) => 
   assert.equal(code(await request(me, confirmation)), '401 ERR_NOT_SIGNED_IN');
   assert.equal((await confirm(me, { principal: ADA })).status, 401);
 });
+
+test('the OpenAPI document says which calls take a confirmation, and no other takes one', async (t) => {
+  const w = await sessionWorld(t);
+  interface Operation {
+    readonly parameters: readonly { readonly name: string; readonly in: string }[];
+  }
+  const response = await w.app.request('/v1/openapi.json', { headers: { host: 'broker.test' } });
+  const document: { readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>> } = JSON.parse(
+    await response.text(),
+  );
+  const taking = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods)
+      .filter(([, { parameters }]) => parameters.some((one) => one.in === 'header' && one.name === 'JIT-Confirmation'))
+      .map(([method]) => `${method} ${path}`),
+  );
+  for (const each of ['post /v1/requests', 'post /v1/grants/{id}/credentials']) assert.ok(taking.includes(each), each);
+  for (const each of ['get /v1/requests', 'post /v1/grants/{id}/revoke', 'post /v1/sessions/confirm']) {
+    assert.ok(!taking.includes(each), each);
+  }
+});
