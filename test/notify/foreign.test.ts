@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { letterOf } from '../../src/notify/email/letter.ts';
 import { foreign, isWhole } from '../../src/notify/foreign.ts';
 import { slackMessage, supersededMessage } from '../../src/notify/slack/blocks.ts';

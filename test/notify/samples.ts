@@ -2,7 +2,7 @@
  * Notices for tests, and texts that want to be more than text.
  * @module
  */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { requestId } from '../../src/core/ids.ts';
 import { type Notice, noticeId, type NoticeKind, type NoticedRequest } from '../../src/core/notice.ts';
 

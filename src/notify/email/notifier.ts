@@ -90,8 +90,8 @@ function failureOf(thrown: unknown): Delivery {
   if (typeof status !== 'number')
     return { kind: 'later', afterMs: null, problem: `the mail server was not reached${named}` };
   const problem = `the mail server answered ${status}${named}`;
-  // Whoever may not log in today may tomorrow: the password is the operator's to mend.
-  const final = status >= 500 && code !== 'EAUTH';
+  // What is said to the login or to STARTTLS is for the operator to mend, and not about this letter.
+  const final = status >= 500 && (code === 'EENVELOPE' || code === 'EMESSAGE');
   return final ? { kind: 'refused', problem } : { kind: 'later', afterMs: null, problem };
 }
 
