@@ -169,18 +169,22 @@ void test('a method override header changes nothing', async () => {
   assert.equal(response.status, 200);
 });
 
+const seen = `"hash":"${'0'.repeat(64)}","policy":"p"`;
+const BODIES: Readonly<Record<string, string>> = {
+  revoke: '{"reason":"revoked"}',
+  revocations: '{"scope":"mine"}',
+  use: '{"uses":[{"channel":"file","count":1,"first":"2026-01-01T00:00:00Z","last":"2026-01-01T00:00:00Z"}]}',
+  approve: `{${seen}}`,
+  confirm: `{${seen}}`,
+  deny: `{${seen},"reason":"no"}`,
+};
+
 void test('where nobody is known to call, everything under /v1 but its description is 401', async () => {
   caller = null;
   try {
     for (const each of apiRoutes(t.broker, async () => ({ operations: [], targets: [] }))) {
       const path = each.path.replace('{id}', `gr_${'0'.repeat(26)}`);
-      const body = path.endsWith('/revoke')
-        ? '{"reason":"revoked"}'
-        : path.endsWith('/revocations')
-          ? '{"scope":"mine"}'
-          : path.endsWith('/use')
-            ? '{"uses":[{"channel":"file","count":1,"first":"2026-01-01T00:00:00Z","last":"2026-01-01T00:00:00Z"}]}'
-            : good;
+      const body = BODIES[path.split('/').at(-1) ?? ''] ?? good;
       const response = await send(path, each.method === 'POST' ? { method: 'POST', body } : {});
       assert.equal(await refusal(response), 'ERR_NOT_SIGNED_IN', each.path);
     }
