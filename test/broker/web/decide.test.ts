@@ -142,7 +142,9 @@ test('somebody who was disabled, or has left the group, does not approve any mor
   await left.click('#decide');
   assert.equal((await answered)?.status(), 404, 'it is none of their business any more');
   const disabled = await world.signedIn('cleo', `/web/requests/${request.id}`);
+  // As providers do it, with all sessions of the account.
   world.idp.disable('cleo');
+  world.idp.revokeAll('cleo');
   await disabled.click('#approve');
   await disabled.waitForSelector('input[name=password]');
   await disabled.type('input[name=name]', 'cleo');
@@ -162,6 +164,7 @@ test('somebody who is disabled between the last look and the last button does no
   await page.click('#approve');
   await allow(page, '#decide');
   world.idp.disable('ben');
+  world.idp.revokeAll('ben');
   await page.click('#decide');
   // The provider takes its own answer no more, and asks who is there.
   await page.waitForSelector('input[name=password]');

@@ -146,6 +146,7 @@ export async function startPages(
 
 /** From the sign-in page of the broker, over the provider, to the page that was asked for. */
 export async function signIn(page: Page, idp: Idp, name: Name): Promise<void> {
+  await page.bringToFront();
   await page.waitForSelector('form[action$="/web/sign-in"] button');
   await page.click('form[action$="/web/sign-in"] button');
   await enterLogin(page, { name, password: idp.password(name) });
@@ -247,16 +248,21 @@ async function bare(
   { method = 'GET', headers = {}, body }: BareCall,
 ): Promise<BareAnswer> {
   return new Promise((resolve, reject) => {
-    const request = tlsRequest(`${url}${path}`, { method, headers, ca, agent: false }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (part: string) => (text += part));
-      response.on('end', () => {
-        const found = new Headers();
-        const { rawHeaders } = response;
-        for (let at = 0; at < rawHeaders.length; at += 2) found.append(rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '');
-        resolve({ status: response.statusCode ?? 0, headers: found, body: text });
-      });
-    });
+    const request = tlsRequest(
+      `${url}${path}`,
+      { method, headers, ca, agent: false, servername: 'localhost' },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (part: string) => (text += part));
+        response.on('end', () => {
+          const found = new Headers();
+          const { rawHeaders } = response;
+          for (let at = 0; at < rawHeaders.length; at += 2)
+            found.append(rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '');
+          resolve({ status: response.statusCode ?? 0, headers: found, body: text });
+        });
+      },
+    );
     request.on('error', reject).end(body);
   });
 }
