@@ -3,6 +3,7 @@
  * @module
  */
 import { apiRoutes } from '../broker/http/api.ts';
+import { hookRoutes } from '../broker/http/hook-routes.ts';
 import { openApi } from '../broker/http/openapi.ts';
 import { sessionRoutes } from '../broker/http/session-routes.ts';
 import { JitError } from '../core/errors.ts';
@@ -34,5 +35,5 @@ export function openApiDocument(): object {
     entries: refuse,
   };
   const sessions = sessionRoutes({ audience: '', providers: [] }, null);
-  return openApi([...sessions, ...apiRoutes(described, refuse)], version);
+  return openApi([...sessions, ...apiRoutes(described, refuse), ...hookRoutes(new Map())], version);
 }

@@ -22,6 +22,8 @@ export type Mode =
 
 export interface BrokerPlan {
   readonly config: BrokerConfig;
+  /** Makes a path of the configuration absolute. */
+  readonly beside: (file: string) => string;
   /** Reads the policies as they are now. Throws `ERR_CONFIG`. */
   readonly readPolicies: () => Promise<readonly PolicySource[]>;
   /** A private folder that exists. */
@@ -64,6 +66,7 @@ async function planEmbedded(idleSeconds: number, env: NodeJS.ProcessEnv): Promis
   const folder = config.policies === null ? paths.policies : resolve(dirname(paths.brokerConfig), config.policies);
   return {
     config,
+    beside: (file) => resolve(dirname(paths.brokerConfig), file),
     readPolicies: async () => {
       const own = config.policies !== null || (await exists(folder)) ? await loadPolicySources(folder) : [];
       return own.length > 0 ? own : [await starterPolicy()];
@@ -96,6 +99,7 @@ async function planShared(configFile: string, stateFolder: string): Promise<Brok
       : { cert: beside(listen.tls.cert), key: beside(listen.tls.key), host: publicUrl.hostname };
   return {
     config,
+    beside,
     readPolicies: async () => loadPolicySources(beside(policies)),
     state,
     locks: join(state, 'locks'),

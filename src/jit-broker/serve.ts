@@ -7,6 +7,7 @@ import { catalogView } from '../broker/catalog/view.ts';
 import { makeCatalog } from '../broker/catalog/catalog.ts';
 import { apiRoutes } from '../broker/http/api.ts';
 import { makeApp } from '../broker/http/app.ts';
+import { hookRoutes } from '../broker/http/hook-routes.ts';
 import { listen } from '../broker/http/listen.ts';
 import { openIssuer } from '../broker/issuer/issuer.ts';
 import { makeApprovals } from '../broker/service/approvals.ts';
@@ -28,6 +29,7 @@ import { steadyClock } from './clock.ts';
 import { untilIdle } from './idle.ts';
 import { makeLog } from './log.ts';
 import { makeMetrics } from './metrics.ts';
+import { openNotices } from './notices.ts';
 import { openPages } from './pages.ts';
 import { type BrokerPlan, type Mode, planBroker } from './plan.ts';
 import { livePolicies } from './policies.ts';
@@ -77,6 +79,7 @@ async function run(plan: BrokerPlan, log: Log, opened: Closer[]): Promise<void> 
   opened.push(() => store.close());
   const catalog = makeCatalog(plan.config, targets);
   const changes = makeChanges();
+  const notices = await openNotices(plan, { store, targets, now, random, log });
   const { wait, takeUp, confirm } = plan.config.approvals;
   const world: World = {
     store,
@@ -96,6 +99,7 @@ async function run(plan: BrokerPlan, log: Log, opened: Closer[]): Promise<void> 
       takeUpMs: takeUp * 1_000,
       confirmMs: confirm * 1_000,
     },
+    teller: notices.teller,
     present: presentIn(store),
   };
 
@@ -125,7 +129,11 @@ async function run(plan: BrokerPlan, log: Log, opened: Closer[]): Promise<void> 
         })
       : signInBySocket(plan.user);
   const app = makeApp({
-    routes: [...signIn.routes, ...apiRoutes(broker, async (principal) => catalogView(world, principal))],
+    routes: [
+      ...signIn.routes,
+      ...apiRoutes(broker, async (principal) => catalogView(world, principal)),
+      ...hookRoutes(notices.hooks),
+    ],
     version,
     identify: signIn.identify,
     nonce: signIn.nonce,
@@ -153,6 +161,7 @@ async function run(plan: BrokerPlan, log: Log, opened: Closer[]): Promise<void> 
   }
   log.info('ready', { version, policy: world.policy.version.slice(0, 12), targets: targets.size, port: listener.port });
 
+  opened.push(notices.start(broker));
   opened.push(startDeadlines(approvals, log));
   opened.push(
     policies.watch(async (from, to) => {

@@ -97,7 +97,9 @@ test('the OpenAPI document describes every route that the application serves und
   const api = new Proxy({}, { get: () => refuse });
   // Safe: the handlers are collected, never run.
   const served = apiRoutes(api as Parameters<typeof apiRoutes>[0], refuse);
-  const routes: readonly Route[] = [...sessionRoutes({ audience: '', providers: [] }, null), ...served];
+  const { hookRoutes } = await import('../../src/broker/http/hook-routes.ts');
+  const sessions = sessionRoutes({ audience: '', providers: [] }, null);
+  const routes: readonly Route[] = [...sessions, ...served, ...hookRoutes(new Map())];
   const app = makeApp({
     routes,
     version: '0',

@@ -15,7 +15,8 @@ import {
   sessionsSchema,
   type SessionsConfig,
 } from './identity.ts';
-import { parseYaml, type Yaml } from './yaml.ts';
+import { NOTIFY_FIELDS, type NotifyConfig, notifySchema } from './notify.ts';
+import { parseYaml, type Yaml } from '../../local/yaml.ts';
 
 const NAME = /^[a-z][a-z0-9-]{0,62}$/;
 const PERMISSION = /^[A-Za-z0-9][A-Za-z0-9:/._-]{0,199}$/;
@@ -80,6 +81,7 @@ const config = z.strictObject({
   sessions: sessionsSchema,
   approvals: approvalsSchema,
   identity: named(identitySchema).superRefine(demandOwnIssuers),
+  notify: named(notifySchema),
   issuer: z
     .string()
     .refine(isIssuer, 'an https URL without user, query, fragment or final slash')
@@ -110,6 +112,8 @@ export interface BrokerConfig {
   readonly issuer: string | null;
   readonly sessions: SessionsConfig;
   readonly approvals: ApprovalsConfig;
+  /** Who is told of what, by name. */
+  readonly notify: ReadonlyMap<string, NotifyConfig>;
   /** Who vouches for those who sign in, by name. */
   readonly identity: ReadonlyMap<string, IdentityConfig>;
 }
@@ -130,7 +134,7 @@ export function parseBrokerConfig(text: string, file: string): BrokerConfig {
     const problems = parsed.error.issues.flatMap((issue) => describe(issue, yaml, file));
     throw new JitError({ code: 'ERR_CONFIG', message: problems.join('\n  ') });
   }
-  const { targets, operations, identity, ...rest } = parsed.data;
+  const { targets, operations, identity, notify, ...rest } = parsed.data;
   return {
     ...rest,
     targets: new Map(
@@ -141,6 +145,7 @@ export function parseBrokerConfig(text: string, file: string): BrokerConfig {
     ),
     operations: new Map(Object.entries(operations)),
     identity: new Map(Object.entries(identity)),
+    notify: new Map(Object.entries(notify)),
   };
 }
 
@@ -160,6 +165,7 @@ const FIELDS = [
   'takeUp',
   'confirm',
   'identity',
+  ...NOTIFY_FIELDS,
   'target',
   'resources',
   'actions',

@@ -7,7 +7,7 @@ import { type FileHandle, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { JitError } from '../../core/errors.ts';
 import type { PolicySource } from '../../policy/read.ts';
-import { refuse } from './yaml.ts';
+import { refuse } from '../../local/yaml.ts';
 
 const MOST_FILES = 200;
 const LARGEST = 1_048_576;

@@ -10,11 +10,12 @@ import type { AuditEvent } from '../../audit/entry.ts';
 import type { Log } from '../service/log.ts';
 import type { ClaimedNotice, NoticeStore } from '../store/notices.ts';
 import { delayMs, GIVE_UP_MS } from './backoff.ts';
+import { startForgettingNotices } from './forget.ts';
 
 /** For one attempt. */
 const ATTEMPT_MS = 10_000;
-/** Longer than an attempt with what is stored after it. */
-const CLAIM_MS = 30_000;
+/** Of the time for an attempt: leaves enough to store what became of it. */
+const CLAIM = 3;
 const AT_ONCE = 4;
 /** Between two looks when nobody has called: another broker may have stored something. */
 const IDLE_MS = 5_000;
@@ -38,18 +39,29 @@ export interface NoticeDelivery {
   stop(): Promise<void>;
 }
 
+/** Starts with what an earlier process left behind, once its claims have run out. */
 export function startDelivery(parts: DeliveryParts): NoticeDelivery {
+  const { store, now, log } = parts;
+  const stopForgetting = startForgettingNotices({
+    store,
+    notifiers: parts.notifiers.map(({ name }) => name),
+    now,
+    log,
+  });
   const loops = parts.notifiers.map((notifier) => startLoop(notifier, parts));
   return {
     wake: () => {
       for (const { wake } of loops) wake();
     },
-    stop: async () => void (await Promise.all(loops.map(async ({ stop }) => stop()))),
+    stop: async () => {
+      stopForgetting();
+      await Promise.all(loops.map(async ({ stop }) => stop()));
+    },
   };
 }
 
 function startLoop(notifier: Notifier, parts: DeliveryParts): NoticeDelivery {
-  const { store, now, log } = parts;
+  const { store, now, log, attemptMs = ATTEMPT_MS } = parts;
   const stopping = new AbortController();
   const running = new Set<Promise<void>>();
   let pausedUntil = 0;
@@ -97,7 +109,7 @@ function startLoop(notifier: Notifier, parts: DeliveryParts): NoticeDelivery {
     if (pausedUntil > at) return Math.min(IDLE_MS, pausedUntil - at);
     const { name } = notifier;
     const limit = AT_ONCE - running.size;
-    const claimed = await store.claimNotices({ notifier: name, now: at, until: at + CLAIM_MS, limit });
+    const claimed = await store.claimNotices({ notifier: name, now: at, until: at + CLAIM * attemptMs, limit });
     for (const each of claimed) start(each);
     const next = await store.nextNotice(name);
     return Math.max(SHORTEST_MS, Math.min(IDLE_MS, (next ?? Infinity) - now()));

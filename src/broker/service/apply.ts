@@ -8,7 +8,9 @@ import { JitError } from '../../core/errors.ts';
 import { type Grant, type GrantEvent, type GrantState, transition } from '../../core/grant.ts';
 import type { GrantId } from '../../core/ids.ts';
 import type { Principal } from '../../core/principal.ts';
+import type { AddressedNotice } from '../store/notices.ts';
 import type { EffectKey, StoredGrant } from '../store/store.ts';
+import { grantNoticeKindOf } from './tell.ts';
 import type { World } from './world.ts';
 
 export interface Application {
@@ -54,6 +56,7 @@ export async function applyEvent(world: World, id: GrantId, event: GrantEvent, h
       return stored;
     }
     const deliveredAt = stored.deliveredAt ?? how.delivered ?? null;
+    const notices = await noticesOf(world, stored, grant, event.at);
     try {
       await world.store.commit({
         grant: { ...stored, grant, deliveredAt },
@@ -61,15 +64,32 @@ export async function applyEvent(world: World, id: GrantId, event: GrantEvent, h
         ...(how.done === undefined ? {} : { done: how.done }),
         ...(ENDS.has(event.type) ? { purpose: 'end' as const } : {}),
         entries: [grantEntry(stored.grant, grant, event, how.actor), ...(how.entries ?? [])],
+        notices,
       });
     } catch (thrown) {
       if (thrown instanceof JitError && thrown.code === 'ERR_CONFLICT') continue;
       throw thrown;
     }
     world.changes.announce(id);
+    if (notices.length > 0) world.teller.stored();
     return { ...stored, grant, deliveredAt, version: stored.version + 1 };
   }
   throw new JitError({ code: 'ERR_STORE', message: 'too many changes to this grant at once' });
+}
+
+async function noticesOf(
+  world: World,
+  before: StoredGrant,
+  grant: Grant,
+  at: number,
+): Promise<readonly AddressedNotice[]> {
+  const kind = grantNoticeKindOf(before.grant, grant);
+  if (kind === null || !world.teller.wants(kind)) return [];
+  const asked = await world.store.request(grant.requestId);
+  if (asked === null) return [];
+  const { request, hash, decision } = asked;
+  const told = { kind, at, serial: before.version + 1, request, hash, decision, grant, by: [] };
+  return world.teller.compose({ ...told, risk: null, access: null });
 }
 
 function grantEntry(before: Grant, after: Grant, event: GrantEvent, actor: Principal | 'broker'): AuditEvent {

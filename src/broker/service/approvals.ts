@@ -10,12 +10,14 @@ import { asJitError, JitError } from '../../core/errors.ts';
 import type { RequestId } from '../../core/ids.ts';
 import { type Principal, samePerson, samePrincipal } from '../../core/principal.ts';
 import type { Permission } from '../../core/request.ts';
+import type { AddressedNotice } from '../store/notices.ts';
 import type { StoredRequest } from '../store/store.ts';
 import { judge } from './decide.ts';
 import { openFor } from './open.ts';
 import { decidedAlready, mayNot, notApproved, refusalOf, type Seen } from './refusals.ts';
 import type { Submitted } from './submit.ts';
-import { electorateOf, mayConfirm } from './votes.ts';
+import { decidedBy, noticeKindOf, weightOf } from './tell.ts';
+import { electorateOf, mayConfirm, understoodQuestions } from './votes.ts';
 import type { World } from './world.ts';
 
 export interface Approvals {
@@ -66,9 +68,20 @@ export function makeApprovals(world: World): Approvals {
 
   async function keep(before: StoredRequest, after: Step): Promise<StoredRequest> {
     if (after.entries.length === 0) return before;
-    await store.commit({ request: { ...after.stored, idempotency: null }, entries: after.entries });
+    const notices = await noticesOf(before, after.stored);
+    await store.commit({ request: { ...after.stored, idempotency: null }, entries: after.entries, notices });
     world.changes.announce(before.request.id);
+    if (notices.length > 0) world.teller.stored();
     return { ...after.stored, version: before.version + 1 };
+  }
+
+  async function noticesOf(before: StoredRequest, after: StoredRequest): Promise<readonly AddressedNotice[]> {
+    const kind = noticeKindOf(before, after);
+    if (kind === null || !world.teller.wants(kind)) return [];
+    const { request, hash, decision } = after;
+    const weight = weightOf(await understoodQuestions(world, after));
+    const told = { kind, at: world.now(), serial: before.version + 1, request, hash, decision, grant: null };
+    return world.teller.compose({ ...told, ...weight, by: decidedBy(after) });
   }
 
   /** The request as policy has it at this moment. @param requester as they are now. */

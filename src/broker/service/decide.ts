@@ -19,6 +19,7 @@ export interface Draft {
   readonly seconds: number;
   readonly reason: string;
   readonly ticket: string | null;
+  readonly questions: readonly Question[];
   readonly verdict: Verdict;
   /** Version of the policy set that said so. */
   readonly policy: string;
@@ -54,14 +55,14 @@ export async function draft(world: World, principal: Principal, body: RequestBod
     resources: resources.map(parseResource),
     target,
   }));
-  const { permissions, verdict, policy } = await judge(
+  const { permissions, questions, verdict, policy } = await judge(
     world,
     principal,
     { asks, seconds: body.seconds, ticket, reason },
     world.now(),
   );
   const plans = await plansOf(world, permissions, body.seconds);
-  return { asks, permissions, seconds: body.seconds, reason, ticket, verdict, policy, plans };
+  return { asks, permissions, seconds: body.seconds, reason, ticket, questions, verdict, policy, plans };
 }
 
 /** Exactly what would be issued, target by target. Throws `ERR_PERMISSION_SIZE`. */
@@ -82,11 +83,12 @@ export async function judge(
   principal: Principal,
   asked: Asked,
   at: number,
-): Promise<Pick<Draft, 'permissions' | 'verdict'> & { readonly policy: string }> {
+): Promise<Pick<Draft, 'permissions' | 'questions' | 'verdict' | 'policy'>> {
   const { policy } = world;
   const questions = await questionsOf(world, principal, asked, at);
   const verdict = combine(questions.map((question) => policy.decide(question)));
-  return { permissions: questions.map(({ permission }) => permission), verdict, policy: policy.version };
+  const permissions = questions.map(({ permission }) => permission);
+  return { permissions, questions, verdict, policy: policy.version };
 }
 
 /** One question to policy for each permission that the asks come to. Throws the errors of bad input. */

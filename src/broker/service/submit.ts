@@ -9,9 +9,11 @@ import { answersFor, type Principal } from '../../core/principal.ts';
 import { type AccessRequest, type Decision, requestHash } from '../../core/request.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { RequestBody } from '../../wire/bodies.ts';
+import type { AddressedNotice } from '../store/notices.ts';
 import type { Idempotency, StoredGrant, StoredRequest } from '../store/store.ts';
 import { type Draft, draft } from './decide.ts';
 import { openFor } from './open.ts';
+import { noticeKindOf, weightOf } from './tell.ts';
 import type { World } from './world.ts';
 
 export interface Submitted {
@@ -52,8 +54,11 @@ export async function submit(
   const stored: StoredRequest = { request, hash, decision, votes: [], grant: null, version: 0 };
   if (decision.state === 'pending') await demandRoom(world, principal);
   if (decision.state !== 'approved') {
-    const raced = await keep(world, principal, { request: { ...stored, idempotency }, entries }, idempotency);
+    const notices = noticesOf(world, stored, drafted);
+    const change = { request: { ...stored, idempotency }, entries, notices };
+    const raced = await keep(world, principal, change, idempotency);
     if (raced !== null) return raced;
+    if (notices.length > 0) world.teller.stored();
     if (decision.state === 'denied') throw denial(stored, drafted.verdict.hint ?? undefined);
     return { request: { ...stored, version: 1 }, grant: null, made: 'now' };
   }
@@ -71,6 +76,14 @@ export async function submit(
     grant: { ...opening.grant, version: 1 },
     made: 'now',
   };
+}
+
+function noticesOf(world: World, stored: StoredRequest, { questions }: Draft): readonly AddressedNotice[] {
+  const { request, hash, decision } = stored;
+  const kind = decision.state === 'pending' ? noticeKindOf(null, stored) : null;
+  if (kind === null || !world.teller.wants(kind)) return [];
+  const told = { kind, at: request.createdAt, serial: 1, request, hash, decision, grant: null, by: [] };
+  return world.teller.compose({ ...told, ...weightOf(questions) });
 }
 
 /** More open requests of one requester than anybody works on at once would only bury those who approve. */

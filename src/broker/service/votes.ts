@@ -47,7 +47,7 @@ export async function electorateOf(world: World, stored: StoredRequest, caller: 
 }
 
 /** None where the request cannot be understood any more, such as after its target was taken out: then nobody may vote. */
-async function understoodQuestions(world: World, { request }: StoredRequest): Promise<readonly Question[]> {
+export async function understoodQuestions(world: World, { request }: StoredRequest): Promise<readonly Question[]> {
   try {
     return await questionsOf(world, request.requester, request, world.now());
   } catch (thrown) {

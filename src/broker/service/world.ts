@@ -9,6 +9,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { Store } from '../store/store.ts';
 import type { Changes } from './changes.ts';
 import type { Log } from './log.ts';
+import type { Teller } from './tell.ts';
 
 export interface World {
   readonly store: Store;
@@ -23,6 +24,7 @@ export interface World {
   readonly random: Random;
   readonly log: Log;
   readonly approvals: ApprovalSettings;
+  readonly teller: Teller;
   /** Somebody as the identity provider last vouched for them; the same as given where nothing newer is known. */
   readonly present: (who: Principal) => Promise<Principal>;
 }

@@ -8,6 +8,7 @@ import { type Broker, makeBroker } from '../../../src/broker/service/broker.ts';
 import { makeChanges } from '../../../src/broker/service/changes.ts';
 import { makeIssuer } from '../../../src/broker/service/issue.ts';
 import { reconcile } from '../../../src/broker/service/reconcile.ts';
+import { SILENT, type Teller } from '../../../src/broker/service/tell.ts';
 import type { ApprovalSettings, World } from '../../../src/broker/service/world.ts';
 import { openSqliteStore } from '../../../src/broker/store/sqlite/store.ts';
 import type { Store } from '../../../src/broker/store/store.ts';
@@ -57,6 +58,7 @@ export interface Setting {
   readonly targets?: readonly string[];
   readonly policy?: string;
   readonly approvals?: Partial<ApprovalSettings>;
+  readonly teller?: Teller;
   /** Somebody as the identity provider last vouched for them, where that is newer than what is given. */
   readonly present?: (who: Principal) => Principal | undefined;
   /** Continues with the cloud and the clock of another broker, as its successor. */
@@ -96,6 +98,7 @@ export async function startBroker(setting: Setting = {}): Promise<TestBroker> {
       confirmMs: 600_000,
       ...setting.approvals,
     },
+    teller: setting.teller ?? SILENT,
     present: async (who) => setting.present?.(who) ?? who,
   };
   await reconcile(world);

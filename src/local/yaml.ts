@@ -4,7 +4,7 @@
  */
 import { isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import type { Document } from 'yaml';
-import { JitError } from '../../core/errors.ts';
+import { JitError } from '../core/errors.ts';
 
 const LARGEST = 262_144;
 const MOST_ALIASES = 50;
