@@ -23,6 +23,7 @@ export async function openTerminal(
   t: TestContext,
   home: Home,
   variables: Readonly<Record<string, string>> = {},
+  size: { readonly columns: number; readonly rows: number } = { columns: 100, rows: 40 },
 ): Promise<Terminal> {
   const socket = join(tempFolder(t), 'tmux');
   const env = { ...home.env, TERM: 'xterm-256color', LANG: 'C.UTF-8', PS1: '$ ', ...variables };
@@ -35,7 +36,7 @@ export async function openTerminal(
     return stdout;
   };
   t.after(() => tmux('kill-server').catch(() => undefined));
-  await tmux('new-session', '-d', '-x', '100', '-y', '40', 'sh');
+  await tmux('new-session', '-d', '-x', String(size.columns), '-y', String(size.rows), 'sh');
   const screen = (): Promise<string> => tmux('capture-pane', '-p', '-J');
   await eventually(async () => /[$#]/.test(await screen()));
   return {

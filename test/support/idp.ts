@@ -16,6 +16,8 @@ export interface AccountSeed {
   readonly name?: string;
   /** The `groups` claim; by default none. */
   readonly groups?: readonly string[];
+  /** The `email` claim, which the provider has verified; by default none. */
+  readonly email?: string;
 }
 
 export interface IdpOptions {
@@ -98,7 +100,9 @@ export async function startIdp(t: TestContext, options: IdpOptions): Promise<Idp
   const provider = await makeProvider(issuer, options, store.adapter, (subject) => {
     const found = accounts.get(subject);
     if (found === undefined || found.state === 'disabled') return undefined;
-    return { sub: subject, name: found.name ?? subject, groups: [...found.groups] };
+    const { email } = found;
+    const mail = email === undefined ? {} : { email, email_verified: true };
+    return { sub: subject, name: found.name ?? subject, groups: [...found.groups], ...mail };
   });
   const pages = makePages(provider, (name, password) => {
     const found = accounts.get(name);
@@ -129,19 +133,22 @@ export async function startIdp(t: TestContext, options: IdpOptions): Promise<Idp
 
 interface Account {
   readonly name: string | undefined;
+  readonly email: string | undefined;
   readonly groups: readonly string[];
   readonly password: string;
   readonly state: 'enabled' | 'disabled';
 }
 
-function makeAccount({ name, groups = [] }: AccountSeed): Account {
-  return { name, groups, password: randomBytes(9).toString('base64url'), state: 'enabled' };
+function makeAccount({ name, email, groups = [] }: AccountSeed): Account {
+  return { name, email, groups, password: randomBytes(9).toString('base64url'), state: 'enabled' };
 }
 
 interface Claims {
   readonly sub: string;
   readonly name: string;
   readonly groups: string[];
+  readonly email?: string;
+  readonly email_verified?: boolean;
 }
 
 async function makeProvider(
@@ -169,7 +176,7 @@ async function makeProvider(
     enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
     cookies: { keys: [randomBytes(16).toString('hex')] },
     scopes: ['openid', 'offline_access', 'profile', 'groups'],
-    claims: { openid: ['sub'], profile: ['name'], groups: ['groups'] },
+    claims: { openid: ['sub'], profile: ['name', 'email', 'email_verified'], groups: ['groups'] },
     // Most providers put the claims of a scope into the ID token itself, and a broker looks nowhere else.
     conformIdTokenClaims: false,
     pkce: { required: () => true },

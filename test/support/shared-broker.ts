@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { DatabaseSync } from 'node:sqlite';
@@ -29,10 +29,16 @@ export interface SharedBroker {
   log(): string;
   /** Audit entries of these types, oldest first. */
   entries(prefix: string): readonly Entry[];
+  /** Puts other policies in the place of the present ones; the broker finds them by itself. */
+  setPolicy(text: string): void;
   /** SIGTERM, then the same again. */
   restart(): Promise<void>;
-  /** SIGTERM. */
-  stop(): Promise<void>;
+  /** SIGTERM, or `how`; resolves when it has ended. */
+  stop(how?: NodeJS.Signals): Promise<void>;
+  /** After `stop`. */
+  start(): Promise<void>;
+  /** To the running program. */
+  signal(name: NodeJS.Signals): void;
 }
 
 export interface Entry {
@@ -48,6 +54,12 @@ export interface SharedBrokerParts {
   readonly sessions?: string;
   /** Of a cloud that speaks STS and IAM; without one nothing can be issued. */
   readonly cloud?: string;
+  /** Instead of the target `web`: entries of `targets`, as text with two spaces of indentation. */
+  readonly targets?: string;
+  /** Entries of `approvals`, such as `wait: 1m`. */
+  readonly approvals?: string;
+  /** Of the program, beside those of its home and the keys for moto. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly policy?: string;
 }
 
@@ -72,12 +84,13 @@ export async function startSharedBroker(t: TestContext, parts: SharedBrokerParts
   const [file, state, log] = ['broker.yaml', 'state', 'log'].map((name) => join(home.path, name));
   if (file === undefined || state === undefined || log === undefined) throw new Error('unreachable');
   mkdirSync(join(home.path, 'policies'), { mode: 0o700 });
-  writeFileSync(join(home.path, 'policies', 'all.cedar'), parts.policy ?? ENGINEERS_READ, { mode: 0o600 });
+  const policies = join(home.path, 'policies', 'all.cedar');
+  writeFileSync(policies, parts.policy ?? ENGINEERS_READ, { mode: 0o600 });
   writeFileSync(file, configuration(port, parts), { mode: 0o600 });
   let child = await launch();
   async function launch(): Promise<ChildProcess> {
     const started = spawn(process.execPath, [LAUNCHER, 'serve', '--config', String(file), '--state', String(state)], {
-      env: { ...home.env, ...MOTO_KEYS },
+      env: { ...home.env, ...MOTO_KEYS, ...parts.env },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     started.stderr.on('data', (part: Buffer) => writeFileSync(String(log), part, { flag: 'a' }));
@@ -94,21 +107,31 @@ export async function startSharedBroker(t: TestContext, parts: SharedBrokerParts
     if (started.exitCode !== null) throw new Error(`the broker did not start: ${readFileSync(String(log), 'utf8')}`);
     return started;
   }
-  async function stop(): Promise<void> {
+  async function stop(how: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const gone = once(child, 'exit');
-    child.kill('SIGTERM');
+    child.kill(how);
     await gone;
   }
+  const start = async (): Promise<void> => {
+    child = await launch();
+  };
   return {
     url,
     home,
     log: () => readFileSync(log, 'utf8'),
     entries: (prefix) => entriesIn(join(state, 'broker.db'), prefix),
+    setPolicy: (text) => {
+      // In one go, as whoever looks at the folder must never find half of a file.
+      writeFileSync(`${policies}.new`, text, { mode: 0o600 });
+      renameSync(`${policies}.new`, policies);
+    },
     restart: async () => {
       await stop();
-      child = await launch();
+      await start();
     },
     stop,
+    start,
+    signal: (name) => void child.kill(name),
   };
 }
 
@@ -125,17 +148,20 @@ function entriesIn(file: string, prefix: string): readonly Entry[] {
   }
 }
 
-function configuration(port: number, { identity, sessions, cloud }: SharedBrokerParts): string {
+function configuration(port: number, { identity, sessions, cloud, targets, approvals }: SharedBrokerParts): string {
+  const endpoint = cloud === undefined ? '' : `    endpoint: ${cloud}\n`;
   return `issuer: https://jit.example
 listen: { host: 127.0.0.1, port: ${port} }
 policies: ./policies
-${sessions === undefined ? '' : `sessions: { ${sessions} }\n`}identity:
+${approvals === undefined ? '' : `approvals: { ${approvals} }\n`}${sessions === undefined ? '' : `sessions: { ${sessions} }\n`}identity:
 ${identity}targets:
-  web:
+${targets ?? `${WEB}${endpoint}`}`;
+}
+
+const WEB = `  web:
     provider: aws
     environment: test
     role: arn:aws:iam::123456789012:role/jit-web
     region: us-east-1
     credentials: ambient
-${cloud === undefined ? '' : `    endpoint: ${cloud}\n`}`;
-}
+`;

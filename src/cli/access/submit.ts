@@ -2,7 +2,7 @@
  * From a complete request to a live grant, or to an error that says how things stand.
  * @module
  */
-import { asJitError, JitError } from '../../core/errors.ts';
+import { asJitError, JitError, worded } from '../../core/errors.ts';
 import type { Random } from '../../core/ports.ts';
 import type { RequestBody } from '../../wire/bodies.ts';
 import type { GrantView, Outcome } from '../../wire/views.ts';
@@ -14,6 +14,7 @@ import type { Format } from '../output.ts';
 import type { CompleteAccess } from './complete.ts';
 import type { Consent } from './consent.ts';
 import type { Patience } from './flags.ts';
+import { missingWords } from './words.ts';
 
 /** An outcome whose grant is there. */
 export interface Granted extends Outcome {
@@ -84,22 +85,30 @@ export interface Waiter {
  * approved. Throws `ERR_DENIED` and `ERR_CLOUD` with the broker's own words, `ERR_PENDING` when
  * patience ends first, `ERR_GRANT_ENDED` when the grant is over already; each names what lives on.
  */
-export async function awaitGrant(
-  context: Context,
-  first: Outcome,
-  { patience, consent, format }: Waiter,
-): Promise<Granted> {
+export async function awaitGrant(context: Context, first: Outcome, waiter: Waiter): Promise<Granted> {
+  const began = context.now();
+  const granted = await awaitOutcome(context, first, { ...waiter, until: settled });
+  if (context.now() - began > WORTH_TELLING_MS) await tellDesktop(context, 'your access is ready');
+  return granted;
+}
+
+/** How far somebody brings a request, and how they wait. */
+export interface Errand<T> extends Waiter {
+  /** What they are there for; null as long as it has not come. Throws when it will not come any more. */
+  readonly until: (outcome: Outcome, site: Site) => T | null;
+}
+
+/** Does what the caller can do themselves, and waits for what others do. Throws as `awaitGrant` does. */
+export async function awaitOutcome<T>(context: Context, first: Outcome, errand: Errand<T>): Promise<T> {
+  const { patience, consent, format } = errand;
   const { now, signal } = context;
-  const began = now();
   const until = patience.kind === 'none' ? now() : now() + patience.seconds * 1_000;
   const site = await siteOf(context);
   let outcome = first;
+  let told: string | null = null;
   for (;;) {
-    const granted = settled(outcome, site);
-    if (granted !== null) {
-      if (now() - began > WORTH_TELLING_MS) await tellDesktop(context, 'your access is ready');
-      return granted;
-    }
+    const done = errand.until(outcome, site);
+    if (done !== null) return done;
     if (outcome.request.can.includes('confirm')) {
       const { confirmOwn } = await import('./consent.ts');
       outcome = await confirmOwn(context, outcome, { consent, format, site });
@@ -111,6 +120,10 @@ export async function awaitGrant(
     }
     const left = until - now();
     if (left <= 0) throw pending(outcome, site);
+    const lacking = whatLacks(outcome);
+    if (format === 'human' && lacking !== null && lacking !== told)
+      await tellWhatLacks(context, outcome, lacking, site);
+    told = lacking;
     const { id, version } = outcome.request;
     outcome = await withProgress(context, { what: waitingFor(outcome), broker: site.broker, until }, async () => {
       const { client } = await context.broker();
@@ -140,15 +153,27 @@ async function takeUp(context: Context, { request }: Outcome, site: Site): Promi
   }
 }
 
-function waitingFor({ request, grant }: Outcome): string {
+/** Whose word is missing, in words; null where none is. */
+function whatLacks({ request, grant }: Outcome): string | null {
+  const { state, tier, requester } = request;
+  if (grant !== null || state !== 'pending') return null;
+  if (tier === 'self-serve') return `confirmation by ${requester.actsFor?.name ?? 'a person'}`;
+  return request.quorum.some(({ missing }) => missing > 0) ? `approval by ${missingWords(request)}` : null;
+}
+
+/** In lines that stay, for whoever has to be told. */
+async function tellWhatLacks({ out }: Context, { request }: Outcome, lacking: string, site: Site): Promise<void> {
+  const verb = request.tier === 'self-serve' ? 'wait' : 'approve';
+  await out.note(worded({ broker: site.broker, message: `it needs ${lacking}` }));
+  await out.hint(`for them to look and decide: ${site.line(`jit ${verb} ${request.id}`)}`);
+}
+
+function waitingFor(outcome: Outcome): string {
+  const { request, grant } = outcome;
   if (grant !== null) return 'waiting for the cloud';
   if (request.state !== 'pending') return `waiting until ${request.id} is taken up`;
-  const lacking = request.quorum
-    .filter(({ missing }) => missing > 0)
-    .map(({ group, missing }) => `${missing} more of ${group ?? 'those who may approve'}`);
-  return lacking.length === 0
-    ? `waiting for a decision on ${request.id}`
-    : `waiting for approval by ${lacking.join(' and ')} (${request.id})`;
+  const lacking = whatLacks(outcome);
+  return lacking === null ? `waiting for a decision on ${request.id}` : `waiting for ${lacking}`;
 }
 
 const LONGEST_POLL_SECONDS = 30;
@@ -222,12 +247,19 @@ export function ended(grant: Pick<GrantView, 'id' | 'reason'>, { broker, line }:
   });
 }
 
-function pending({ request, grant }: Outcome, { broker, line }: Site): JitError {
+function pending(outcome: Outcome, { broker, line }: Site): JitError {
+  const { request, grant } = outcome;
+  const lacking = whatLacks(outcome);
+  const needs = lacking === null ? '' : `: it needs ${lacking}`;
+  const { actsFor } = request.requester;
+  const together = request.state === 'pending' && request.tier === 'self-serve' && actsFor !== undefined;
   return new JitError({
     code: 'ERR_PENDING',
     message:
-      request.state === 'pending' ? 'not decided yet; the request lives on' : 'not issued yet; the grant lives on',
-    hint: `go on waiting with: ${line(`jit wait ${grant?.id ?? request.id}`)}`,
+      request.state === 'pending'
+        ? `not decided yet${needs}; the request lives on`
+        : 'not issued yet; the grant lives on',
+    hint: `${together ? `${actsFor.name} confirms it, and you go on, both` : 'go on waiting'} with: ${line(`jit wait ${grant?.id ?? request.id}`)}`,
     subject: grant?.id ?? request.id,
     broker,
   });

@@ -12,55 +12,62 @@ import type { Line } from '../text.ts';
 import { recordedTime, roughly } from '../time.ts';
 import { reviewFacts } from './consent.ts';
 import { permissionLines } from './plan.ts';
+import { missingWords, voteWords } from './words.ts';
 
-/** Everything that a decision needs: who, what, why, how long, the exact permission, earlier use, and the votes so far. */
+/**
+ * Everything that a decision needs: the exact permission, then who, what, why, how long, earlier use, and the votes so far.
+ * The permission comes first, as it may be longer than the screen: what is said in words stays in view above the question.
+ */
 export function reviewLines(review: ReviewView, site: Site, width: number, now: number): Line[] {
   const { request, history, targets } = review;
   const { deadline, votes } = request;
   const facts: Fact[] = [
     ...reviewFacts(review, site),
     fact('before', historyWords(history, now)),
-    ...votes.map(({ by, choice, comment, counts }) =>
-      fact(
-        'vote',
-        `${choice} by ${by.name}${comment === null ? '' : `: ${comment}`}${counts ? '' : ' (does not count)'}`,
-      ),
-    ),
+    ...votes.map((vote) => fact('vote', voteWords(vote))),
     fact('missing', missingWords(request)),
     ...(deadline === null ? [] : [fact('waits', `${roughly(Math.max(0, Date.parse(deadline) - now))} more`, 'warn')]),
   ];
-  return [...record(facts, width), ...targets.flatMap(({ permission }) => permissionLines(permission)), ''];
+  return [...targets.flatMap(({ permission }) => permissionLines(permission)), '', ...record(facts, width), ''];
 }
 
 function historyWords({ requests, granted, denied, used, lastGrantedAt }: ReviewView['history'], now: number): string {
   if (requests === 0) return 'never asked for this before';
   const last = lastGrantedAt === null ? '' : `, last ${recordedTime(Date.parse(lastGrantedAt), now)}`;
-  return `asked ${requests} times: ${granted} granted, ${used} used, ${denied} denied${last}`;
-}
-
-function missingWords({ quorum }: RequestView): string {
-  const open = quorum.filter(({ missing }) => missing > 0);
-  if (open.length === 0) return 'nobody';
-  return open.map(({ group, missing }) => `${missing} of ${group ?? 'those who may approve'}`).join(' and ');
+  return `asked ${requests === 1 ? 'once' : `${requests} times`}: ${granted} granted, ${used} used, ${denied} denied${last}`;
 }
 
 /** Throws `ERR_DECIDED` where it is decided already or has the caller's vote, `ERR_DENIED` where they have none. */
 export function requireOpen(request: RequestView, action: RequestAction, { broker, line }: Site): void {
   if (request.can.includes(action)) return;
-  const open = request.state === 'pending' || request.state === 'approved';
-  const voted = request.can.includes('deny');
-  const message = voted
-    ? `you have approved it, and it is ${request.state}`
-    : open
-      ? 'you may not decide this one'
-      : `it is ${request.state} already: ${request.why}`;
-  throw new JitError({
-    code: open && !voted ? 'ERR_DENIED' : 'ERR_DECIDED',
-    message,
-    hint: `the whole story: ${line(`jit show ${request.id}`)}`,
-    subject: request.id,
-    broker,
-  });
+  const { code, message, hint } = whyNot(request, line);
+  throw new JitError({ code, message, hint, subject: request.id, broker });
+}
+
+interface WhyNot {
+  readonly code: 'ERR_DECIDED' | 'ERR_DENIED';
+  readonly message: string;
+  readonly hint: string;
+}
+
+function whyNot(request: RequestView, line: Site['line']): WhyNot {
+  const { id, state, why, can, grant } = request;
+  const hint = `the whole story: ${line(`jit show ${id}`)}`;
+  if (grant !== null) return { code: 'ERR_DECIDED', message: 'too late: it has been taken up already', hint };
+  if (can.includes('confirm')) {
+    const message = 'it needs no vote, but the word of whoever answers for it: yours';
+    return { code: 'ERR_DENIED', message, hint: `confirm it with: ${line(`jit wait ${id}`)}` };
+  }
+  if (can.includes('cancel')) {
+    const message = 'it is your own request: somebody else has to decide';
+    return { code: 'ERR_DENIED', message, hint: `take it back with: ${line(`jit cancel ${id}`)}` };
+  }
+  if (state === 'pending' && can.includes('deny')) {
+    const message = `you have approved it already, still missing: ${missingWords(request)}`;
+    return { code: 'ERR_DECIDED', message, hint };
+  }
+  if (state === 'pending') return { code: 'ERR_DENIED', message: 'you may not decide this one', hint };
+  return { code: 'ERR_DECIDED', message: `it is ${state} already: ${why}`, hint };
 }
 
 /** `jit.decision/v1`, or one line. @returns 0. */

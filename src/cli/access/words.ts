@@ -13,6 +13,18 @@ export function accessWords(request: Pick<RequestView, 'asks'>): string {
     .join('; ');
 }
 
+/** `2 of leads and 1 of those who may approve`: who is still missing, or nobody. */
+export function missingWords({ quorum }: Pick<RequestView, 'quorum'>): string {
+  const open = quorum.filter(({ missing }) => missing > 0);
+  if (open.length === 0) return 'nobody';
+  return open.map(({ group, missing }) => `${missing} of ${group ?? 'those who may approve'}`).join(' and ');
+}
+
+/** `approve by bob: fine (does not count)`. */
+export function voteWords({ by, choice, comment, counts }: RequestView['votes'][number]): string {
+  return `${choice} by ${by.name}${comment === null ? '' : `: ${comment}`}${counts ? '' : ' (does not count)'}`;
+}
+
 /** `sandbox (sandbox: not AWS), prod-reports`. */
 export function targetWords(legs: readonly Pick<LegView, 'target' | 'sandbox'>[]): string {
   return legs.map(({ target, sandbox }) => (sandbox ? `${target} (${SANDBOX_NOTE})` : target)).join(', ');

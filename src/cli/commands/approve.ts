@@ -2,6 +2,7 @@
  * `jit approve`: a vote for exactly what was shown.
  * @module
  */
+import { display } from '../../core/display.ts';
 import { formatDuration } from '../../core/duration.ts';
 import type { RequestId } from '../../core/ids.ts';
 import { parseReason } from '../../core/request.ts';
@@ -68,5 +69,5 @@ export const approve = command<ApproveOptions>({
 });
 
 function question({ request }: ReviewView): string {
-  return `approve this for ${formatDuration(request.seconds)}?`;
+  return `let ${display(request.requester.name, 60)} do this for ${formatDuration(request.seconds)}?`;
 }

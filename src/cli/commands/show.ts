@@ -6,7 +6,7 @@ import type { BrokerClient } from '../../client/client.ts';
 import { formatDuration } from '../../core/duration.ts';
 import type { GrantId, RequestId } from '../../core/ids.ts';
 import type { EntriesView, GrantView, Outcome } from '../../wire/views.ts';
-import { accessWords, SANDBOX_NOTE } from '../access/words.ts';
+import { accessWords, missingWords, SANDBOX_NOTE, voteWords } from '../access/words.ts';
 import { command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { ANY_ID, lookUp, readId, standing } from '../ids.ts';
@@ -14,7 +14,7 @@ import type { Format } from '../output.ts';
 import { brokerFact, type Site, siteOf } from '../site.ts';
 import { type Fact, fact, record } from '../table.ts';
 import type { Line } from '../text.ts';
-import { recordedTime } from '../time.ts';
+import { recordedTime, roughly } from '../time.ts';
 import { readTimeline, type Step } from '../timeline.ts';
 
 export interface ShowOptions {
@@ -41,7 +41,7 @@ export async function showOutcome(context: Context, id: GrantId | RequestId, for
   const broker = await context.broker();
   const outcome = await lookUp(broker, id);
   const site = await siteOf(context);
-  const timeline = readTimeline(await entriesOf(broker.client, outcome));
+  const timeline = readTimeline(await entriesOf(broker.client, outcome.request.id));
   const { out, now } = context;
   if (format === 'json') out.document('show', { ...outcome, timeline, broker: site.name });
   else await out.print(storyOf(outcome, timeline, site, { now: now(), width: out.width }));
@@ -51,21 +51,15 @@ export async function showOutcome(context: Context, id: GrantId | RequestId, for
 const PAGE = 100;
 const MOST_PAGES = 20;
 
-async function entriesOf(
-  client: Pick<BrokerClient, 'entries'>,
-  { request, grant }: Outcome,
-): Promise<EntriesView['entries']> {
-  const all = new Map<number, EntriesView['entries'][number]>();
-  for (const of of [{ request: request.id }, ...(grant === null ? [] : [{ grant: grant.id }])]) {
-    let from = 0;
-    for (let page = 0; page < MOST_PAGES; page += 1) {
-      const { entries } = await client.entries({ ...of, from, limit: PAGE });
-      for (const entry of entries) all.set(entry.sequence, entry);
-      from = (entries.at(-1)?.sequence ?? from) + 1;
-      if (entries.length < PAGE) break;
-    }
+/** Of the request, which those of its grant name too: whoever may see the request may read them. */
+async function entriesOf(client: Pick<BrokerClient, 'entries'>, request: RequestId): Promise<EntriesView['entries']> {
+  const all: EntriesView['entries'][number][] = [];
+  for (let page = 0; page < MOST_PAGES; page += 1) {
+    const { entries } = await client.entries({ request, from: (all.at(-1)?.sequence ?? -1) + 1, limit: PAGE });
+    all.push(...entries);
+    if (entries.length < PAGE) break;
   }
-  return [...all.values()].toSorted((a, b) => a.sequence - b.sequence);
+  return all;
 }
 
 function storyOf(
@@ -88,6 +82,8 @@ function storyOf(
     fact('by', by(request.requester)),
     fact('asked', time(request.createdAt)),
     fact('decision', `${request.state}${request.tier === null ? '' : `, ${request.tier}`}: ${request.why}`),
+    ...request.votes.map((vote) => fact('vote', `${voteWords(vote)}, ${time(vote.at)}`)),
+    ...(grant === null && request.state === 'pending' ? openFacts(request, now) : []),
     ...(grant === null ? [] : grantTimes(grant, time)),
   ];
   return [
@@ -117,6 +113,14 @@ function storyOf(
             width,
           ),
         ]),
+  ];
+}
+
+function openFacts(request: Outcome['request'], now: number): Fact[] {
+  const { deadline, quorum } = request;
+  return [
+    ...(quorum.length === 0 ? [] : [fact('missing', missingWords(request), 'warn')]),
+    ...(deadline === null ? [] : [fact('waits', `${roughly(Math.max(0, Date.parse(deadline) - now))} more`, 'warn')]),
   ];
 }
 

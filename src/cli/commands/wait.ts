@@ -36,7 +36,10 @@ export const wait = command<WaitOptions>({
     { about: 'go on after --no-wait or Ctrl-C', line: 'jit wait req_01hv3k9x7m2q5w8e4r6t0yabcd' },
     { about: 'one look, no waiting worth the name', line: 'jit wait req_… --timeout 1s' },
   ],
-  notes: ['Exit status: as jit request; 6 when it is still pending at the timeout.'],
+  notes: [
+    'For what an agent of yours asks: your confirmation, or waiting for those who\napprove; the agent takes it up itself.',
+    'Exit status: as jit request; 6 when it is still pending at the timeout.',
+  ],
   parse: (input) => {
     const profile = single(input, 'profile');
     return {
@@ -55,7 +58,10 @@ export const wait = command<WaitOptions>({
     const { id, wish, format } = options;
     const { checkWish, install } = await import('../access/install.ts');
     await checkWish(context, wish);
-    const granted = await awaitGrant(context, await lookUp(await context.broker(), id), options);
+    const found = await lookUp(await context.broker(), id);
+    const { isForAgent, supervise } = await import('../access/agent.ts');
+    if (await isForAgent(context, found)) return await supervise(context, found, options);
+    const granted = await awaitGrant(context, found, options);
     // Waiting twice must not make two profiles.
     const earlier = await profileOf(context, granted.grant.id);
     const profile = await install(context, granted, { ...wish, profile: wish.profile ?? earlier?.name ?? null });
