@@ -28,6 +28,8 @@ export interface FakeSlack {
   /** The next calls are answered so, one each: a status with headers, an error of Slack's, or no answer at all. */
   readonly next: ({ status: number; headers?: Record<string, string> } | { error: string } | 'hang')[];
   readonly channels: Set<string>;
+  /** How long each call takes, in ms. */
+  delayMs: number;
   end(): Promise<void>;
 }
 
@@ -69,6 +71,7 @@ export async function startSlack(port = 0): Promise<FakeSlack> {
     void (async () => {
       const text = await textOf(request);
       seen.push(text);
+      await new Promise((resolve) => setTimeout(resolve, slack.delayMs));
       const order = next.shift();
       if (order === 'hang') return;
       const json = (body: object, status = 200, headers = {}): void => {
@@ -86,7 +89,7 @@ export async function startSlack(port = 0): Promise<FakeSlack> {
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   // Safe: a listening TCP server has an address of this form.
   const address = server.address() as AddressInfo;
-  return {
+  const slack: FakeSlack = {
     api: `http://127.0.0.1:${address.port}/api`,
     token,
     signingSecret: 'canary-signing-secret-8f742231b10e',
@@ -95,11 +98,13 @@ export async function startSlack(port = 0): Promise<FakeSlack> {
     seen,
     next,
     channels,
+    delayMs: 0,
     end: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
   };
+  return slack;
 }
 
 /** The limits of the block reference. */

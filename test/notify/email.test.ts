@@ -96,7 +96,9 @@ async function withMail(
   try {
     await body(async (notice) => notifier.deliver(notice, null, AbortSignal.timeout(5_000)), mails);
   } finally {
-    await new Promise<void>((resolve) => void server.close(resolve));
+    await new Promise<void>((resolve) => {
+      server.close(resolve);
+    });
   }
 }
 
