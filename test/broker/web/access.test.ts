@@ -1,0 +1,161 @@
+/**
+ * Whether everybody can use the pages: axe-core on each of them in both colour schemes, narrow screens, large text, targets
+ * for fingers. With live access at a cloud by others, and its revocation.
+ */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { test } from 'node:test';
+import type { Page } from 'puppeteer-core';
+import { enterLogin, press, skipUnlessChromium } from '../../support/browser.ts';
+import { eventually } from '../../support/eventually.ts';
+import { startMoto } from '../../support/moto.ts';
+import { allow, shown, signIn, startPages } from './world.ts';
+
+const options = { skip: skipUnlessChromium };
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** All rules; that of contrasts must have had something to look at. */
+const RUN_AXE = `axe.run(document).then(({ violations, passes }) => [
+  ...(passes.some(({ id }) => id === 'color-contrast') ? [] : ['nothing was looked at']),
+  ...violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html, failureSummary }) => html + ' ' + failureSummary).join(' | ')),
+])`;
+
+/** What axe finds on a page as it is, in both schemes, and what does not fit on a phone. */
+async function faultsOf(page: Page): Promise<readonly string[]> {
+  const faults: string[] = [];
+  for (const scheme of ['light', 'dark']) {
+    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
+    await page.evaluate(AXE);
+    const found: unknown = await page.evaluate(RUN_AXE);
+    assert.ok(Array.isArray(found));
+    faults.push(...found.map((each) => `${scheme}: ${String(each)}`));
+  }
+  await page.emulateMediaFeatures([]);
+  for (const [width, zoom] of [
+    [320, '100%'],
+    [640, '200%'],
+  ] as const) {
+    await page.setViewport({ width, height: 700 });
+    const wide: unknown = await page.evaluate(
+      `document.documentElement.style.fontSize = '${zoom}'; document.documentElement.scrollWidth - document.documentElement.clientWidth`,
+    );
+    if (wide !== 0) faults.push(`${width} px at ${zoom}: ${String(wide)} px too wide`);
+  }
+  const small: unknown = await page.evaluate(
+    `document.documentElement.style.fontSize = ''; [...document.querySelectorAll('button, nav a, summary')].filter((each) => { const { height, width } = each.getBoundingClientRect(); return height < 44 || width < 44; }).map((each) => each.outerHTML)`,
+  );
+  assert.ok(Array.isArray(small));
+  faults.push(...small.map((each) => `too small: ${String(each)}`));
+  await page.setViewport({ width: 1_200, height: 900 });
+  return faults;
+}
+
+test(
+  'axe finds nothing on the pages of an approver, in light and dark; they fit 320 px and doubled text',
+  options,
+  async (t) => {
+    const world = await startPages(t);
+    const ada = await world.caller('ada');
+    const { request } = await ada.submit({
+      reason: 'p\u0430ypal\nsecond line '.repeat(8),
+      resource: `arn:aws:s3:::reports/${'long-name-'.repeat(30)}`,
+    });
+    const page = await world.browse();
+    // A script of a test is no script of the page.
+    await page.setBypassCSP(true);
+    const look = async (what: string): Promise<void> => assert.deepEqual(await faultsOf(page), [], what);
+    await page.goto(`${world.url}/web/requests/${request.id}`);
+    await look('sign-in');
+    // The browser stays where it is, instead of going on by itself.
+    let held = world.idp.issuer;
+    await page.setRequestInterception(true);
+    page.on('request', (asked) => {
+      const stays = asked.isNavigationRequest() && held !== '' && `${asked.method()} ${asked.url()}`.includes(held);
+      void (stays ? asked.abort('aborted') : asked.continue());
+    });
+    await page.click('form[action$="/web/sign-in"] button');
+    await page.waitForSelector('meta[http-equiv=refresh]');
+    await look('on the way');
+    held = 'POST https://';
+    await page.click('main a');
+    await enterLogin(page, { name: 'ben', password: world.idp.password('ben') });
+    await allow(page, '#go-on');
+    await look('back');
+    held = '';
+    await page.click('#go-on');
+    await allow(page);
+    await look('request');
+    await page.goto(`${world.url}/web/`);
+    await look('inbox');
+    await page.goto(`${world.url}/web/requests`);
+    await look('no requests');
+    await page.goto(`${world.url}/web/grants`);
+    await look('no access');
+    await page.goto(`${world.url}/web/nowhere`);
+    await look('error');
+    await page.goto(`${world.url}/web/requests/${request.id}`);
+    await page.type('#comment', 'fine');
+    await page.click('#approve');
+    await allow(page, '#decide');
+    await look('last look');
+    await press(page, '#decide');
+    await look('approved');
+    await page.goto(`${world.url}/web/`);
+    await look('empty inbox');
+  },
+);
+
+test('live access is listed with its end, told as a story, and revoked by a button', options, async (t) => {
+  const world = await startPages(t, { cloud: await startMoto(t) });
+  const ada = await world.caller('ada');
+  const { request, grant } = await ada.submit({ operation: 's3:GetObject', seconds: 900 });
+  assert.equal(grant?.state, 'active');
+  await ada.submit({ operation: 's3:PutObjectTagging' });
+  const page = await world.browse();
+  await page.setBypassCSP(true);
+  await page.goto(`${world.url}/web/grants`);
+  await signIn(page, world.idp, 'ada');
+  assert.match(await shown(page), /Ends .* UTC \(in 14:\d\d\)/);
+  assert.deepEqual(await faultsOf(page), [], 'grants');
+  const first: unknown = await page.$eval('.left', (each) => each.textContent);
+  await eventually(async () => (await page.$eval('.left', (each) => each.textContent)) !== first);
+  await page.goto(`${world.url}/web/requests`);
+  assert.match(await shown(page), /It waits for your own confirmation/);
+  assert.deepEqual(await faultsOf(page), [], 'requests');
+  await page.goto(`${world.url}/web/requests/${request.id}`);
+  assert.deepEqual(await faultsOf(page), [], 'own request');
+  await page.goto(`${world.url}/web/grants/${grant.id}`);
+  assert.match(await shown(page), /Asked for[^]*Judged by policy[^]*About to be issued[^]*Issued/);
+  assert.deepEqual(await faultsOf(page), [], 'grant');
+  const stranger = await world.signedIn('ben');
+  assert.equal((await stranger.goto(`${world.url}/web/grants/${grant.id}`))?.status(), 404);
+  await press(page, 'form[action$="/revoke"] button');
+  await eventually(async () => (await ada.look(request.id)).grant?.reason === 'revoked');
+  await page.reload();
+  assert.match(await shown(page), /Ended[^]*reason: revoked/);
+  assert.equal(await page.$('form[action$="/revoke"]'), null);
+  assert.ok(!(await page.content()).includes('ASIA'), 'no credential is on the page');
+  await page.goto(`${world.url}/web/grants`);
+  assert.match(await shown(page), /No access is live|being revoked/);
+});
+
+test(
+  'a page that is left open says when there is something new, and changes nothing under the pointer',
+  options,
+  async (t) => {
+    const world = await startPages(t);
+    const ada = await world.caller('ada');
+    const { request } = await ada.submit({});
+    const page = await world.signedIn('ben', `/web/requests/${request.id}`);
+    await page.bringToFront();
+    const cleo = await world.signedIn('cleo', `/web/requests/${request.id}`);
+    await cleo.type('#reason', 'no');
+    await press(cleo, '#deny');
+    await page.bringToFront();
+    await eventually(async () => /There is something new/.test(await shown(page)), { deadlineMs: 40_000 });
+    assert.match(await shown(page), /waiting for a decision/);
+    await press(page, '#news a');
+    assert.match(await shown(page), /denied/);
+  },
+);
