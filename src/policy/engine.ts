@@ -59,7 +59,7 @@ export type Outcome =
 export function evaluate(
   cedar: Cedar,
   key: string,
-  policies: () => Readonly<Record<string, string>>,
+  policies: () => Readonly<Record<string, string | cedarModule.PolicyJson>>,
   call: Call,
 ): Outcome {
   try {
@@ -82,7 +82,7 @@ export function evaluate(
 }
 
 /** @returns the name under which the engine holds these policies. */
-function compiled(cedar: Cedar, key: string, policies: () => Readonly<Record<string, string>>): string {
+function compiled(cedar: Cedar, key: string, policies: Parameters<typeof evaluate>[2]): string {
   const name = held.get(key) ?? takeName();
   // Out of the map while it is compiled: if that fails, nobody may find other policies under this key.
   if (!held.delete(key)) {

@@ -121,7 +121,8 @@ export function combine(verdicts: readonly Verdict[]): Verdict {
 
 const HOW = { auto: 'automatic', 'self-serve': 'self-serve', manual: 'possible with approval' } as const;
 
-function flagsToMeet(terms: Terms, offer: Offer): string[] {
+/** The flags with which a request would meet the limits of a permit. */
+export function flagsToMeet(terms: Terms, offer: Offer): string[] {
   return [
     ...(offer.seconds > terms.maxSeconds ? [`--for ${formatDuration(terms.maxSeconds)}`] : []),
     ...(terms.needsTicket && !offer.hasTicket ? ['--ticket ID'] : []),
@@ -163,6 +164,11 @@ function beyondLimits(rules: readonly Rule[], offer: Offer): Denial {
     rules.map((rule) => rule.id),
     hint,
   );
+}
+
+/** Whether of two permits that match and whose limits are met, the first decides. */
+export function precedes(a: Rule, b: Rule): boolean {
+  return byDemand(a, b) < 0;
 }
 
 function byDemand(a: Rule, b: Rule): number {

@@ -16,6 +16,7 @@ import { inbox } from './inbox.ts';
 import { list } from './list.ts';
 import { login } from './login.ts';
 import { logout } from './logout.ts';
+import { policy } from './policy.ts';
 import { profiles } from './profiles.ts';
 import { request } from './request.ts';
 import { revoke } from './revoke.ts';
@@ -41,6 +42,7 @@ export const COMMANDS: readonly Command[] = [
   whoami,
   show,
   catalog,
+  policy,
   profiles,
   env,
   credential,

@@ -1,0 +1,132 @@
+/**
+ * `jit policy diff`: who gains and who loses what from one set of policies to another.
+ * @module
+ */
+import { display } from '../../core/display.ts';
+import { gridOf } from '../../policy/grid.ts';
+import type { PolicySet } from '../../policy/load.ts';
+import type { Question } from '../../policy/question.ts';
+import type { Verdict } from '../../policy/verdict.ts';
+import type { Context } from '../context.ts';
+import type { Format } from '../output.ts';
+import { type Column, table } from '../table.ts';
+import { toned } from '../text.ts';
+import type { PolicyCase } from './cases.ts';
+import type { Offered } from './shape.ts';
+import { decisionOf, quorumWords } from './trial.ts';
+
+interface Comparison {
+  readonly before: PolicySet;
+  readonly after: PolicySet;
+  readonly cases: readonly PolicyCase[];
+  readonly offered: Offered | null;
+}
+
+interface Change {
+  readonly kind: 'gains' | 'loses' | 'changes';
+  readonly who: string;
+  readonly where: string;
+  /** Everything that changes in the same way for them there. */
+  readonly what: readonly string[];
+  readonly before: string;
+  readonly after: string;
+}
+
+/** What is left of a list that people read. */
+const MOST_WORDS = 6;
+
+/** @returns 0: a difference is what is asked for. */
+export async function runDiff(
+  { out, now }: Context,
+  format: Format,
+  { before, after, cases, offered }: Comparison,
+): Promise<number> {
+  const at = cases[0]?.question.now ?? now();
+  const { points, all } = gridOf([...before.policies(), ...after.policies()], offered?.targets ?? null, at);
+  const asked = [
+    ...cases.map(({ name, question }) => ({
+      who: question.principal.name,
+      where: question.target.name,
+      what: name,
+      question,
+    })),
+    ...points,
+  ];
+  const changes = grouped(
+    asked.flatMap(({ question, ...words }) => {
+      const change = changeOf(before, after, question);
+      return change === null ? [] : [{ ...words, ...change }];
+    }),
+  );
+  if (format === 'json') {
+    out.document('policy-diff', {
+      before: before.version,
+      after: after.version,
+      asked: asked.length,
+      notAsked: all - points.length,
+      changes,
+    });
+    return 0;
+  }
+  const rows = changes.map((change) => [
+    toned(change.kind === 'gains' ? 'warn' : change.kind === 'loses' ? 'good' : 'plain', change.kind),
+    toned('strong', display(change.who, 200)),
+    toned('plain', display(change.where, 200)),
+    toned('plain', display(listed(change.what), 400)),
+    toned('plain', display(change.before, 200)),
+    toned('plain', display(change.after, 200)),
+  ]);
+  await out.print(rows.length === 0 ? ['nobody gains or loses anything'] : table(COLUMNS, rows, out.width));
+  await out.note(
+    `${asked.length} questions were asked of both${all > points.length ? `, ${all - points.length} of the grid were not: give --config or --cases` : ''}`,
+  );
+  return 0;
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: 'CHANGE', cut: 'never' },
+  { title: 'WHO', cut: 'may' },
+  { title: 'WHERE', cut: 'may' },
+  { title: 'WHAT', cut: 'may' },
+  { title: 'BEFORE', cut: 'never' },
+  { title: 'AFTER', cut: 'never' },
+];
+
+function changeOf(before: PolicySet, after: PolicySet, question: Question) {
+  const [old, next] = [before.decide(question), after.decide(question)];
+  const [was, is] = [wordsFor(old), wordsFor(next)];
+  if (was === is) return null;
+  const step = rank(next) - rank(old);
+  return { kind: step < 0 ? 'gains' : step > 0 ? 'loses' : 'changes', before: was, after: is } as const;
+}
+
+/** In rising order of what stands before access. */
+function rank(verdict: Verdict): number {
+  return ['auto', 'self-serve', 'manual', 'denied'].indexOf(decisionOf(verdict));
+}
+
+function wordsFor(verdict: Verdict): string {
+  const decision = decisionOf(verdict);
+  return verdict.kind === 'permit' && verdict.tier === 'manual'
+    ? `${decision}: ${quorumWords(verdict.quorum)}`
+    : decision;
+}
+
+/** What changes for the same person at the same place in the same way, on one line; gains first. */
+function grouped(changes: readonly (Omit<Change, 'what'> & { readonly what: string })[]): Change[] {
+  const groups = Map.groupBy(changes, ({ kind, who, where, before, after }) =>
+    JSON.stringify([kind, who, where, before, after]),
+  );
+  const order = ['gains', 'loses', 'changes'];
+  return [...groups.values()]
+    .flatMap((group) => {
+      const [first] = group;
+      return first === undefined ? [] : [{ ...first, what: [...new Set(group.map(({ what }) => what))] }];
+    })
+    .toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
+}
+
+function listed(what: readonly string[]): string {
+  const rest = what.length - MOST_WORDS;
+  return rest > 0 ? `${what.slice(0, MOST_WORDS).join(', ')} and ${rest} more` : what.join(', ');
+}

@@ -1,0 +1,174 @@
+/**
+ * `jit policy explain`: why a question gets its answer, and what would change it.
+ * @module
+ */
+import { display } from '../../core/display.ts';
+import { formatDuration } from '../../core/duration.ts';
+import { didYouMean } from '../../core/suggest.ts';
+import { explain, type Explanation, type PolicyReport } from '../../policy/explain.ts';
+import type { PolicySet } from '../../policy/load.ts';
+import type { Question } from '../../policy/question.ts';
+import type { Terms } from '../../policy/verdict.ts';
+import { usage } from '../command.ts';
+import type { PolicyOptions } from '../commands/policy.ts';
+import type { Context } from '../context.ts';
+import { type Column, fact, record, table } from '../table.ts';
+import { type Line, toned } from '../text.ts';
+import { questionOf, readCases, readPeople } from './cases.ts';
+import { readText } from './files.ts';
+import type { AskFlags } from './flags.ts';
+import { type Offered, parseCasesText } from './shape.ts';
+import { decisionOf, quorumWords } from './trial.ts';
+
+/** Misses that are shown to people: those with the least in the way. */
+const NEAREST = 8;
+
+type Options = Extract<PolicyOptions, { readonly verb: 'explain' }>;
+
+export async function runExplain(
+  context: Context,
+  options: Options,
+  set: PolicySet,
+  offered: Offered | null,
+): Promise<number> {
+  const { out } = context;
+  const question = await chosen(context, options, offered ?? { targets: new Map(), operations: new Map() });
+  const explained = await explain(set, question);
+  const behind = question.principal.actsFor;
+  const people = behind === undefined ? null : await explain(set, { ...question, principal: behind });
+  if (options.format === 'json') {
+    out.document('policy-explanation', {
+      policy: set.version,
+      ...documentOf(explained),
+      person: people === null ? null : documentOf(people),
+    });
+    return 0;
+  }
+  await out.print(linesFor(explained, out.width));
+  if (people !== null) await out.print(['', 'and for the person it acts for:', ...linesFor(people, out.width)]);
+  return 0;
+}
+
+async function chosen(context: Context, { ask, cases }: Options, offered: Offered): Promise<Question> {
+  if (ask.kind === 'flags') return await questionFrom(context, ask.flags, cases, offered);
+  const all = readCases(await readText(cases ?? ''), cases ?? '', offered);
+  const found = all.find(({ name }) => name === ask.name);
+  if (found !== undefined) return found.question;
+  const hint = didYouMean(
+    ask.name,
+    all.map(({ name }) => name),
+  );
+  throw usage(`there is no case ${display(ask.name, 80)} in ${display(cases ?? '', 200)}`, hint);
+}
+
+async function questionFrom(
+  context: Context,
+  flags: AskFlags,
+  path: string | null,
+  offered: Offered,
+): Promise<Question> {
+  const file = path === null ? null : parseCasesText(await readText(path), path).content;
+  const targets = new Map([...offered.targets, ...Object.entries(file?.targets ?? {})]);
+  const operations = new Map([...offered.operations, ...Object.entries(file?.operations ?? {})]);
+  const people = new Map(readPeople(file?.people ?? {}, () => undefined));
+  const { environment, kind, groups } = flags;
+  const target = flags.target ?? environment ?? '';
+  if (environment !== null) {
+    if (targets.has(target))
+      throw usage(`the target ${display(target, 80)} has its environment already`, 'leave --environment out');
+    targets.set(target, { provider: 'aws', environment, tags: [...flags.tags], sandbox: false });
+  }
+  const who = flags.who ?? 'you';
+  if (flags.who === null) people.set(who, { kind, issuer: 'https://idp.example.com', subject: who, name: who, groups });
+  const problems: string[] = [];
+  const question = questionOf(
+    {
+      who,
+      target,
+      operation: flags.operation,
+      permissions: flags.permissions.length === 0 ? undefined : [...flags.permissions],
+      resources: flags.resources.length === 0 ? ['any'] : [...flags.resources],
+      access: flags.access ?? undefined,
+      breadth: flags.breadth ?? undefined,
+      risk: flags.risk ?? undefined,
+      for: flags.duration ?? '15m',
+      ticket: flags.ticket,
+      reason: 'a reason of usual length, as people give',
+      at: flags.at ?? undefined,
+    },
+    { targets, operations, people, now: `${new Date(context.now()).toISOString().slice(0, 19)}Z` },
+    (field, problem) => void problems.push(`--${field === 'operation' ? 'permission' : field}: ${problem}`),
+  );
+  if (question === null) throw usage(problems.join('; '), 'see: jit policy --help');
+  return question;
+}
+
+function documentOf({ verdict, permission, resource, reports }: Explanation): Readonly<Record<string, unknown>> {
+  return {
+    decision: decisionOf(verdict),
+    why: verdict.why,
+    hint: verdict.hint,
+    permission,
+    resource,
+    policies: reports.map(({ policy: { id, source, line, effect }, state, missing }) => ({
+      id,
+      source,
+      line,
+      effect,
+      state,
+      missing,
+    })),
+  };
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: 'POLICY', cut: 'never' },
+  { title: 'GIVES', cut: 'never' },
+  { title: 'WHAT STANDS IN THE WAY', cut: 'may' },
+];
+
+function linesFor({ verdict, permission, resource, reports }: Explanation, width: number): Line[] {
+  const permit = verdict.kind === 'permit' ? verdict : null;
+  const hitting = reports.filter(({ state }) => state !== 'misses');
+  const missing = reports
+    .filter(({ state, policy }) => state === 'misses' && policy.effect === 'permit')
+    .toSorted((a, b) => a.missing.length - b.missing.length);
+  const shown = missing.slice(0, NEAREST);
+  return [
+    ...record(
+      [
+        fact('decision', decisionOf(verdict), permit === null ? 'bad' : 'good'),
+        fact('why', display(verdict.why)),
+        ...(permit === null ? [] : [fact('terms', termsWords(permit))]),
+        ...(verdict.hint === null ? [] : [fact('or', display(verdict.hint))]),
+        fact('permission', display(permission, 200)),
+        fact('resource', display(resource, 200)),
+      ],
+      width,
+    ),
+    ...section('policies that match:', hitting, width),
+    ...section('permits that do not, the nearest first:', shown, width),
+    ...(missing.length > shown.length ? [`and ${missing.length - shown.length} more (--json has all)`] : []),
+  ];
+}
+
+function section(title: string, reports: readonly PolicyReport[], width: number): Line[] {
+  if (reports.length === 0) return [];
+  const rows = reports.map(({ policy, state, missing }) => [
+    toned(state === 'decides' ? 'strong' : 'plain', display(policy.id, 200)),
+    toned('plain', policy.effect === 'forbid' ? 'forbids' : (policy.terms?.tier ?? '')),
+    toned('dim', state === 'decides' ? 'it decides' : display(missing.join('; '), 500)),
+  ]);
+  return ['', title, ...table(COLUMNS, rows, width)];
+}
+
+function termsWords({ maxSeconds, quorum, renewals, idleSeconds, needsTicket, minReason, tier }: Terms): string {
+  return [
+    `up to ${formatDuration(maxSeconds)}`,
+    ...(tier === 'manual' ? [`approved by ${quorumWords(quorum)}`] : []),
+    ...(renewals > 0 ? [`renewed up to ${renewals} times`] : []),
+    ...(idleSeconds === null ? [] : [`ended when unused for ${formatDuration(idleSeconds)}`]),
+    ...(needsTicket ? ['with a ticket'] : []),
+    ...(minReason > 0 ? [`with a reason of ${minReason} characters`] : []),
+  ].join(', ');
+}

@@ -1,0 +1,72 @@
+/**
+ * Holding a set of policies to a case.
+ * @module
+ */
+import { formatDuration } from '../../core/duration.ts';
+import type { Quorum } from '../../core/request.ts';
+import type { PolicySet } from '../../policy/load.ts';
+import { wouldCount } from '../../policy/outcome.ts';
+import type { Verdict } from '../../policy/verdict.ts';
+import type { PolicyCase } from './cases.ts';
+
+/** Where a case and the policies differ. */
+export interface Difference {
+  readonly field: string;
+  readonly expected: string;
+  readonly actual: string;
+}
+
+export interface Trial {
+  readonly case: PolicyCase;
+  readonly verdict: Verdict;
+  /** Empty where everything is as expected. */
+  readonly differences: readonly Difference[];
+}
+
+/** Asks the policies what the case asks. */
+export function tryCase(set: PolicySet, subject: PolicyCase): Trial {
+  const { question, expected } = subject;
+  const verdict = set.decide(question);
+  const permit = verdict.kind === 'permit' ? verdict : null;
+  const differences: Difference[] = [];
+  const compare = (field: string, wanted: string | null, actual: string): void => {
+    if (wanted !== null && wanted !== actual) differences.push({ field, expected: wanted, actual });
+  };
+  const span = (seconds: number | null | undefined): string =>
+    seconds === null || seconds === undefined ? 'none' : formatDuration(seconds);
+  const { decision, quorum, maxSeconds, idleSeconds, renewals, policy, why } = expected;
+  compare('decision', decision ?? null, decisionOf(verdict));
+  compare('quorum', quorum === null ? null : quorumWords(quorum), quorumWords(permit?.quorum ?? []));
+  compare('max', maxSeconds === null ? null : span(maxSeconds), span(permit?.maxSeconds));
+  compare('idle', idleSeconds === null ? null : span(idleSeconds), span(permit?.idleSeconds));
+  compare('renewals', renewals === null ? null : String(renewals), String(permit?.renewals ?? 0));
+  const deciding = permit === null ? (verdict.kind === 'deny' ? verdict.policyIds : []) : [permit.policyId];
+  if (policy !== null && !deciding.includes(policy)) {
+    differences.push({ field: 'policy', expected: policy, actual: deciding.join(', ') || 'none' });
+  }
+  if (why !== null && !verdict.why.includes(why)) {
+    differences.push({ field: 'why', expected: `…${why}…`, actual: verdict.why });
+  }
+  const voters = [
+    ...expected.mayApprove.map((voter) => ({ voter, wanted: 'may approve' })),
+    ...expected.mayNotApprove.map((voter) => ({ voter, wanted: 'may not approve' })),
+  ];
+  for (const { voter, wanted } of voters) {
+    compare(voter.name, wanted, wouldCount(set, verdict, voter, question) ? 'may approve' : 'may not approve');
+  }
+  return { case: subject, verdict, differences };
+}
+
+/** One word for a verdict. */
+export function decisionOf(verdict: Verdict): string {
+  return verdict.kind === 'deny' ? 'denied' : verdict.tier;
+}
+
+/** `2 of sre-leads and 1 of anybody who may approve`; nobody: `nobody`. */
+export function quorumWords(quorum: readonly Quorum[]): string {
+  if (quorum.length === 0) return 'nobody';
+  return quorum
+    .map(({ group, approvers }) => `${approvers} of ${group ?? 'those who may approve'}`)
+    .toSorted()
+    .join(' and ');
+}

@@ -1,0 +1,163 @@
+/**
+ * Why a question gets its answer: for every policy whether it matches, and what stands in the way where it does not.
+ * @module
+ */
+import type { PolicyJson } from '@cedar-policy/cedar-wasm/nodejs';
+import { formatDuration } from '../core/duration.ts';
+import { pairsOf, requestCall, type TypedCall } from './call.ts';
+import { type Cedar, evaluate, loadEngine } from './engine.ts';
+import { attributeOf, conjuncts, entitiesIn, nodes, operands } from './expression.ts';
+import { inZone, nextChange } from './hours.ts';
+import type { PolicySet } from './load.ts';
+import { countsAt } from './match.ts';
+import type { Question } from './question.ts';
+import type { Policy } from './read.ts';
+import { flagsToMeet, type Verdict } from './verdict.ts';
+
+/** What a policy has to do with an answer. */
+export interface PolicyReport {
+  readonly policy: Policy;
+  /** `decides`: it is the one. `matches`: it would do, or forbids as well. `misses`: it does not match, or not now, or not within its limits. */
+  readonly state: 'decides' | 'matches' | 'misses';
+  /** What would have to be otherwise, in words; conditions as Cedar has them. Empty unless it misses. */
+  readonly missing: readonly string[];
+}
+
+export interface Explanation {
+  readonly verdict: Verdict;
+  /** The pair of permission and resource that the reports are about. */
+  readonly permission: string;
+  readonly resource: string;
+  /** On action Request, in the order of the files. */
+  readonly reports: readonly PolicyReport[];
+}
+
+/** About the first pair that is denied, or the first where none is. */
+export async function explain(set: PolicySet, question: Question): Promise<Explanation> {
+  const { cedar } = await loadEngine();
+  const single = (pair: { permission: string; resource: string }): Question => ({
+    ...question,
+    permission: { ...question.permission, actions: [pair.permission], resources: [pair.resource] },
+  });
+  const pairs = pairsOf(question);
+  const pair = pairs.find((each) => set.decide(single(each)).kind === 'deny') ?? pairs[0];
+  const verdict = set.decide(question);
+  if (pair === undefined) return { verdict, permission: '', resource: '', reports: [] };
+  const policies = set.policies().filter(({ actions }) => actions === null || actions.includes('Request'));
+  const groups = new Set(policies.flatMap((policy) => entitiesIn(policy.json, 'Jit::Group')));
+  const call = requestCall(question, groups, pair);
+  const own = set.decide(single(pair));
+  const reports = policies.map((policy) => reportOn(cedar, set.version, policy, question, call, own));
+  return { verdict, ...pair, reports };
+}
+
+function reportOn(
+  cedar: Cedar,
+  version: string,
+  policy: Policy,
+  question: Question,
+  call: TypedCall,
+  verdict: Verdict,
+): PolicyReport {
+  const failing = piecesOf(policy.json)
+    .filter(({ json }, position) => !holds(cedar, `${version}/explain/${policy.id}/${position}`, json, call))
+    .map(({ words }) => words(cedar));
+  const missing = [...failing, ...limitsMissing(policy, question)];
+  const decides = verdict.kind === 'permit' ? verdict.policyId === policy.id : verdict.policyIds.includes(policy.id);
+  if (missing.length > 0) return { policy, state: 'misses', missing };
+  return { policy, state: decides ? 'decides' : 'matches', missing };
+}
+
+interface Piece {
+  /** A permit that matches where the piece holds. */
+  readonly json: PolicyJson;
+  readonly words: (cedar: Cedar) => string;
+}
+
+const ANY: PolicyJson = {
+  effect: 'permit',
+  principal: { op: 'All' },
+  action: { op: 'All' },
+  resource: { op: 'All' },
+  conditions: [],
+};
+
+/** The parts of a policy that have to hold, each on its own. */
+function piecesOf({ principal, resource, conditions }: PolicyJson): Piece[] {
+  const scope = (json: PolicyJson): Piece => ({
+    json,
+    words: (cedar) => {
+      const text = textOf(cedar, json);
+      const [who = '', , where = ''] = text.slice(text.indexOf('(') + 1, text.lastIndexOf(')')).split(/,\s*/);
+      return (json.principal.op === 'All' ? where : who).trim();
+    },
+  });
+  return [
+    ...(principal.op === 'All' ? [] : [scope({ ...ANY, principal })]),
+    ...(resource.op === 'All' ? [] : [scope({ ...ANY, resource })]),
+    ...conditions.flatMap(({ kind, body }) => split(kind, body)),
+  ];
+}
+
+type Expression = PolicyJson['conditions'][number]['body'];
+
+/** `a && b` under `when`, `a || b` under `unless`: each part has to hold, or not. */
+function split(kind: 'when' | 'unless', body: Expression): Piece[] {
+  const parts = (kind === 'when' ? conjuncts(body) : disjuncts(body)).filter(isExpression);
+  const guards = parts.filter((part) => 'has' in part);
+  return parts.map((part) => {
+    // What reads an optional attribute fails without the part that looks for it.
+    const guarded =
+      kind === 'when' && reads(part) ? guards.reduceRight((right, left) => both(left, right), part) : part;
+    const alone = { ...ANY, conditions: [{ kind, body: part }] };
+    return {
+      json: { ...ANY, conditions: [{ kind, body: guarded }] },
+      words: (cedar) => bodyOf(textOf(cedar, alone)),
+    };
+  });
+}
+
+function disjuncts(expression: unknown): unknown[] {
+  const sides = operands(expression, '||');
+  return sides === undefined ? [expression] : sides.flatMap(disjuncts);
+}
+
+function both(left: Expression, right: Expression): Expression {
+  return { '&&': { left, right } };
+}
+
+function reads(part: Expression): boolean {
+  return [...nodes(part)].some((node) => attributeOf(node) === 'principal.actsFor');
+}
+
+function isExpression(value: unknown): value is Expression {
+  return typeof value === 'object' && value !== null;
+}
+
+function holds(cedar: Cedar, key: string, json: PolicyJson, call: TypedCall): boolean {
+  const outcome = evaluate(cedar, key, () => ({ piece: json }), call);
+  return outcome.kind === 'answer' && outcome.allowed;
+}
+
+function textOf(cedar: Cedar, json: PolicyJson): string {
+  const answer = cedar.policyToText(json);
+  return answer.type === 'success' ? answer.text.replace(/\s+/g, ' ') : 'a part that cannot be shown';
+}
+
+function bodyOf(text: string): string {
+  const [, kind = '', body = text] = /\b(when|unless) \{ ?(.*?) ?\};?$/.exec(text) ?? [];
+  return kind === 'unless' ? `not: ${body}` : body;
+}
+
+function limitsMissing(policy: Policy, question: Question): string[] {
+  const { season, terms } = policy;
+  const found: string[] = [];
+  if (season !== null && !countsAt(policy, question.now)) {
+    const next = nextChange(season.hours, question.now);
+    const when = next === null ? 'never' : `next from ${inZone(season.hours, next)}`;
+    found.push(`it counts ${season.counts === 'outside' ? 'outside' : 'during'} ${season.hours.text}, ${when}`);
+  }
+  if (terms === null) return found;
+  if (question.seconds > terms.maxSeconds) found.push(`at most ${formatDuration(terms.maxSeconds)}`);
+  return [...found, ...flagsToMeet(terms, question).filter((flag) => !flag.startsWith('--for'))];
+}
