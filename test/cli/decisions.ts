@@ -113,7 +113,7 @@ function blank(): Outcome {
       deadline: null,
       quorum: [],
       votes: [],
-      can: [],
+      can: ['cancel'],
     },
     grant: null,
   };

@@ -3,17 +3,40 @@
  * @module
  */
 import { JitError, worded } from '../../core/errors.ts';
+import { answersFor, type PrincipalKey, samePrincipal } from '../../core/principal.ts';
 import type { Outcome } from '../../wire/views.ts';
 import type { Context } from '../context.ts';
 import { type Site, siteOf } from '../site.ts';
 import { awaitOutcome, settled, type Waiter } from './submit.ts';
 import { reportVote } from './vote.ts';
 
-/** Whether an agent asked, and the caller is the person for whom it acts. */
-export async function isForAgent(context: Context, { request }: Outcome): Promise<boolean> {
-  if (request.requester.kind !== 'agent') return false;
+/**
+ * Whose request it is: the caller's, or that of an agent of theirs. Throws `ERR_DENIED` where it is neither: whoever may vote on
+ * a request sees it too, and is given nothing by it.
+ */
+export async function ownerOf(context: Context, { request }: Outcome): Promise<'me' | 'my agent'> {
+  const { id, requester, can } = request;
+  if (requester.kind !== 'agent' && can.includes('cancel')) return 'me';
+  // The embedded broker has one user, and no sessions.
+  if ((await context.brokerRef()).kind === 'embedded') return 'me';
   const { client } = await context.broker();
-  return (await client.session()).principal.kind === 'user';
+  const { principal } = await client.session();
+  if (samePrincipal(keyOf(principal), keyOf(requester))) return 'me';
+  if (answersFor(keyOf(principal), keyOf(requester))) return 'my agent';
+  const { broker, line } = await siteOf(context);
+  throw new JitError({
+    code: 'ERR_DENIED',
+    message: `it is the request of ${requester.name}, and nobody else takes it up`,
+    hint: `how it stands: ${line(`jit show ${id}`)}`,
+    subject: id,
+    broker,
+  });
+}
+
+type Who = Pick<Outcome['request']['requester'], 'issuer' | 'subject' | 'actsFor'>;
+
+function keyOf({ issuer, subject, actsFor }: Who): PrincipalKey {
+  return actsFor === undefined ? { issuer, subject } : { issuer, subject, actsFor };
 }
 
 /**

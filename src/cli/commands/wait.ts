@@ -59,8 +59,8 @@ export const wait = command<WaitOptions>({
     const { checkWish, install } = await import('../access/install.ts');
     await checkWish(context, wish);
     const found = await lookUp(await context.broker(), id);
-    const { isForAgent, supervise } = await import('../access/agent.ts');
-    if (await isForAgent(context, found)) return await supervise(context, found, options);
+    const { ownerOf, supervise } = await import('../access/agent.ts');
+    if ((await ownerOf(context, found)) === 'my agent') return await supervise(context, found, options);
     const granted = await awaitGrant(context, found, options);
     // Waiting twice must not make two profiles.
     const earlier = await profileOf(context, granted.grant.id);
