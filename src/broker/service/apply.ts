@@ -85,7 +85,8 @@ async function noticesOf(
 ): Promise<readonly AddressedNotice[]> {
   const kind = grantNoticeKindOf(before.grant, grant);
   if (kind === null || !world.teller.wants(kind)) return [];
-  const asked = await world.store.request(grant.requestId);
+  // A request that cannot be read must not keep its grant from ending.
+  const asked = await world.store.request(grant.requestId).catch(() => null);
   if (asked === null) return [];
   const { request, hash, decision } = asked;
   const told = { kind, at, serial: before.version + 1, request, hash, decision, grant, by: [] };

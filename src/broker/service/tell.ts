@@ -56,11 +56,17 @@ export function weightOf(questions: readonly Question[]): {
   return { risk: risk ?? null, access: access ?? null };
 }
 
-/** What a step of a request that people decide is to those who are told; null for what is only a step on the way. */
+/**
+ * What a step of a request that people decide is to those who are told; null for what is only a step on the way. Under another
+ * policy approval is needed anew: what was told before would lead to votes that do not count.
+ */
 export function noticeKindOf(before: StoredRequest | null, after: StoredRequest): NoticeKind | null {
-  const { state, tier } = after.decision;
-  if (tier !== 'manual' || before?.decision.state === state) return null;
-  return state === 'pending' ? 'approval-needed' : state;
+  const { state, tier, policy } = after.decision;
+  if (tier !== 'manual') return null;
+  if (state === 'pending') {
+    return before?.decision.state === state && before.decision.policy === policy ? null : 'approval-needed';
+  }
+  return before?.decision.state === state ? null : state;
 }
 
 /** Names of those by whom it came to the present decision. */
