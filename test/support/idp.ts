@@ -31,6 +31,8 @@ export interface IdpOptions {
   readonly intervalSeconds?: number;
   /** More redirect URIs, as of a broker's pages; the client then is a web application. */
   readonly redirects?: readonly string[];
+  /** Makes the client a confidential one; then only a web application can sign in. */
+  readonly clientSecret?: string;
 }
 
 /** Plain values: in tests there is nobody to hide them from. */
@@ -153,7 +155,7 @@ interface Claims {
 
 async function makeProvider(
   issuer: string,
-  { idTokenSeconds = 600, deviceCodeSeconds = 120, intervalSeconds = 1, redirects }: IdpOptions,
+  { idTokenSeconds = 600, deviceCodeSeconds = 120, intervalSeconds = 1, redirects, clientSecret }: IdpOptions,
   adapter: ReturnType<typeof makeIdpStore>['adapter'],
   claimsOf: (subject: string) => Claims | undefined,
 ): Promise<OidcProvider> {
@@ -165,7 +167,9 @@ async function makeProvider(
       {
         client_id: CLIENT,
         application_type: redirects === undefined ? 'native' : 'web',
-        token_endpoint_auth_method: 'none',
+        ...(clientSecret === undefined
+          ? { token_endpoint_auth_method: 'none' }
+          : { token_endpoint_auth_method: 'client_secret_basic', client_secret: clientSecret }),
         redirect_uris: [REDIRECT, ...(redirects ?? [])],
         response_types: ['code'],
         grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],

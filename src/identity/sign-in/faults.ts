@@ -140,6 +140,7 @@ const NETWORK: Readonly<Record<string, string>> = {
 
 const PROTOCOL: Readonly<Record<string, Told>> = {
   OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED: { what: 'calls itself by another issuer' },
+  OAUTH_WWW_AUTHENTICATE_CHALLENGE: { what: 'refuses jit as a client: it demands a secret, or another one' },
   OAUTH_JWT_TIMESTAMP_CHECK_FAILED: {
     what: 'gave an ID token for another time',
     hint: 'check the clock of this machine',

@@ -88,21 +88,39 @@ export interface BareAnswer {
   readonly body: string;
 }
 
+export interface PagesOptions {
+  readonly cloud?: string;
+  /** Entries of `sessions`. */
+  readonly sessions?: string;
+  /** More lines of the entry about the identity provider. @param home a private folder. */
+  readonly entry?: readonly ((home: string) => string)[];
+  /** Makes the broker a confidential client there. */
+  readonly clientSecret?: string;
+}
+
 export async function startPages(
   t: TestContext,
-  { cloud, sessions = '' }: { readonly cloud?: string; readonly sessions?: string } = {},
+  { cloud, sessions = '', entry = [], clientSecret }: PagesOptions = {},
 ): Promise<PagesWorld> {
   const home = tempHome(t);
   const port = await freePort();
   const url = `https://localhost:${port}`;
-  const idp = await startIdp(t, { accounts: ACCOUNTS, redirects: [`${url}/web/callback`] });
+  const idp = await startIdp(t, {
+    accounts: ACCOUNTS,
+    redirects: [`${url}/web/callback`],
+    ...(clientSecret === undefined ? {} : { clientSecret }),
+  });
   const { cert, key } = await makeCertificate(home.path, 'broker');
   const ca = readFileSync(cert);
   const file = join(home.path, 'broker.yaml');
   const state = join(home.path, 'state');
   mkdirSync(join(home.path, 'policies'), { mode: 0o700 });
   writeFileSync(join(home.path, 'policies', 'all.cedar'), POLICY, { mode: 0o600 });
-  writeFileSync(file, configuration({ url, port, cert, key, idp, cloud, sessions }), { mode: 0o600 });
+  writeFileSync(
+    file,
+    configuration({ url, port, cert, key, idp, cloud, sessions, entry: entry.map((line) => line(home.path)) }),
+    { mode: 0o600 },
+  );
   const around = { ...home, env: { ...home.env, ...MOTO_KEYS } };
   const { log } = await serve(t, around, ['--config', file, '--state', state]);
   const database = join(state, 'broker.db');
@@ -300,9 +318,10 @@ interface Configured {
   readonly idp: Idp;
   readonly cloud: string | undefined;
   readonly sessions: string;
+  readonly entry: readonly string[];
 }
 
-function configuration({ url, port, cert, key, idp, cloud, sessions }: Configured): string {
+function configuration({ url, port, cert, key, idp, cloud, sessions, entry }: Configured): string {
   return `issuer: ${url}
 listen: { host: 127.0.0.1, port: ${port}, tls: { cert: ${cert}, key: ${key} } }
 policies: ./policies
@@ -315,7 +334,7 @@ identity:
     scopes: [openid, profile, groups, offline_access]
     algorithms: [ES256]
     allow_private_addresses: true
-targets:
+${entry.map((line) => `    ${line}\n`).join('')}targets:
   web:
     provider: aws
     environment: production

@@ -109,6 +109,7 @@ test('the examples are read, with the safe values where nothing is said', () => 
     require: {},
     scopes: ['openid', 'profile', 'offline_access'],
     device: false,
+    web: true,
     claims: { groups: 'groups', name: 'name' },
   });
   assert.equal(issuerOf(least), 'https://a.example.com');
@@ -135,6 +136,8 @@ const WRONG: readonly (readonly [path: string, Claims])[] = [
   ['client_id', { ...OIDC, client_id: 'a\nb' }],
   ['scopes', { ...OIDC, scopes: ['profile'] }],
   ['device', { ...OIDC, device: 'no' }],
+  ['web', { ...OIDC, web: 'no' }],
+  ['client_secret_file', { ...OIDC, client_secret_file: 'secret' }],
   ['', { ...OIDC, allowed_algorithms: ['HS256'] }],
   ['', { ...OIDC, audience: 'https://other.example.com' }],
   ['algorithms.0', { ...OIDC, algorithms: ['none'] }],

@@ -13,7 +13,7 @@ const TITLES: Partial<Record<ErrorCode, string>> = {
   ERR_CONFLICT: 'It has changed meanwhile',
   ERR_DECIDED: 'Nothing was counted',
   ERR_DENIED: 'That is not permitted',
-  ERR_IDENTITY_PROVIDER: 'The identity provider cannot be reached',
+  ERR_IDENTITY_PROVIDER: 'The identity provider does not help',
   ERR_IDENTITY_STALE: 'The identity provider has to be asked again',
   ERR_METHOD: 'That is not served here',
   ERR_NOT_FOUND: 'There is nothing here',
