@@ -43,6 +43,17 @@ test('a permit behind one that asks for less and matches whenever it does is sha
   ]);
 });
 
+test('a permit beside one with another pattern is not shadowed', async () => {
+  const pair = (one: string, other: string): string =>
+    permit('one', '@tier("auto")', `when { context.resource like "${one}" }`) +
+    permit('other', '@tier("self-serve")', `when { context.resource like "${other}" }`);
+  assert.deepEqual(await found(pair('arn:aws:s3:::reports/*', 'arn:aws:s3:::rep*')), []);
+  assert.deepEqual(await found(pair('*/private', 'arn:aws:s3:::reports/*')), []);
+  assert.deepEqual(await found(pair('ab*bc', 'a*c')), []);
+  assert.deepEqual(await found(pair('*a*b*', 'xa*by')), []);
+  assert.equal((await found(pair('a*c', 'ab*bc'))).length, 1);
+});
+
 test('a permit that contradicts itself, its limits or a forbid is out of reach', async () => {
   const unreachable = async (text: string): Promise<string> => (await found(text)).join('\n');
   const auto = '@tier("auto")';

@@ -13,7 +13,7 @@ import { loadEngine } from '../../src/policy/engine.ts';
 import { matches } from '../../src/policy/known.ts';
 import { makeMatcher, type Match } from '../../src/policy/match.ts';
 import type { Policy } from '../../src/policy/read.ts';
-import { JANE, load } from './questions.ts';
+import { ask, JANE, load } from './questions.ts';
 import { policies, questions, withIds } from './rules.ts';
 
 const schema = readFileSync(new URL('../../src/policy/schema.cedarschema', import.meta.url), 'utf8');
@@ -88,6 +88,26 @@ test('the policies that are picked give the answer of all, for requests and appr
     ),
     { numRuns: 100 },
   );
+});
+
+test('a pattern is found by words that it has whole, and never by one that a wildcard cuts', async () => {
+  const like = (id: string, pattern: string): string =>
+    `@id("${id}") @tier("auto") permit (principal, action == Jit::Action::"Request", resource) when { context.resource like "${pattern}" };`;
+  // Many share the whole words, so that the cut ones would be the rarest.
+  const patterns = ['arn:aws:s3:::rep*', '*ports/q1-*', 'arn:*:reports/q1-2026-a.c*', '*orts*', 'arn:aws:s3:::other/*'];
+  const set = await load(patterns.map((pattern, index) => like(`p${index}`, pattern)).join('\n'));
+  const verdict = set.decide(
+    ask({
+      permission: {
+        target: 'prod',
+        operation: 's3:GetObject',
+        actions: ['s3:GetObject'],
+        resources: ['arn:aws:s3:::reports/q1-2026-a.csv'],
+      },
+    }),
+  );
+  assert.ok(verdict.kind === 'permit');
+  assert.deepEqual([verdict.policyId, ...verdict.also].toSorted(), ['p0', 'p1', 'p2', 'p3']);
 });
 
 test('patterns match here as they do in the engine', () => {

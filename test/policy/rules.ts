@@ -48,6 +48,9 @@ const condition = fc.constantFrom(
   'context.hasTicket && (context.seconds * 9223372036854775807 > 0 || resource.sandbox)',
   '(context.named && context.risk == "low") || (resource.environment == "prod" && context.access == "write")',
   'context.seconds < 9223372036854775807 && -1 < context.seconds',
+  'context.seconds <= 600 && context.resource like "arn:aws:s3:::rep*"',
+  'context.seconds >= 600 && context.resource like "*ports/*"',
+  'context.seconds < 600 || 600 < context.seconds',
 );
 const principal = fc.constantFrom(
   'principal',
@@ -59,17 +62,25 @@ const principal = fc.constantFrom(
 const resource = fc.constantFrom('resource', 'resource == Jit::Target::"prod"', 'resource in Jit::Target::"sandbox"');
 const clause = fc.constantFrom('when', 'unless');
 const scoped = fc
-  .tuple(principal, resource, clause, condition)
+  .tuple(principal, resource, clause, condition, fc.option(fc.tuple(clause, condition), { freq: 3, nil: null }))
   // The loader refuses what can never match.
-  .filter(([, , when, body]) => when === 'when' || body !== 'true');
+  .filter(
+    ([, , when, body, more]) => (when === 'when' || body !== 'true') && (more?.[0] !== 'unless' || more[1] !== 'true'),
+  )
+  // Two clauses that exclude each other may be seen by it, so the second is never the only way.
+  .map(([who, where, when, body, more]) => {
+    const second =
+      more === null ? '' : ` ${more[0]} { ${more[0] === 'when' ? `${more[1]} || context.seconds == 60` : more[1]} }`;
+    return [who, where, when, body, second] as const;
+  });
 export const permits = fc
   .tuple(scoped, fc.constantFrom('auto', 'self-serve', 'manual'), fc.constantFrom('5m', '1h', '8h'))
   .map(
-    ([[who, where, when, body], tier, max]) =>
-      `@tier("${tier}") @max("${max}") permit (${who}, ${REQUEST}, ${where}) ${when} { ${body} };`,
+    ([[who, where, when, body, second], tier, max]) =>
+      `@tier("${tier}") @max("${max}") permit (${who}, ${REQUEST}, ${where}) ${when} { ${body} }${second};`,
   );
 export const forbids = scoped.map(
-  ([who, where, when, body]) => `forbid (${who}, ${REQUEST}, ${where}) ${when} { ${body} };`,
+  ([who, where, when, body, second]) => `forbid (${who}, ${REQUEST}, ${where}) ${when} { ${body} }${second};`,
 );
 export const policies = fc.array(fc.oneof(permits, permits, forbids), { maxLength: 8 });
 export const questions = fc
