@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { press, skipUnlessChromium } from '../../support/browser.ts';
+import { enterLogin, press, skipUnlessChromium } from '../../support/browser.ts';
 import { eventually } from '../../support/eventually.ts';
 import { allow, cookiesOf, fieldsOf, SAME_ORIGIN, shown, signIn, startPages } from './world.ts';
 
@@ -305,5 +305,24 @@ test('two people in one browser: a decision begun by one is not finished by the 
     body: begun.body,
   });
   assert.equal(answer.status, 403);
+  assert.equal((await ada.look(request.id)).request.votes.length, 0);
+});
+
+test('whom the provider vouches for at the last button has to be who is signed in', options, async (t) => {
+  const world = await startPages(t);
+  const ada = await world.caller('ada');
+  const { request } = await ada.submit({});
+  const page = await world.signedIn('ben', `/web/requests/${request.id}`);
+  // Somebody else sits down at the same browser, and signs in at the provider.
+  for (const cookie of await page.browserContext().cookies()) {
+    if (!cookie.name.startsWith('__Host-')) await page.browserContext().deleteCookie(cookie);
+  }
+  await page.click('#approve');
+  await enterLogin(page, { name: 'cleo', password: world.idp.password('cleo') });
+  await allow(page, '#decide');
+  const answered = page.waitForNavigation();
+  await page.click('#decide');
+  assert.equal((await answered)?.status(), 403);
+  assert.match(await shown(page), /vouched for somebody else/);
   assert.equal((await ada.look(request.id)).request.votes.length, 0);
 });

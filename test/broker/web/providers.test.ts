@@ -57,7 +57,7 @@ test('a secret that others can read, that is not there or that is none is refuse
     // Safe: the secret is read before anything else is looked at.
     return openPages(
       plan as Parameters<typeof openPages>[0],
-      { targets: new Map() } as Parameters<typeof openPages>[1],
+      { targets: new Map() } as unknown as Parameters<typeof openPages>[1],
     );
   };
   await assert.rejects(open(secretFile('x', 0o644)(home)), /others can read this client secret/);
