@@ -20,34 +20,52 @@ export interface Point {
 type Place = Question['target'];
 
 /** More questions than this take more than some seconds. */
-export const MOST_POINTS = 20_000;
+const MOST_POINTS = 20_000;
 
 /**
- * Each kind of principal, in no group and in each that is named, and whoever is named; each target of the configuration, or one for
- * each that is named and for each environment and tag; each access level with each operation and resource that is named, and one that
- * is not. For fifteen minutes, with a ticket.
- * @returns at most `MOST_POINTS`, taken evenly, and how many there would be.
+ * For each policy that only one of two sets has, a grid of what it speaks of: elsewhere the answers are the same. Each kind of
+ * principal, in no group and in each that is named, whoever is named, agents of people in such groups; each target of the
+ * configuration, or one for each that is named and for each environment and tag; each access level with each operation and resource
+ * that is named, and one that is not. For fifteen minutes, with a ticket and a long reason.
+ * @returns at most 20,000, taken evenly, and whether these are all.
  */
 export function gridOf(
-  policies: readonly Policy[],
+  before: readonly Policy[],
+  after: readonly Policy[],
   configured: ReadonlyMap<string, Omit<Place, 'name'>> | null,
   now: number,
-): { readonly points: readonly Point[]; readonly all: number } {
-  const people = peopleIn(policies);
-  const places = configured === null ? placesIn(policies) : [...configured].map(([name, rest]) => ({ name, ...rest }));
-  const things = thingsIn(policies);
-  const all = people.length * places.length * things.length;
+): { readonly points: readonly Point[]; readonly asked: 'all' | 'some' } {
+  const places = configured === null ? null : [...configured].map(([name, rest]) => ({ name, ...rest }));
+  const grids = [...without(before, after), ...without(after, before)].map((policy) => ({
+    people: peopleIn([policy]),
+    places: places ?? placesIn([policy]),
+    things: thingsIn([policy]),
+  }));
+  const sizes = grids.map((grid) => grid.people.length * grid.places.length * grid.things.length);
+  const all = sizes.reduce((sum, size) => sum + size, 0);
   const step = Math.max(1, all / MOST_POINTS);
-  const points: Point[] = [];
-  for (let at = 0; at < all; at += step) {
-    const number = Math.floor(at);
-    const person = people[number % people.length];
-    const place = places[Math.floor(number / people.length) % places.length];
-    const thing = things[Math.floor(number / people.length / places.length)];
-    if (person === undefined || place === undefined || thing === undefined) continue;
-    points.push(pointOf(person, place, thing, now));
+  const points = new Map<string, Point>();
+  let at = 0;
+  for (const [position, grid] of grids.entries()) {
+    const size = sizes[position] ?? 0;
+    for (; at < size; at += step) {
+      const number = Math.floor(at);
+      const person = grid.people[number % grid.people.length];
+      const place = grid.places[Math.floor(number / grid.people.length) % grid.places.length];
+      const thing = grid.things[Math.floor(number / grid.people.length / grid.places.length)];
+      if (person === undefined || place === undefined || thing === undefined) continue;
+      const point = pointOf(person, place, thing, now);
+      points.set(JSON.stringify([point.who, point.where, place.environment, place.tags, point.what]), point);
+    }
+    at -= size;
   }
-  return { points, all };
+  return { points: [...points.values()], asked: all > MOST_POINTS ? 'some' : 'all' };
+}
+
+/** The policies of one set that the other does not have word for word. */
+function without(policies: readonly Policy[], others: readonly Policy[]): Policy[] {
+  const known = new Set(others.map(({ id, text }) => `${id} ${text}`));
+  return policies.filter(({ id, text }) => !known.has(`${id} ${text}`));
 }
 
 interface Thing {
@@ -81,14 +99,19 @@ const ELSE = 'other';
 
 function peopleIn(policies: readonly Policy[]): Principal[] {
   const issuer = 'https://idp.example.com';
-  const someone = (kind: Principal['kind'], groups: readonly string[]): Principal => {
+  const someone = <K extends Principal['kind']>(kind: K, groups: readonly string[]) => {
     const words = groups.length === 0 ? `any ${kind}` : `${kind} in ${groups.join(', ')}`;
     return { kind, issuer, subject: words, name: words, groups };
   };
   const groups = [...new Set(policies.flatMap(({ json }) => entitiesIn(json, 'Jit::Group')))].toSorted();
   const kinds = ['user', 'workload', 'agent'] as const;
   const types = { user: 'Jit::User', workload: 'Jit::Workload', agent: 'Jit::Agent' };
-  return kinds.flatMap((kind) => [
+  const helped = ['any user', ...groups].map((group, position): Principal => {
+    const person = someone('user', position === 0 ? [] : [group]);
+    const words = `agent of a ${position === 0 ? 'user' : person.name}`;
+    return { ...someone('agent', []), subject: words, name: words, actsFor: person };
+  });
+  const alone = kinds.flatMap((kind): Principal[] => [
     someone(kind, []),
     ...groups.map((group) => someone(kind, [group])),
     ...[...new Set(policies.flatMap(({ json }) => entitiesIn(json, types[kind])))].flatMap((id) => {
@@ -96,6 +119,7 @@ function peopleIn(policies: readonly Policy[]): Principal[] {
       return bar < 0 ? [] : [{ kind, issuer: id.slice(0, bar), subject: id.slice(bar + 1), name: id, groups: [] }];
     }),
   ]);
+  return [...alone, ...helped];
 }
 
 function placesIn(policies: readonly Policy[]): Place[] {

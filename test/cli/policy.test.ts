@@ -205,9 +205,12 @@ test('diff lists who gains and who loses what, over cases and over all that the 
   );
   const { status, stdout, stderr } = await jit('diff', EXAMPLE, after, '--config', CONFIG, '--cases', CASES);
   assert.equal(status, 0);
-  assert.match(stdout, /gains +user in engineers +prod-data .*denied +manual: 1 of data-owners/);
-  assert.match(stdout, /loses +user in analysts +prod-data .*manual: 1 of data-owners +denied/);
-  assert.match(stdout, /loses +ada +staging +looking at staging is automatic +auto +self-serve/);
+  assert.match(stdout, /gains +user in engineers +prod-data .*denied +manual by 1 of data-owners/);
+  assert.match(
+    stdout,
+    /loses +user in analysts +prod-data .*manual by 1 of data-owners, up to 1h, idle 15m, ticket, reason of 20 +denied/,
+  );
+  assert.match(stdout, /loses +ada +staging +looking at staging is automatic +auto, up to 4h +self-serve, up to 4h/);
   assert.match(stderr, /questions were asked of both/);
   const same = await jit('diff', EXAMPLE, EXAMPLE, '--config', CONFIG);
   assert.equal(same.stdout, 'nobody gains or loses anything\n');

@@ -3,6 +3,7 @@
  * @module
  */
 import { display } from '../../core/display.ts';
+import { formatDuration } from '../../core/duration.ts';
 import { gridOf } from '../../policy/grid.ts';
 import type { PolicySet } from '../../policy/load.ts';
 import type { Question } from '../../policy/question.ts';
@@ -42,7 +43,7 @@ export async function runDiff(
   { before, after, cases, offered }: Comparison,
 ): Promise<number> {
   const at = cases[0]?.question.now ?? now();
-  const { points, all } = gridOf([...before.policies(), ...after.policies()], offered?.targets ?? null, at);
+  const { points, asked: reach } = gridOf(before.policies(), after.policies(), offered?.targets ?? null, at);
   const asked = [
     ...cases.map(({ name, question }) => ({
       who: question.principal.name,
@@ -63,7 +64,7 @@ export async function runDiff(
       before: before.version,
       after: after.version,
       asked: asked.length,
-      notAsked: all - points.length,
+      complete: reach === 'all',
       changes,
     });
     return 0;
@@ -77,9 +78,9 @@ export async function runDiff(
     toned('plain', display(change.after, 200)),
   ]);
   await out.print(rows.length === 0 ? ['nobody gains or loses anything'] : table(COLUMNS, rows, out.width));
-  await out.note(
-    `${asked.length} questions were asked of both${all > points.length ? `, ${all - points.length} of the grid were not: give --config or --cases` : ''}`,
-  );
+  const part =
+    reach === 'all' ? '' : ', a part of all that the changed policies speak of: add --cases for what matters';
+  await out.note(`${asked.length} questions were asked of both${part}`);
   return 0;
 }
 
@@ -106,10 +107,16 @@ function rank(verdict: Verdict): number {
 }
 
 function wordsFor(verdict: Verdict): string {
-  const decision = decisionOf(verdict);
-  return verdict.kind === 'permit' && verdict.tier === 'manual'
-    ? `${decision}: ${quorumWords(verdict.quorum)}`
-    : decision;
+  if (verdict.kind === 'deny') return 'denied';
+  const { tier, quorum, maxSeconds, needsTicket, minReason, renewals, idleSeconds } = verdict;
+  return [
+    tier === 'manual' ? `manual by ${quorumWords(quorum)}` : tier,
+    `up to ${formatDuration(maxSeconds)}`,
+    ...(renewals > 0 ? [`${renewals} renewals`] : []),
+    ...(idleSeconds === null ? [] : [`idle ${formatDuration(idleSeconds)}`]),
+    ...(needsTicket ? ['ticket'] : []),
+    ...(minReason > 0 ? [`reason of ${minReason}`] : []),
+  ].join(', ');
 }
 
 /** What changes for the same person at the same place in the same way, on one line; gains first. */
