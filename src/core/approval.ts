@@ -123,7 +123,10 @@ function demandedAnew(
     if (tier === 'auto') return approved(next, 'policy asks for nobody any more', at + takeUpMs);
     // Policy demands less than before, or somebody who had agreed may approve again: nobody has to say it twice.
     if (tier === 'manual' && isMet(next, serves)) return approved(next, byWhom(next, serves), at + takeUpMs);
-    return same ? standing : next;
+    if (tier === decision.tier) return same ? standing : next;
+    // Others are waited for now, so the waiting begins anew.
+    const why = tier === 'manual' ? 'policy asks for approval now' : 'policy asks for your own confirmation now';
+    return { ...next, decision: { ...next.decision, why, deadline: at + waitMs } };
   }
   if (tier === 'auto' || (tier === 'self-serve' && decision.tier === 'self-serve' && same)) {
     return same ? standing : next;

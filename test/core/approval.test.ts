@@ -273,6 +273,23 @@ test('a demand for approval by nobody in particular is never met by nobody', () 
   }
 });
 
+test('where others have to agree than before, the waiting begins anew, and says for whom', () => {
+  const demanded = (tier: 'manual' | 'self-serve'): RequestEvent => ({
+    type: 'demanded',
+    demanded: { tier, quorum: tier === 'manual' ? [{ group: null, approvers: 1 }] : [], policy: 'p2' },
+    at: START + 500,
+    serves: () => [],
+    waitMs: 9_000,
+    takeUpMs: 700,
+  });
+  const own = decide(pending({ tier: 'self-serve', quorum: [] }), demanded('manual')).decision;
+  assert.deepEqual([own.state, own.deadline, own.why], ['pending', START + 9_500, 'policy asks for approval now']);
+  const others = decide(pending({}), demanded('self-serve')).decision;
+  assert.deepEqual([others.state, others.deadline], ['pending', START + 9_500]);
+  assert.match(others.why, /your own confirmation now/);
+  assert.equal(decide(pending({}), demanded('manual')).decision.deadline, START + 1_000);
+});
+
 const table = fc.dictionary(fc.constantFrom(...ACCOUNTS.map(({ name }) => name)), fc.subarray([0, 1, 2, 3, -1]));
 
 test('what is missing is what the best assignment of people to places leaves open, and no more', () => {
