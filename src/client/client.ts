@@ -6,7 +6,15 @@ import type { Credential, ToolSettings } from '../core/credential.ts';
 import { atBroker, JitError } from '../core/errors.ts';
 import type { GrantId, RequestId } from '../core/ids.ts';
 import { Secret } from '../core/secret.ts';
-import type { ApproveBody, DenyBody, RequestBody, RevokeBody, SelfServeBody, UseBody } from '../wire/bodies.ts';
+import type {
+  ApproveBody,
+  DenyBody,
+  RenewBody,
+  RequestBody,
+  RevokeBody,
+  SelfServeBody,
+  UseBody,
+} from '../wire/bodies.ts';
 import type * as sessions from '../wire/sessions.ts';
 import type { ConfirmBody, ConfirmView, SessionBody, SessionView, SignInView, TokenView } from '../wire/sessions.ts';
 import type * as views from '../wire/views.ts';
@@ -74,6 +82,8 @@ export interface BrokerClient {
   requests(filter?: { readonly limit?: number }): Promise<OutcomeList>;
   /** @param filter.live only grants that are issuing, active, revoking or stuck. */
   grants(filter?: { readonly live?: true; readonly limit?: number }): Promise<OutcomeList>;
+  /** Puts the end off. @param key Idempotency-Key: the same key and body renew once. */
+  renew(id: GrantId, body: RenewBody, key: string): Promise<Outcome>;
   revoke(id: GrantId, reason: RevokeBody['reason']): Promise<Outcome>;
   /** Every live grant of the caller. */
   revokeMine(): Promise<OutcomeList>;
@@ -150,6 +160,8 @@ export function openClient(ref: BrokerRef, options: ClientOptions): BrokerClient
     requests: (filter = {}) => call((v) => v.outcomeListSchema, get('v1/requests', { limit: filter.limit })),
     grants: (filter = {}) =>
       call((v) => v.outcomeListSchema, get('v1/grants', { live: filter.live, limit: filter.limit })),
+    renew: (id, body, key) =>
+      call((v) => v.outcomeSchema, { method: 'POST', path: `v1/grants/${id}/renew`, body, key }),
     revoke: (id, reason) =>
       call((v) => v.outcomeSchema, {
         method: 'POST',

@@ -33,8 +33,12 @@ export type GrantState =
 export interface Grant {
   readonly id: GrantId;
   readonly requestId: RequestId;
-  /** Length asked for, counted from issuance. */
+  /** The longest time until the end that was ever asked for, counted from issuance or from a renewal. */
   readonly seconds: number;
+  /** How often its end has been put off. */
+  readonly renewals: number;
+  /** It ends when nobody has used it for so long; null: it may rest. */
+  readonly idleSeconds: number | null;
   readonly state: GrantState;
   readonly legs: readonly Leg[];
 }
@@ -54,6 +58,14 @@ export type GrantEvent =
   | { readonly type: 'issue-refused'; readonly target: string; readonly at: number; readonly problem: string }
   /** The cloud may have issued. */
   | { readonly type: 'issue-unknown'; readonly target: string; readonly at: number; readonly problem: string }
+  /** Its end moves to `endsAt`; one that is not later changes nothing. Credentials that are out keep their own end. */
+  | {
+      readonly type: 'renew';
+      readonly at: number;
+      readonly endsAt: number;
+      /** As policy has it now; of this and the grant's own, the shorter counts. */
+      readonly idleSeconds: number | null;
+    }
   | { readonly type: 'end'; readonly reason: CloseReason; readonly at: number }
   /** The cloud took the revocation; it is not yet in effect everywhere. */
   | { readonly type: 'revoke-accepted'; readonly target: string; readonly at: number; readonly until: number }
@@ -69,7 +81,9 @@ export type Effect =
   | { readonly kind: 'tidy'; readonly target: string; readonly dueAt: number }
   | { readonly kind: 'expire'; readonly dueAt: number }
   /** End the grant if nobody has fetched a credential by then. */
-  | { readonly kind: 'claim-by'; readonly dueAt: number };
+  | { readonly kind: 'claim-by'; readonly dueAt: number }
+  /** End the grant if nobody has used it since its idle limit; otherwise look again when that would be. */
+  | { readonly kind: 'idle'; readonly dueAt: number };
 
 export interface Transition {
   readonly grant: Grant;
@@ -79,6 +93,8 @@ export interface Transition {
 /** Failed attempts after which a revocation is called stuck: seen, paged, and still retried for ever. */
 export const STUCK_AFTER = 6;
 export const CLAIM_SECONDS = 120;
+/** Use is seen by reports that come in batches and by credentials asked for anew: a shorter limit would end grants in use. */
+export const SHORTEST_IDLE_SECONDS = 120;
 const RETRY_CAP_MS = 300_000;
 
 /** Pause before the next revocation, doubling from one second to five minutes. What the worker takes at once is bounded by target. */
@@ -90,13 +106,14 @@ export function openGrant(parts: {
   readonly id: GrantId;
   readonly requestId: RequestId;
   readonly seconds: number;
+  readonly idleSeconds: number | null;
   readonly at: number;
   readonly legs: readonly Pick<Leg, 'target' | 'provider' | 'handle' | 'notAfter'>[];
 }): Transition {
-  const { id, requestId, seconds, at } = parts;
+  const { id, requestId, seconds, idleSeconds, at } = parts;
   const legs = parts.legs.map((leg): Leg => ({ ...leg, state: 'intended', endsAt: null, attempts: 0, problem: null }));
   return {
-    grant: { id, requestId, seconds, state: { name: 'issuing' }, legs },
+    grant: { id, requestId, seconds, renewals: 0, idleSeconds, state: { name: 'issuing' }, legs },
     effects: legs.map(({ target }) => ({ kind: 'issue', target, dueAt: at })),
   };
 }
@@ -132,6 +149,7 @@ function whileIssuing(grant: Grant, event: GrantEvent): Transition {
         effects: [
           { kind: 'expire', dueAt: expiresAt },
           { kind: 'claim-by', dueAt: Math.min(expiresAt, event.at + CLAIM_SECONDS * 1_000) },
+          ...idleEffects(next.idleSeconds, event.at),
         ],
       };
     }
@@ -151,6 +169,7 @@ function whileIssuing(grant: Grant, event: GrantEvent): Transition {
       );
     case 'end':
       return beginEnd(grant, event.reason, event.at);
+    case 'renew':
     case 'reissue':
     case 'revoke-accepted':
     case 'revoke-failed':
@@ -164,9 +183,12 @@ function whileActive(grant: Grant, state: Extract<GrantState, { name: 'active' }
     case 'issued':
       return unchanged(withLeg(grant, event.target, (leg) => issuedLeg(leg, event)));
     case 'end':
+      // Whoever took the old end's effect in hand removes it when done: the new end must have its own.
       return event.reason === 'expired' && event.at < state.expiresAt
-        ? unchanged(grant)
+        ? { grant, effects: [{ kind: 'expire', dueAt: state.expiresAt }] }
         : beginEnd(grant, event.reason, event.at);
+    case 'renew':
+      return renew(grant, state, event);
     case 'reissue':
       return unchanged(
         withLeg(grant, event.target, (leg) => ({ ...leg, notAfter: Math.max(leg.notAfter, event.notAfter) })),
@@ -178,6 +200,44 @@ function whileActive(grant: Grant, state: Extract<GrantState, { name: 'active' }
     case 'gone':
       return unchanged(grant);
   }
+}
+
+/** The legs' ends move at once: from now on, a credential with the new end may be asked for at any moment. */
+function renew(
+  grant: Grant,
+  state: Extract<GrantState, { name: 'active' }>,
+  { at, endsAt, idleSeconds }: Extract<GrantEvent, { type: 'renew' }>,
+): Transition {
+  if (at >= state.expiresAt || endsAt <= state.expiresAt) return unchanged(grant);
+  const idle = shorter(grant.idleSeconds, idleSeconds);
+  return {
+    grant: {
+      ...grant,
+      seconds: Math.max(grant.seconds, Math.ceil((endsAt - at) / 1_000)),
+      renewals: grant.renewals + 1,
+      idleSeconds: idle,
+      state: { ...state, expiresAt: endsAt },
+      legs: grant.legs.map((leg) => ({ ...leg, endsAt: Math.max(leg.endsAt ?? 0, endsAt) })),
+    },
+    effects: [{ kind: 'expire', dueAt: endsAt }, ...(idle === grant.idleSeconds ? [] : idleEffects(idle, at))],
+  };
+}
+
+/** @param since epoch ms of the last sign of use. @returns when the grant has been idle for too long, epoch ms, or null. */
+export function idleAt(
+  { idleSeconds, state }: Pick<Grant, 'idleSeconds' | 'state'>,
+  since: number | null,
+): number | null {
+  if (idleSeconds === null || state.name !== 'active') return null;
+  return Math.max(since ?? 0, state.issuedAt) + idleSeconds * 1_000;
+}
+
+function idleEffects(idleSeconds: number | null, since: number): readonly Effect[] {
+  return idleSeconds === null ? [] : [{ kind: 'idle', dueAt: since + idleSeconds * 1_000 }];
+}
+
+function shorter(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b);
 }
 
 type Ending = Extract<GrantState, { name: 'revoking' | 'stuck' }>;
@@ -227,6 +287,7 @@ function whileEnding(grant: Grant, state: Ending, event: GrantEvent): Transition
       const dueAt = event.at + retryDelayMs(legOf(next, event.target)?.attempts ?? 1);
       return { ...settle(next, state, event.at), effects: [{ kind: 'revoke', target: event.target, dueAt }] };
     }
+    case 'renew':
     case 'reissue':
     case 'end':
       return unchanged(grant);

@@ -29,6 +29,7 @@ export function openApiDocument(): object {
     requests: refuse,
     liveGrants: refuse,
     credentials: refuse,
+    renew: refuse,
     revoke: refuse,
     revokeMine: refuse,
     use: refuse,

@@ -50,6 +50,12 @@ export const revokeBodySchema = z
   .strictObject({ reason: z.enum(['revoked', 'completed']).describe('completed: the task is done') })
   .meta({ id: 'RevokeBody' });
 
+export const renewBodySchema = z
+  .strictObject({
+    seconds: z.int().min(1).max(LONGEST_SECONDS).describe('length from now on; an end that is later already stays'),
+  })
+  .meta({ id: 'RenewBody' });
+
 export const revocationsBodySchema = z
   .strictObject({ scope: z.literal('mine').describe('every live grant of the caller') })
   .meta({ id: 'RevocationsBody' });
@@ -75,6 +81,7 @@ export type RequestBody = z.infer<typeof requestBodySchema>;
 export type ApproveBody = z.infer<typeof approveBodySchema>;
 export type DenyBody = z.infer<typeof denyBodySchema>;
 export type SelfServeBody = z.infer<typeof selfServeBodySchema>;
+export type RenewBody = z.infer<typeof renewBodySchema>;
 export type RevokeBody = z.infer<typeof revokeBodySchema>;
 export type RevocationsBody = z.infer<typeof revocationsBodySchema>;
 export type UseBody = z.infer<typeof useBodySchema>;

@@ -97,7 +97,12 @@ export const grantViewSchema = z.strictObject({
   request: requestIdSchema,
   state: z.enum(['issuing', 'active', 'revoking', 'stuck', 'closed']),
   reason: z.enum(CLOSE_REASONS).nullable(),
+  /** The longest time until the end that was ever asked for, by the request or a renewal. */
   seconds: z.int().positive(),
+  /** How often its end has been put off. */
+  renewals: z.int().nonnegative(),
+  /** It ends when it has not been used for so long; null: it may rest. */
+  idleSeconds: z.int().positive().nullable(),
   /** Counts changes; give it back as `after` to wait for the next one. */
   version: z.int(),
   createdAt: time,
@@ -135,6 +140,10 @@ export const planViewSchema = z.strictObject({
   why: line,
   hint: line.nullable(),
   maxSeconds: z.int().nullable(),
+  /** How often the grant could be renewed. */
+  renewals: z.int().nonnegative(),
+  /** The grant would end when not used for so long; null: it may rest. */
+  idleSeconds: z.int().positive().nullable(),
   /** People who must approve: each entry is met by distinct people, from that group or, with null, from all who may approve. */
   quorum: z.array(z.strictObject({ group: name.nullable(), approvers: z.int().positive() })),
   targets: z.array(targetPlanSchema),

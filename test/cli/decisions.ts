@@ -130,6 +130,8 @@ function changed(outcome: Outcome, { request, grant }: Change): Outcome {
     state: 'active',
     reason: null,
     seconds: next.seconds,
+    renewals: 0,
+    idleSeconds: null,
     version: 1,
     createdAt: new Date(now).toISOString(),
     issuedAt: new Date(now).toISOString(),

@@ -22,6 +22,7 @@ import { grantId, requestId } from '../../src/core/ids.ts';
 const START = 1_800_000_000_000;
 const at = fc.nat(600).map((seconds) => START + seconds * 1_000);
 const target = fc.constantFrom('a', 'b', 'c', 'unknown');
+const idleLimit = fc.integer({ min: 120, max: 300 });
 const problem = fc.constantFrom('timeout', 'AccessDenied');
 
 const event: fc.Arbitrary<GrantEvent> = fc
@@ -29,6 +30,7 @@ const event: fc.Arbitrary<GrantEvent> = fc
     fc.record({ type: fc.constant('issued' as const), target, at, endsAt: at, notAfter: at }),
     fc.record({ type: fc.constant('reissue' as const), target, at, notAfter: at }),
     fc.record({ type: fc.constantFrom('issue-refused' as const, 'issue-unknown' as const), target, at, problem }),
+    fc.record({ type: fc.constant('renew' as const), at, endsAt: at, idleSeconds: fc.option(idleLimit) }),
     fc.record({ type: fc.constant('end' as const), reason: fc.constantFrom(...CLOSE_REASONS), at }),
     fc.record({ type: fc.constant('revoke-accepted' as const), target, at, until: at }),
     fc.record({ type: fc.constant('revoke-failed' as const), target, at, problem }),
@@ -37,12 +39,16 @@ const event: fc.Arbitrary<GrantEvent> = fc
   .map((one) => ({ ...one }));
 
 const targets = fc.uniqueArray(fc.constantFrom('a', 'b', 'c'), { minLength: 1 });
-const history = fc.record({ targets, events: fc.array(event, { maxLength: 40, size: 'max' }) });
+const history = fc.record({
+  targets,
+  idle: fc.option(idleLimit),
+  events: fc.array(event, { maxLength: 40, size: 'max' }),
+});
 
-function opened(names: readonly string[]) {
+function opened(names: readonly string[], idleSeconds: number | null = null) {
   const legs = names.map((name) => ({ target: name, provider: 'aws', handle: `h:${name}`, notAfter: START + 900_000 }));
   const ids = { id: grantId(new Uint8Array(16)), requestId: requestId(new Uint8Array(16)) };
-  return openGrant({ ...ids, seconds: 600, at: START, legs });
+  return openGrant({ ...ids, seconds: 600, idleSeconds, at: START, legs });
 }
 
 interface Step {
@@ -67,7 +73,8 @@ function answered(answer: GrantEvent): string {
     case 'gone':
       return `revoke ${answer.target}`;
     case 'end':
-      return answer.reason === 'expired' ? 'expire' : '';
+      return answer.reason === 'expired' ? 'expire' : answer.reason === 'idle' ? 'idle' : '';
+    case 'renew':
     case 'reissue':
       return '';
   }
@@ -75,20 +82,20 @@ function answered(answer: GrantEvent): string {
 
 function* run({
   targets: names,
+  idle,
   events,
 }: {
   readonly targets: readonly string[];
+  readonly idle: number | null;
   readonly events: readonly GrantEvent[];
 }) {
-  const first = opened(names);
+  const first = opened(names, idle);
   let grant = first.grant;
   let outbox = new Map(first.effects.map((effect) => [nameOf(effect), effect]));
   for (const one of events) {
     const { grant: after, effects } = transition(freeze(grant), one);
-    const early =
-      one.type === 'end' && one.reason === 'expired' && grant.state.name === 'active' && one.at < grant.state.expiresAt;
     outbox = new Map(outbox);
-    if (!early) outbox.delete(answered(one));
+    outbox.delete(answered(one));
     for (const effect of effects) outbox.set(nameOf(effect), effect);
     const step: Step = { before: grant, event: one, after, effects, outbox };
     yield step;
@@ -119,14 +126,46 @@ const legOf = (grant: Grant, name: string): Leg => grant.legs.find((leg) => leg.
 const hasEnded = (grant: Grant): boolean => !['issuing', 'active'].includes(grant.state.name);
 const isOut = (leg: Leg): boolean => leg.state === 'issued' || leg.state === 'maybe-issued';
 
-always('a grant keeps its name, its length, its targets and their handles', ({ before, after }) => {
-  const fixed = ({ id, requestId: request, seconds, legs }: Grant) => ({
+always('a grant keeps its name, its targets and their handles', ({ before, after }) => {
+  const fixed = ({ id, requestId: request, legs }: Grant) => ({
     id,
     request,
-    seconds,
     legs: legs.map((leg) => ({ target: leg.target, provider: leg.provider, handle: leg.handle })),
   });
   assert.deepEqual(fixed(after), fixed(before));
+});
+
+always(
+  'only a renewal moves the end of an active grant, its length, its count and its idle limit',
+  ({ before, event: one, after }) => {
+    const terms = ({ state, seconds, renewals, idleSeconds }: Grant) => ({
+      end: state.name === 'active' ? state.expiresAt : null,
+      seconds,
+      renewals,
+      idleSeconds,
+    });
+    if (one.type === 'renew' || before.state.name !== 'active' || after.state.name !== 'active') return;
+    assert.deepEqual(terms(after), terms(before));
+  },
+);
+
+always('a renewal gives a later end or changes nothing, and never after the end', ({ before, event: one, after }) => {
+  if (one.type !== 'renew') return;
+  const { state } = before;
+  if (state.name !== 'active' || one.at >= state.expiresAt || one.endsAt <= state.expiresAt) {
+    assert.equal(after, before);
+    return;
+  }
+  assert.deepEqual(after.state, { ...state, expiresAt: one.endsAt });
+  assert.equal(after.renewals, before.renewals + 1);
+  assert.ok(after.seconds >= before.seconds && one.at + after.seconds * 1_000 >= one.endsAt);
+  for (const leg of after.legs) assert.ok((leg.endsAt ?? 0) >= one.endsAt, leg.target);
+  assert.deepEqual(
+    after.legs.map((leg) => leg.notAfter),
+    before.legs.map((leg) => leg.notAfter),
+  );
+  const limits = [before.idleSeconds, one.idleSeconds].filter((limit) => limit !== null);
+  assert.equal(after.idleSeconds, limits.length === 0 ? null : Math.min(...limits));
 });
 
 always('what has ended never comes back to life, and keeps its reason', ({ before, after }) => {
@@ -195,6 +234,12 @@ always('while a grant is being issued, each target not yet asked has its issue i
 always('an active grant has its expiry in the outbox', ({ after, outbox }) => {
   if (after.state.name !== 'active') return;
   assert.equal(outbox.get('expire')?.dueAt, after.state.expiresAt);
+});
+
+always('a grant with an idle limit is looked at for use, as long as nobody says that it is idle', (step) => {
+  const { after, outbox, event: one } = step;
+  if (after.state.name !== 'active') return;
+  assert.equal(outbox.has('idle'), after.idleSeconds !== null, one.type);
 });
 
 always('a grant that becomes active must be fetched within two minutes', ({ before, event: one, after, effects }) => {

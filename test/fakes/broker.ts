@@ -19,6 +19,8 @@ export interface FakeBroker {
   readonly uses: ReadonlyMap<string, readonly UseBody[]>;
   /** A live grant of one target, `seconds` from now. */
   grant(options: GrantOptions): Outcome;
+  /** Puts the end off, to `seconds` from now, as its requester would elsewhere. @returns the new end, epoch ms. */
+  renew(grant: GrantId, seconds: number): number;
   /** Ends a grant as a person elsewhere would. */
   end(grant: GrantId, reason: NonNullable<GrantView['reason']>): void;
   /** Drops every connection under way and takes no new ones. */
@@ -32,6 +34,7 @@ export interface GrantOptions {
   /** Before credentials are answered; shows who else asks meanwhile. */
   readonly credentialDelayMs?: number;
   readonly targets?: readonly string[];
+  readonly idleSeconds?: number;
 }
 
 /** The secret of every credential that this broker hands out: tests look for it where it must not be. */
@@ -40,7 +43,7 @@ export const CANARY = 'CANARY+secret/0123456789+DoNotLog+abcdef';
 interface Held {
   readonly options: GrantOptions;
   outcome: Outcome;
-  readonly endsAt: number;
+  endsAt: number;
   waiting: (() => void)[];
 }
 
@@ -117,6 +120,15 @@ export async function fakeBroker(at: string | 0): Promise<FakeBroker & { readonl
       grants.set(held.outcome.grant?.id ?? '', held);
       return held.outcome;
     },
+    renew: (grant, seconds) => {
+      const held = grants.get(grant);
+      const before = held?.outcome.grant ?? null;
+      if (held === undefined || before === null) throw new Error('no such grant');
+      held.endsAt = Date.now() + seconds * 1_000;
+      const longest = Math.max(seconds, before.seconds);
+      change(held, { expiresAt: iso(held.endsAt), seconds: longest, renewals: before.renewals + 1 });
+      return held.endsAt;
+    },
     end: (grant, reason) => {
       const held = grants.get(grant);
       if (held !== undefined) change(held, { state: 'revoking', reason, endedAt: iso(Date.now()) });
@@ -168,6 +180,8 @@ function open(options: GrantOptions): Held {
         state: 'active',
         reason: null,
         seconds: options.seconds,
+        renewals: 0,
+        idleSeconds: options.idleSeconds ?? null,
         version: 1,
         createdAt: iso(now),
         issuedAt: iso(now),

@@ -96,6 +96,20 @@ export function apiRoutes(
     }),
     route({
       method: 'POST',
+      path: '/v1/grants/{id}/renew',
+      summary: 'Put the end of a live grant off; policy is judged anew',
+      access: () => 'fresh',
+      idempotent: 'by key',
+      body: bodies.renewBodySchema,
+      reply: views.outcomeSchema,
+      status: 200,
+      run: async (call) => {
+        const { principal, body, idempotencyKey: key, bodyHash } = call;
+        return broker.renew(principal, grantIdOf(call), body, key === null ? null : { key, bodyHash });
+      },
+    }),
+    route({
+      method: 'POST',
       path: '/v1/grants/{id}/revoke',
       summary: 'End a grant now',
       body: bodies.revokeBodySchema,

@@ -70,7 +70,7 @@ function success(spec: Route): Json {
 const idempotencyKey = {
   name: 'Idempotency-Key',
   in: 'header',
-  description: 'the same key with the same body gives the same request, however often it is sent',
+  description: 'the same key with the same body comes to the same, however often it is sent',
   schema: { type: 'string', pattern: '^[A-Za-z0-9_-]{1,128}$' },
 };
 

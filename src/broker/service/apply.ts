@@ -19,8 +19,10 @@ export interface Application {
   readonly done?: EffectKey;
   /** Further audit entries for the same transaction. */
   readonly entries?: readonly AuditEvent[];
-  /** Epoch ms, when this change hands a credential out. */
-  readonly delivered?: number;
+  /** More for the audit entry of the event. */
+  readonly data?: Readonly<Record<string, Canonical>>;
+  /** What else is kept with the grant as it is after the event. */
+  readonly keep?: (after: Grant) => Partial<Pick<StoredGrant, 'usedAt' | 'renewalKeys'>>;
   /** The grant as the caller has just seen it: saves reading it, and if it is out of date, it is read. */
   readonly known?: StoredGrant;
   /** The version that the event is about: with another one it is not applied, and `ERR_CONFLICT` is thrown. */
@@ -50,20 +52,19 @@ export async function applyEvent(world: World, id: GrantId, event: GrantEvent, h
       throw new JitError({ code: 'ERR_CONFLICT', message: 'the grant has changed meanwhile' });
     }
     const { grant, effects } = transition(stored.grant, event);
-    const changed = grant !== stored.grant || effects.length > 0 || how.delivered !== undefined;
-    if (!changed) {
+    if (grant === stored.grant && effects.length === 0) {
       if (how.done !== undefined) await world.store.commit({ done: how.done, entries: [], purpose: 'end' });
       return stored;
     }
-    const deliveredAt = stored.deliveredAt ?? how.delivered ?? null;
+    const next = { ...stored, grant, ...how.keep?.(grant) };
     const notices = await noticesOf(world, stored, grant, event.at);
     try {
       await world.store.commit({
-        grant: { ...stored, grant, deliveredAt },
+        grant: next,
         effects: effects.map((effect) => ({ ...effect, claimedUntil: null })),
         ...(how.done === undefined ? {} : { done: how.done }),
         ...(ENDS.has(event.type) ? { purpose: 'end' as const } : {}),
-        entries: [grantEntry(stored.grant, grant, event, how.actor), ...(how.entries ?? [])],
+        entries: [...entriesOf(stored.grant, grant, event, how), ...(how.entries ?? [])],
         notices,
       });
     } catch (thrown) {
@@ -72,7 +73,7 @@ export async function applyEvent(world: World, id: GrantId, event: GrantEvent, h
     }
     world.changes.announce(id);
     if (notices.length > 0) world.teller.stored();
-    return { ...stored, grant, deliveredAt, version: stored.version + 1 };
+    return { ...next, version: stored.version + 1 };
   }
   throw new JitError({ code: 'ERR_STORE', message: 'too many changes to this grant at once' });
 }
@@ -93,8 +94,10 @@ async function noticesOf(
   return world.teller.compose({ ...told, risk: null, access: null });
 }
 
-function grantEntry(before: Grant, after: Grant, event: GrantEvent, actor: Principal | 'broker'): AuditEvent {
-  const data: Record<string, Canonical> = { from: before.state.name, to: after.state.name };
+function entriesOf(before: Grant, after: Grant, event: GrantEvent, how: Application): readonly AuditEvent[] {
+  // Only the outbox has changed: nothing has happened to the grant.
+  if (after === before) return [];
+  const data: Record<string, Canonical> = { from: before.state.name, to: after.state.name, ...how.data };
   if ('target' in event) data['target'] = event.target;
   if ('reason' in event) data['reason'] = event.reason;
   if ('problem' in event) data['problem'] = event.problem.toWellFormed();
@@ -102,7 +105,8 @@ function grantEntry(before: Grant, after: Grant, event: GrantEvent, actor: Princ
   if ('notAfter' in event) data['notAfter'] = new Date(event.notAfter).toISOString();
   const closed = closeReason(after.state);
   if (closed !== null) data['closed'] = closed;
-  return { type: `grant.${event.type}`, at: event.at, actor, request: after.requestId, grant: after.id, data };
+  const type = event.type === 'renew' ? 'grant.renewed' : `grant.${event.type}`;
+  return [{ type, at: event.at, actor: how.actor, request: after.requestId, grant: after.id, data }];
 }
 
 function closeReason(state: GrantState): string | null {

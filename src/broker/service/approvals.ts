@@ -85,20 +85,21 @@ export function makeApprovals(world: World): Approvals {
   }
 
   /** The request as policy has it at this moment. @param requester as they are now. */
-  async function judged(stored: StoredRequest, requester: Principal, serves: ServesOf): Promise<Step> {
-    const none = { stored, entries: [] };
+  async function judged(stored: StoredRequest, requester: Principal, serves: ServesOf): Promise<Judged> {
+    const none = { stored, entries: [], idleSeconds: null };
     if (stored.grant !== null || !isOpen(stored.decision)) return none;
     const { waitMs, confirmMs, takeUpMs } = world.approvals;
     const at = world.now();
     const verdict = await verdictOn(world, requester, stored);
     if (verdict.kind === 'no') {
-      return step(none, { type: 'forbidden', at, why: verdict.why, policy: verdict.policy }, 'broker');
+      const forbidden = { type: 'forbidden', at, why: verdict.why, policy: verdict.policy } as const;
+      return { ...none, ...step(none, forbidden, 'broker') };
     }
-    const { tier, quorum, policy } = verdict;
+    const { tier, quorum, policy, idleSeconds } = verdict;
     const demanded = { tier, quorum, policy };
     const patience = tier === 'self-serve' ? confirmMs : waitMs;
     const event = { type: 'demanded', demanded, at, serves: serves(quorum), waitMs: patience, takeUpMs } as const;
-    return step(none, event, 'broker');
+    return { ...step(none, event, 'broker'), idleSeconds };
   }
 
   /** What policy made of it meanwhile is kept, so that looking again shows it. */
@@ -162,7 +163,7 @@ export function makeApprovals(world: World): Approvals {
         const { decision } = ready.stored;
         const at = world.now();
         if (decision.state !== 'approved' || isOver(decision, at)) throw notApproved(await keep(stored, ready), at);
-        const opening = openFor(world, ready.stored, at);
+        const opening = openFor(world, ready.stored, at, ready.idleSeconds);
         const { effects, grant } = opening;
         const entries = [...ready.entries, ...opening.entries];
         await store.commit({ request: { ...opening.request, idempotency: null }, grant, effects, entries });
@@ -214,6 +215,11 @@ interface Step {
   readonly entries: readonly AuditEvent[];
 }
 
+/** The same with what policy wants of a grant of it. */
+interface Judged extends Step {
+  readonly idleSeconds: number | null;
+}
+
 function step({ stored, entries }: Step, event: RequestEvent, actor: Principal | 'broker'): Step {
   const { decision, votes, grant, request } = stored;
   const before = { decision, votes, issued: grant !== null };
@@ -243,7 +249,10 @@ const WORDS = {
 
 type Verdict =
   | { readonly kind: 'no'; readonly why: string; readonly policy: string }
-  | ({ readonly kind: 'yes' } & Extract<RequestEvent, { type: 'demanded' }>['demanded']);
+  | ({ readonly kind: 'yes'; readonly idleSeconds: number | null } & Extract<
+      RequestEvent,
+      { type: 'demanded' }
+    >['demanded']);
 
 async function verdictOn(world: World, requester: Principal, { request }: StoredRequest): Promise<Verdict> {
   const { version } = world.policy;
@@ -253,7 +262,7 @@ async function verdictOn(world: World, requester: Principal, { request }: Stored
     if (canonicalJson(shape(permissions)) !== canonicalJson(shape(request.permissions))) {
       return { kind: 'no', why: 'what was asked for means something else now', policy };
     }
-    return { kind: 'yes', tier: verdict.tier, quorum: verdict.quorum, policy };
+    return { kind: 'yes', tier: verdict.tier, quorum: verdict.quorum, policy, idleSeconds: verdict.idleSeconds };
   } catch (thrown) {
     const error = asJitError(thrown);
     // A passing fault of the store is no answer.

@@ -2,13 +2,12 @@
  * The broker's use cases, one function each. Who calls is already proven; whether they may see or do it is decided here.
  * @module
  */
-import type { AuditEvent } from '../../audit/entry.ts';
 import { JitError } from '../../core/errors.ts';
 import type { CloseReason } from '../../core/grant.ts';
 import type { GrantId, RequestId } from '../../core/ids.ts';
 import { answersFor, type Principal, samePrincipal } from '../../core/principal.ts';
 import { parseReason } from '../../core/request.ts';
-import type { ApproveBody, DenyBody, RequestBody, SelfServeBody, UseBody } from '../../wire/bodies.ts';
+import type { ApproveBody, DenyBody, RenewBody, RequestBody, SelfServeBody, UseBody } from '../../wire/bodies.ts';
 import type { CredentialsView, EntriesView, Outcome, OutcomeList, PlanView, ReviewView } from '../../wire/views.ts';
 import type { EntryFilter, Idempotency, StoredGrant, StoredRequest } from '../store/store.ts';
 import { applyEvent } from './apply.ts';
@@ -17,6 +16,8 @@ import { draft, plansOf } from './decide.ts';
 import { historyOf } from './history.ts';
 import type { Issuer } from './issue.ts';
 import { submit, type Submitted } from './submit.ts';
+import { renewGrant } from './renew.ts';
+import { reportUse } from './use.ts';
 import { credentialsView, outcomeView, planView, requestView, targetViews } from './views.ts';
 import { type Insight, insightFor } from './votes.ts';
 import type { World } from './world.ts';
@@ -53,6 +54,8 @@ export interface Broker {
   requests(principal: Principal, limit: number): Promise<OutcomeList>;
   liveGrants(principal: Principal, limit: number): Promise<OutcomeList>;
   credentials(principal: Principal, id: GrantId): Promise<CredentialsView>;
+  /** Puts the end off. The same key and body renew once. */
+  renew(principal: Principal, id: GrantId, body: RenewBody, idempotency: Idempotency | null): Promise<Outcome>;
   revoke(principal: Principal, id: GrantId, reason: Extract<CloseReason, 'revoked' | 'completed'>): Promise<Outcome>;
   revokeMine(principal: Principal): Promise<OutcomeList>;
   use(principal: Principal, id: GrantId, body: UseBody): Promise<void>;
@@ -203,6 +206,20 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
       if (!samePrincipal(principal, request.request.requester)) throw notYours(id);
       return credentialsView(await issuer.handOut(principal, request, stored));
     },
+    renew: async (principal, id, { seconds }, idempotency) => {
+      const [stored, request] = await ownGrant(principal, id);
+      try {
+        return await view(
+          principal,
+          request,
+          await renewGrant(world, principal, [stored, request], { seconds, idempotency }),
+        );
+      } catch (thrown) {
+        // A refusal may have ended it, and then the revocation is due.
+        wake(world.now());
+        throw thrown;
+      }
+    },
     revoke: async (principal, id, reason) => {
       await ownGrant(principal, id);
       await end(principal, id, reason);
@@ -214,8 +231,7 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
       return liveOf(principal, 1_000);
     },
     use: async (principal, id, body) => {
-      const [stored] = await ownGrant(principal, id);
-      await store.commit({ entries: body.uses.map((use) => usedEntry(principal, stored, use, world.now())) });
+      await reportUse(world, principal, await ownGrant(principal, id), body);
     },
     entries: async (principal, filter) => {
       if (filter.grant !== undefined) await ownGrant(principal, filter.grant);
@@ -244,12 +260,6 @@ function notYourRequest(id: RequestId): JitError {
 
 function notYours(id: GrantId): JitError {
   return new JitError({ code: 'ERR_NOT_FOUND', message: `there is no grant ${id} of yours`, hint: 'jit list --all' });
-}
-
-function usedEntry(actor: Principal, stored: StoredGrant, use: UseBody['uses'][number], at: number): AuditEvent {
-  const { channel, count, first, last } = use;
-  const { id, requestId } = stored.grant;
-  return { type: 'credential.used', at, actor, request: requestId, grant: id, data: { channel, count, first, last } };
 }
 
 /** What the work comes to, or nothing where it takes longer; it goes on behind. */

@@ -5,13 +5,14 @@
  */
 import type { Credential, ToolSettings } from '../../core/credential.ts';
 import { asJitError, type ErrorCode, JitError } from '../../core/errors.ts';
-import type { Grant, GrantState, Leg } from '../../core/grant.ts';
+import type { Grant, Leg } from '../../core/grant.ts';
 import type { GrantId } from '../../core/ids.ts';
 import type { Issued, Order } from '../../core/ports.ts';
 import type { Principal } from '../../core/principal.ts';
 import type { EffectKey, StoredGrant, StoredRequest } from '../store/store.ts';
 import { applyEvent } from './apply.ts';
 import { byTarget, placeOf } from './decide.ts';
+import { ended, live } from './live.ts';
 import { demandSameDecision } from './same-decision.ts';
 import type { World } from './world.ts';
 
@@ -31,6 +32,7 @@ export interface Handout {
   readonly target: string;
   readonly credential: Credential;
   readonly tool: ToolSettings;
+  /** Epoch ms from which the cloud takes it no more. */
   readonly notAfter: number;
 }
 
@@ -58,19 +60,19 @@ export interface Issuer {
 }
 
 export function makeIssuer(world: World): Issuer {
-  const waiting = new Map<string, Issued>();
+  const waiting = new Map<string, Held>();
 
-  const keepFor = (id: GrantId, target: string, issued: Issued): void => {
+  const keepFor = (id: GrantId, target: string, held: Held): void => {
     const key = `${id} ${target}`;
-    waiting.set(key, issued);
+    waiting.set(key, held);
     setTimeout(() => waiting.delete(key), PICKUP_MS).unref();
   };
 
-  const take = (id: GrantId, target: string): Issued | undefined => {
+  const take = (id: GrantId, target: string): Held | undefined => {
     const key = `${id} ${target}`;
-    const issued = waiting.get(key);
+    const held = waiting.get(key);
     waiting.delete(key);
-    return issued;
+    return held;
   };
 
   async function issue(key: EffectKey, known?: Parameters<Issuer['issue']>[1]): Promise<StoredGrant | null> {
@@ -86,7 +88,7 @@ export function makeIssuer(world: World): Issuer {
     const how = { actor: 'broker', done: key, known: stored } as const;
     try {
       const issued = await ask(world, asked, stored.grant, target, endsAt);
-      keepFor(id, target, issued);
+      keepFor(id, target, { issued, endsAt });
       const event = { type: 'issued', target, at: world.now(), endsAt, notAfter: issued.notAfter } as const;
       return await applyEvent(world, id, event, how);
     } catch (thrown) {
@@ -108,16 +110,25 @@ export function makeIssuer(world: World): Issuer {
     let last = seen;
     for (const { target } of legs) {
       const held = take(id, target);
-      const { issued, stored } =
-        held === undefined ? await issueAgain(world, asked, id, target, expiresAt) : { issued: held, stored: last };
+      const { issued, stored, endsAt } =
+        held === undefined
+          ? { ...(await issueAgain(world, asked, id, target, expiresAt)), endsAt: expiresAt }
+          : { ...held, stored: last };
       const { tool } = placeOf(world, target).target;
-      handouts.push({ target, tool, credential: issued.credential, notAfter: issued.notAfter });
+      // A renewal moves the end of the grant, and not the one that the cloud was given with a credential.
+      handouts.push({ target, tool, credential: issued.credential, notAfter: Math.min(issued.notAfter, endsAt) });
       last = stored;
     }
     return { stored: await deliver(world, principal, last, handouts), expiresAt, handouts };
   }
 
   return { issue, handOut };
+}
+
+/** A credential, and the end at which the cloud refuses it, epoch ms. */
+interface Held {
+  readonly issued: Issued;
+  readonly endsAt: number;
 }
 
 async function issueAgain(
@@ -154,9 +165,14 @@ async function deliver(
     const deliveredAt = stored.deliveredAt ?? at;
     const data = { targets: handouts.map(({ target }) => target), until: new Date(expiresAt).toISOString() };
     const entry = { type: 'credential.delivered', at, actor: principal, request, grant: id, data };
+    const next = {
+      ...stored,
+      deliveredAt,
+      usedAt: stored.grant.idleSeconds === null ? null : Math.max(at, stored.usedAt ?? 0),
+    };
     try {
-      await world.store.commit({ grant: { ...stored, deliveredAt }, entries: [entry] });
-      return { ...stored, deliveredAt, version: stored.version + 1 };
+      await world.store.commit({ grant: next, entries: [entry] });
+      return { ...next, version: stored.version + 1 };
     } catch (thrown) {
       if (!(thrown instanceof JitError) || thrown.code !== 'ERR_CONFLICT') throw thrown;
     }
@@ -187,28 +203,6 @@ async function ask(world: World, asked: StoredRequest, grant: Grant, target: str
     }
   }
   throw new JitError({ code: 'ERR_CLOUD_BUSY', message: `${target} is busy` });
-}
-
-function live(state: GrantState | undefined, id: GrantId): Extract<GrantState, { name: 'active' }> {
-  if (state?.name === 'active') return state;
-  if (state?.name === 'issuing') {
-    throw new JitError({
-      code: 'ERR_PENDING',
-      message: 'the grant is still being issued',
-      hint: `jit wait ${id}`,
-      subject: id,
-    });
-  }
-  throw ended(id);
-}
-
-function ended(id: GrantId): JitError {
-  return new JitError({
-    code: 'ERR_GRANT_ENDED',
-    message: `grant ${id} has ended`,
-    hint: 'ask again with: jit request …',
-    subject: id,
-  });
 }
 
 const legOf = (grant: Grant, target: string): Leg | undefined => grant.legs.find((leg) => leg.target === target);

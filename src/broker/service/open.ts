@@ -20,8 +20,8 @@ export interface Opening {
   readonly entries: readonly AuditEvent[];
 }
 
-/** @param at epoch ms: the grant's clock starts here. Throws `ERR_TARGET` where a target is not configured any more. */
-export function openFor(world: World, asked: StoredRequest, at: number): Opening {
+/** @param at epoch ms: the grant's clock starts here. @param idleSeconds as policy says it now. Throws `ERR_TARGET` where a target is not configured any more. */
+export function openFor(world: World, asked: StoredRequest, at: number, idleSeconds: number | null): Opening {
   const { request } = asked;
   const id = grantId(world.random(16));
   const endsAt = at + request.seconds * 1_000;
@@ -30,10 +30,18 @@ export function openFor(world: World, asked: StoredRequest, at: number): Opening
     const intent = provider.intend(target, { grant: id, principal: request.requester, permissions, endsAt });
     return { target: name, provider: provider.kind, ...intent };
   });
-  const { grant, effects } = openGrant({ id, requestId: request.id, seconds: request.seconds, at, legs });
+  const { grant, effects } = openGrant({ id, requestId: request.id, seconds: request.seconds, idleSeconds, at, legs });
   return {
     request: { ...asked, grant: id, decision: { ...asked.decision, deadline: null } },
-    grant: { grant, requester: request.requester, version: 0, createdAt: at, deliveredAt: null },
+    grant: {
+      grant,
+      requester: request.requester,
+      version: 0,
+      createdAt: at,
+      deliveredAt: null,
+      usedAt: null,
+      renewalKeys: [],
+    },
     effects: effects.map((effect) => ({ ...effect, claimedUntil: at + CLAIM_MS })),
     entries: legs.map(({ target, notAfter }) => ({
       type: 'grant.intended',

@@ -62,7 +62,8 @@ export async function submit(
     if (decision.state === 'denied') throw denial(stored, drafted.verdict.hint ?? undefined);
     return { request: { ...stored, version: 1 }, grant: null, made: 'now' };
   }
-  const opening = openFor(world, stored, at);
+  const { verdict } = drafted;
+  const opening = openFor(world, stored, at, verdict.kind === 'permit' ? verdict.idleSeconds : null);
   const change = {
     request: { ...opening.request, idempotency },
     grant: opening.grant,

@@ -80,6 +80,8 @@ function grantView({ grant, version, createdAt }: StoredGrant, targets: Targets)
     request: grant.requestId,
     state: grant.state.name,
     seconds: grant.seconds,
+    renewals: grant.renewals,
+    idleSeconds: grant.idleSeconds,
     version,
     createdAt: iso(createdAt),
     ...timesOf(grant),
@@ -130,12 +132,13 @@ export function targetViews(plans: readonly Plan[]): PlanView['targets'] {
 function verdictView(verdict: Verdict, approvers: ApprovalSettings['approvers']): Omit<PlanView, 'targets'> {
   const { why, hint } = verdict;
   if (verdict.kind === 'deny') {
-    return { decision: 'deny', why, hint, tier: null, available: false, maxSeconds: null, quorum: [] };
+    const none = { tier: null, available: false, maxSeconds: null, renewals: 0, idleSeconds: null, quorum: [] };
+    return { decision: 'deny', why, hint, ...none };
   }
-  const { tier, maxSeconds } = verdict;
+  const { tier, maxSeconds, renewals, idleSeconds } = verdict;
   const quorum = verdict.quorum.map((each) => ({ ...each }));
   const available = tier !== 'manual' || approvers === 'people';
-  return { decision: 'permit', why, hint, tier, available, maxSeconds, quorum };
+  return { decision: 'permit', why, hint, tier, available, maxSeconds, renewals, idleSeconds, quorum };
 }
 
 /** The one view that carries secrets, exposed here because the reply is about to be written to the holder. */

@@ -32,6 +32,10 @@ export interface StoredGrant {
   readonly createdAt: number;
   /** Epoch ms of the first time a credential left the broker, or null. */
   readonly deliveredAt: number | null;
+  /** Epoch ms of the last sign of use. Kept only where the grant has an idle limit, else null. */
+  readonly usedAt: number | null;
+  /** The keys under which it was renewed, at most one for each renewal. */
+  readonly renewalKeys: readonly Idempotency[];
 }
 
 /** Names one row of the outbox: a grant has at most one effect of a kind at a target. */
@@ -48,7 +52,7 @@ export interface ClaimedEffect extends EffectKey {
   readonly attempted: 'never' | 'maybe';
 }
 
-/** A replay of the same key with the same body gives the same request; with another body it is refused. */
+/** A replay of the same key with the same body gives the same request or renewal; with another body it is refused. */
 export interface Idempotency {
   readonly key: string;
   /** SHA-256 of the body as received. */

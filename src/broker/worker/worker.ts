@@ -6,6 +6,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { asJitError, JitError } from '../../core/errors.ts';
 import type { Mark, Revocation } from '../../core/ports.ts';
+import { idleAt } from '../../core/grant.ts';
 import { applyEvent } from '../service/apply.ts';
 import type { Issuer } from '../service/issue.ts';
 import type { World } from '../service/world.ts';
@@ -135,6 +136,31 @@ async function carryOut(world: World, issuer: Issuer, effect: ClaimedEffect): Pr
         { actor: 'broker', done: effect },
       );
       return undefined;
+    }
+    case 'idle':
+      return idle(world, effect);
+  }
+}
+
+/** Nobody writes the effect anew with each use: it is here that the last use is looked for, and looked for again. */
+async function idle(world: World, effect: ClaimedEffect): Promise<void> {
+  for (;;) {
+    const stored = await world.store.grant(effect.grant);
+    const dueAt = stored === null ? null : idleAt(stored.grant, stored.usedAt);
+    if (stored === null || dueAt === null) return world.store.commit({ done: effect, entries: [] });
+    const at = world.now();
+    try {
+      if (at < dueAt) {
+        const again = { kind: 'idle', dueAt, claimedUntil: null } as const;
+        return await world.store.commit({ grant: stored, effects: [again], done: effect, entries: [] });
+      }
+      const end = { type: 'end', reason: 'idle', at } as const;
+      const how = { actor: 'broker', done: effect, known: stored, version: stored.version } as const;
+      await applyEvent(world, effect.grant, end, how);
+      return;
+    } catch (thrown) {
+      // It may have been used at the last moment.
+      if (!(thrown instanceof JitError) || thrown.code !== 'ERR_CONFLICT') throw thrown;
     }
   }
 }

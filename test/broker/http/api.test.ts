@@ -171,6 +171,7 @@ void test('a method override header changes nothing', async () => {
 
 const seen = `"hash":"${'0'.repeat(64)}","policy":"p"`;
 const BODIES: Readonly<Record<string, string>> = {
+  renew: '{"seconds":60}',
   revoke: '{"reason":"revoked"}',
   revocations: '{"scope":"mine"}',
   use: '{"uses":[{"channel":"file","count":1,"first":"2026-01-01T00:00:00Z","last":"2026-01-01T00:00:00Z"}]}',

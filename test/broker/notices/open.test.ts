@@ -192,7 +192,15 @@ test('a notice says who asked for whom and where, and knows nothing of groups an
   const request = { ...sampleRequest({ number: 1, requester: bot }) };
   const decision = { state: 'denied', tier: 'manual', why: 'no', policy: 'p1', quorum: [], deadline: null } as const;
   const state = { name: 'closed', reason: 'revoked', closedAt: START } as const;
-  const grant = { id: 'gr_00000000000000000000000001', requestId: req(1), seconds: 600, state, legs: [] } as const;
+  const grant = {
+    id: 'gr_00000000000000000000000001',
+    requestId: req(1),
+    seconds: 600,
+    renewals: 0,
+    idleSeconds: null,
+    state,
+    legs: [],
+  } as const;
   const told = {
     kind: 'ended',
     at: START,

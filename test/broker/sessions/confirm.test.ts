@@ -240,7 +240,8 @@ test('the OpenAPI document says which calls take a confirmation, and no other ta
       .filter(([, { parameters }]) => parameters.some((one) => one.in === 'header' && one.name === 'JIT-Confirmation'))
       .map(([method]) => `${method} ${path}`),
   );
-  for (const each of ['post /v1/requests', 'post /v1/grants/{id}/credentials']) assert.ok(taking.includes(each), each);
+  for (const each of ['post /v1/requests', 'post /v1/grants/{id}/credentials', 'post /v1/grants/{id}/renew'])
+    assert.ok(taking.includes(each), each);
   for (const each of ['get /v1/requests', 'post /v1/grants/{id}/revoke', 'post /v1/sessions/confirm']) {
     assert.ok(!taking.includes(each), each);
   }

@@ -131,12 +131,21 @@ function opening<R extends RequestChange>(
     id,
     requestId: asked,
     seconds: 600,
+    idleSeconds: null,
     at,
     legs: targets.map((target) => ({ target, provider: 'aws', handle: `h:${id}:${target}`, notAfter: at + 900_000 })),
   });
   return {
     request,
-    grant: { grant, requester: keyOf(requester), version: 0, createdAt: at, deliveredAt: null },
+    grant: {
+      grant,
+      requester: keyOf(requester),
+      version: 0,
+      createdAt: at,
+      deliveredAt: null,
+      usedAt: null,
+      renewalKeys: [],
+    },
     effects: effects.map((effect) => ({ ...effect, claimedUntil: null })),
     entries: [event('grant.issuing', { request: asked, grant: id })],
   };

@@ -5,6 +5,7 @@
 import type { Vote } from '../../../core/approval.ts';
 import type { Principal } from '../../../core/principal.ts';
 import type { Ask, Permission, Quorum } from '../../../core/request.ts';
+import type { Idempotency } from '../store.ts';
 
 export const asText = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 
@@ -30,6 +31,11 @@ export function asQuorum(value: unknown): Quorum | null {
   const [group, approvers] = [member(value, 'group'), asWhole(member(value, 'approvers'))];
   if ((group !== null && typeof group !== 'string') || approvers === null || approvers < 1) return null;
   return { group, approvers };
+}
+
+export function asIdempotency(value: unknown): Idempotency | null {
+  const [key, bodyHash] = [asText(member(value, 'key')), asText(member(value, 'bodyHash'))];
+  return key === null || bodyHash === null ? null : { key, bodyHash };
 }
 
 export function asVote(value: unknown): Vote | null {

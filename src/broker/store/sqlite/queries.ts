@@ -49,7 +49,7 @@ const REQUEST = `
 
 const GRANT = `
   SELECT grants.n, grants.id, requests.id AS request_id, grants.seconds, grants.state, state_at, expires_at, close_reason,
-    grants.version, grants.created_at, delivered_at, ${REQUESTER}
+    grants.version, grants.created_at, delivered_at, renewals, renewal_keys, idle_seconds, used_at, ${REQUESTER}
   FROM grants LEFT JOIN requests ON requests.n = grants.n ${requesterOf('grants')} WHERE grants.id = :id`;
 
 const NEWEST = 'ORDER BY created_at DESC, n DESC LIMIT :limit';
@@ -88,12 +88,14 @@ export const QUERIES = {
   grantNumber: 'SELECT n FROM grants WHERE id = :id',
   grantInsert: `
     INSERT INTO grants (n, id, requester, owner, seconds, state, state_at, expires_at, close_reason, version, created_at,
-      delivered_at)
-    VALUES (:n, :id, :requester, :owner, :seconds, :state, :stateAt, :expiresAt, :closeReason, 1, :createdAt, :deliveredAt)
+      delivered_at, renewals, renewal_keys, idle_seconds, used_at)
+    VALUES (:n, :id, :requester, :owner, :seconds, :state, :stateAt, :expiresAt, :closeReason, 1, :createdAt,
+      :deliveredAt, :renewals, :renewalKeys, :idleSeconds, :usedAt)
     ON CONFLICT DO NOTHING`,
   grantUpdate: `
     UPDATE grants SET seconds = :seconds, state = :state, state_at = :stateAt, expires_at = :expiresAt,
-      close_reason = :closeReason, version = version + 1, delivered_at = :deliveredAt
+      close_reason = :closeReason, version = version + 1, delivered_at = :deliveredAt, renewals = :renewals,
+      renewal_keys = :renewalKeys, idle_seconds = :idleSeconds, used_at = :usedAt
     WHERE id = :id AND version = :version`,
   grantsNewest: `SELECT n, id, created_at FROM grants WHERE state = :state ${NEWEST}`,
   grantsOf: `SELECT id FROM grants WHERE owner = :owner AND ${IN_STATES} ${NEWEST}`,

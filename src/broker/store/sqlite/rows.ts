@@ -9,12 +9,12 @@ import type { Principal, PrincipalKey } from '../../../core/principal.ts';
 import { TIERS } from '../../../core/tier.ts';
 import type { ClaimedEffect, StoredGrant, StoredRequest } from '../store.ts';
 import { guarded, integer, list, orNull, type Row, text, word } from './cells.ts';
-import { asAsk, asPermission, asQuorum, asText, asVote } from './members.ts';
+import { asAsk, asIdempotency, asPermission, asQuorum, asText, asVote } from './members.ts';
 
 export const GRANT_STATES = ['issuing', 'active', 'revoking', 'stuck', 'closed'] as const;
 const LEG_STATES = ['intended', 'maybe-issued', 'issued', 'gone'] as const;
 const REQUEST_STATES = ['pending', 'approved', 'denied', 'cancelled', 'timed-out'] as const;
-const EFFECTS = ['issue', 'revoke', 'tidy', 'expire', 'claim-by'] as const;
+const EFFECTS = ['issue', 'revoke', 'tidy', 'expire', 'claim-by', 'idle'] as const;
 const REQUESTERS = ['user', 'workload', 'agent'] as const;
 
 export function readRequest(row: Row): StoredRequest {
@@ -86,6 +86,8 @@ export function readGrant(row: Row, legs: readonly Row[]): StoredGrant {
       id: guarded(isGrantId, row, 'id'),
       requestId: guarded(isRequestId, row, 'request_id'),
       seconds: integer(row, 'seconds'),
+      renewals: integer(row, 'renewals'),
+      idleSeconds: orNull(integer, row, 'idle_seconds'),
       state: readState(row),
       legs: legs.map(readLeg),
     },
@@ -93,6 +95,8 @@ export function readGrant(row: Row, legs: readonly Row[]): StoredGrant {
     version: integer(row, 'version'),
     createdAt: integer(row, 'created_at'),
     deliveredAt: orNull(integer, row, 'delivered_at'),
+    usedAt: orNull(integer, row, 'used_at'),
+    renewalKeys: list(asIdempotency, row, 'renewal_keys'),
   };
 }
 

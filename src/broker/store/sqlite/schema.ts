@@ -8,9 +8,9 @@ import { WEB_TABLES } from './web-schema.ts';
 
 /**
  * Written into the header of the file, so that no other program's database is taken for a store, nor one in the forms that
- * were tried before the first release (`jit1`, `jit2`): `jit3` in ASCII.
+ * were tried before the first release (`jit1` to `jit3`): `jit4` in ASCII.
  */
-export const APPLICATION_ID = 0x6a697433;
+export const APPLICATION_ID = 0x6a697434;
 
 /** Entry n brings a database from version n to n + 1. */
 export const MIGRATIONS: readonly string[] = [
@@ -86,7 +86,12 @@ export const MIGRATIONS: readonly string[] = [
       CHECK ((close_reason IS NULL) = (state IN ('issuing', 'active'))),
     version INTEGER NOT NULL CHECK (version > 0),
     created_at INTEGER NOT NULL CHECK (created_at BETWEEN 0 AND 9007199254740991),
-    delivered_at INTEGER
+    delivered_at INTEGER,
+    renewals INTEGER NOT NULL CHECK (renewals >= 0),
+    renewal_keys TEXT NOT NULL CHECK (json_valid(renewal_keys)),
+    idle_seconds INTEGER CHECK (idle_seconds > 0),
+    -- The last sign of use. Without an idle limit nobody wants to know.
+    used_at INTEGER CHECK (used_at IS NULL OR idle_seconds IS NOT NULL)
   ) STRICT;
   CREATE INDEX grants_newest ON grants (state, created_at);
   -- By owner without the state: it moves several times in the life of a grant, and each move would rewrite the index.
@@ -122,8 +127,8 @@ export const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE effects (
     grant_n INTEGER NOT NULL REFERENCES grants (n),
-    kind TEXT NOT NULL CHECK (kind IN ('issue', 'revoke', 'tidy', 'expire', 'claim-by')),
-    target TEXT NOT NULL CHECK ((target = '') = (kind IN ('expire', 'claim-by'))),
+    kind TEXT NOT NULL CHECK (kind IN ('issue', 'revoke', 'tidy', 'expire', 'claim-by', 'idle')),
+    target TEXT NOT NULL CHECK ((target = '') = (kind IN ('expire', 'claim-by', 'idle'))),
     due_at INTEGER NOT NULL CHECK (due_at BETWEEN 0 AND 9007199254740991),
     -- Null: nobody has taken it. Otherwise somebody may have carried it out; 0 when that claim was given up.
     claimed_until INTEGER CHECK (claimed_until BETWEEN 0 AND 9007199254740991),

@@ -77,9 +77,10 @@ function writeRequest(sql: Statements, change: NonNullable<Change['request']>): 
 }
 
 function writeGrant(sql: Statements, numbers: Numbers, change: StoredGrant): void {
-  const { grant, requester, version, createdAt, deliveredAt } = change;
-  const { id, seconds } = grant;
-  const changing = { id, seconds, ...stateCells(grant.state), deliveredAt };
+  const { grant, requester, version, createdAt, deliveredAt, usedAt } = change;
+  const { id, seconds, renewals, idleSeconds } = grant;
+  const renewed = { renewals, renewalKeys: JSON.stringify(change.renewalKeys) };
+  const changing = { id, seconds, ...stateCells(grant.state), deliveredAt, ...renewed, idleSeconds, usedAt };
   const written =
     version === 0
       ? sql('grantInsert').run({

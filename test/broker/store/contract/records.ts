@@ -49,6 +49,23 @@ export function recordsContract(check: Check): void {
     assert.deepEqual(names.toSorted(), ['active', 'stuck']);
   });
 
+  check('idle limit, last use, renewals and their keys come back, and only the newest of them', async (store) => {
+    const change = approval({ number: 1 });
+    const limited = { ...change.grant, grant: { ...change.grant.grant, idleSeconds: 900 } };
+    await store.commit({ ...change, grant: limited });
+    assert.deepEqual(await store.grant(gr(1)), { ...limited, version: 1 });
+    const renewalKeys = [
+      { key: 'k1', bodyHash: 'a'.repeat(64) },
+      { key: 'k2', bodyHash: 'b'.repeat(64) },
+    ];
+    const renewed = { ...limited, grant: { ...limited.grant, seconds: 1_200, renewals: 2, idleSeconds: 600 } };
+    const used = { ...renewed, usedAt: START + 7, renewalKeys };
+    await store.commit({ grant: { ...used, version: 1 }, entries: [] });
+    assert.deepEqual(await store.grant(gr(1)), { ...used, version: 2 });
+    await assert.rejects(store.commit({ grant: { ...limited, version: 1 }, entries: [] }), failsWith('ERR_CONFLICT'));
+    assert.deepEqual(await store.grant(gr(1)), { ...used, version: 2 });
+  });
+
   check('lists are newest first, cut at the limit, and by requester', async (store) => {
     await store.commit(approval({ number: 1, at: START + 2 }));
     await store.commit(approval({ number: 2, at: START + 3, requester: eve }));

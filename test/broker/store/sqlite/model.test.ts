@@ -71,7 +71,7 @@ const effect: fc.Arbitrary<Effect & { readonly claimedUntil: number | null }> = 
     claimedUntil: fc.option(time),
   }),
   fc.record({
-    kind: fc.constantFrom('expire' as const, 'claim-by' as const),
+    kind: fc.constantFrom('expire' as const, 'claim-by' as const, 'idle' as const),
     dueAt: time,
     claimedUntil: fc.option(time),
   }),
@@ -174,19 +174,25 @@ const move: fc.Arbitrary<Draft> = fc
     effects: fc.array(effect, { maxLength: 3 }),
     done: fc.option(effect),
     deliveredAt: fc.option(time),
+    idle: fc.option(fc.record({ idleSeconds: fc.integer({ min: 1, max: 900 }), usedAt: fc.option(time) })),
+    renewals: fc.nat(3),
   })
   .map((given) => (reference) => {
     const id = gr(given.number);
     const known = reference.grants.get(id);
     if (known === undefined) return { entries: [event('session.noted', {})] };
     const legs = known.grant.legs.map((one) => ({ ...one, ...given.leg }));
-    const { done } = given;
+    const { done, renewals } = given;
+    const { idleSeconds, usedAt } = given.idle ?? { idleSeconds: null, usedAt: null };
+    const renewalKeys = Array.from({ length: renewals }, (_, at) => ({ key: `r${at} "x"`, bodyHash: 'c'.repeat(64) }));
     return {
       grant: {
         ...known,
-        grant: { ...known.grant, state: given.state, legs },
+        grant: { ...known.grant, state: given.state, legs, renewals, idleSeconds },
         version: known.version + given.stale,
         deliveredAt: given.deliveredAt,
+        usedAt,
+        renewalKeys,
       },
       effects: given.effects,
       ...(done === null ? {} : { done: { grant: id, kind: done.kind, target: 'target' in done ? done.target : '' } }),
