@@ -62,10 +62,12 @@ export function weightOf(questions: readonly Question[]): {
  */
 export function noticeKindOf(before: StoredRequest | null, after: StoredRequest): NoticeKind | null {
   const { state, tier, policy } = after.decision;
-  if (tier !== 'manual') return null;
   if (state === 'pending') {
+    if (tier !== 'manual') return null;
     return before?.decision.state === state && before.decision.policy === policy ? null : 'approval-needed';
   }
+  // Whoever has been asked is told the end of it, also where policy would not ask them any more.
+  if (tier !== 'manual' && before?.decision.tier !== 'manual') return null;
   return before?.decision.state === state ? null : state;
 }
 
