@@ -148,10 +148,15 @@ export function judged(from: Case, what: Asked, around: Surroundings): readonly 
   const quorum = words(verdict.quorum);
   const next: Case = { ...from, tier, quorum, rules };
   const holds = tier === 'auto' || (tier === 'manual' && enough(from.votes, verdict.quorum, what, around, rules));
-  if (from.state === 'pending') return [holds ? { ...next, state: 'approved', deadline: now + TAKE_UP_MS } : next];
+  const patience = tier === 'self-serve' ? CONFIRM_MS : WAIT_MS;
+  if (from.state === 'pending') {
+    if (holds) return [{ ...next, state: 'approved', deadline: now + TAKE_UP_MS }];
+    // Whoever else is asked than before has the whole time.
+    return [from.tier === tier ? next : { ...next, deadline: now + patience }];
+  }
   const stands = tier === 'self-serve' && from.tier === tier && from.rules === rules;
   if (holds || stands) return [next];
-  return [{ ...next, state: 'pending', deadline: now + (tier === 'self-serve' ? CONFIRM_MS : WAIT_MS) }];
+  return [{ ...next, state: 'pending', deadline: now + patience }];
 }
 
 /** Everything that may come of one deed. */
