@@ -19,7 +19,7 @@ export async function tellDesktop(
   if (program === null) return;
   const [file, ...args] = program;
   await new Promise<void>((resolve) => {
-    const child = spawn(file, args, { stdio: 'ignore', detached: true });
+    const child = spawn(file, args, { env, stdio: 'ignore', detached: true });
     child.once('spawn', resolve);
     child.once('error', () => resolve());
     child.unref();

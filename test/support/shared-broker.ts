@@ -8,6 +8,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { DatabaseSync } from 'node:sqlite';
+import { makeCertificate } from './certificate.ts';
 import { eventually } from './eventually.ts';
 import { type Home, tempHome } from './home.ts';
 import type { Idp } from './idp.ts';
@@ -22,8 +23,10 @@ permit (principal in Jit::Group::"eng", action == Jit::Action::"Request", resour
 `;
 
 export interface SharedBroker {
-  /** Where it is reached: plain http on loopback, as from behind a proxy. */
+  /** Where it is reached: plain http on loopback, as from behind a proxy, or https. */
   readonly url: string;
+  /** What a program needs to believe its certificate. */
+  readonly trust: Readonly<Record<string, string>>;
   readonly home: Home;
   /** Its log so far. */
   log(): string;
@@ -56,6 +59,8 @@ export interface SharedBrokerParts {
   readonly cloud?: string;
   /** Instead of the target `web`: entries of `targets`, as text with two spaces of indentation. */
   readonly targets?: string;
+  /** With a certificate of its own, on `localhost`, it is called by the name that it has; needs openssl. */
+  readonly tls?: 'own certificate';
   /** Entries of `approvals`, such as `wait: 1m`. */
   readonly approvals?: string;
   /** Of the program, beside those of its home and the keys for moto. */
@@ -80,7 +85,8 @@ export function people(idp: Idp, name = 'idp', device: 'device' | 'no device' = 
 export async function startSharedBroker(t: TestContext, parts: SharedBrokerParts): Promise<SharedBroker> {
   const home = tempHome(t);
   const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
+  const cert = parts.tls === undefined ? null : (await makeCertificate(home.path, 'broker')).cert;
+  const url = cert === null ? `http://127.0.0.1:${port}` : `https://localhost:${port}`;
   const [file, state, log] = ['broker.yaml', 'state', 'log'].map((name) => join(home.path, name));
   if (file === undefined || state === undefined || log === undefined) throw new Error('unreachable');
   mkdirSync(join(home.path, 'policies'), { mode: 0o700 });
@@ -95,15 +101,9 @@ export async function startSharedBroker(t: TestContext, parts: SharedBrokerParts
     });
     started.stderr.on('data', (part: Buffer) => writeFileSync(String(log), part, { flag: 'a' }));
     t.after(() => started.kill('SIGKILL'));
-    await eventually(
-      async () =>
-        started.exitCode !== null ||
-        fetch(`${url}/healthz`).then(
-          ({ ok }) => ok,
-          () => false,
-        ),
-      { deadlineMs: 60_000 },
-    );
+    let said = '';
+    started.stderr.setEncoding('utf8').on('data', (part: string) => (said += part));
+    await eventually(() => started.exitCode !== null || said.includes('"msg":"ready"'), { deadlineMs: 60_000 });
     if (started.exitCode !== null) throw new Error(`the broker did not start: ${readFileSync(String(log), 'utf8')}`);
     return started;
   }
@@ -117,6 +117,7 @@ export async function startSharedBroker(t: TestContext, parts: SharedBrokerParts
   };
   return {
     url,
+    trust: cert === null ? {} : { NODE_EXTRA_CA_CERTS: cert },
     home,
     log: () => readFileSync(log, 'utf8'),
     entries: (prefix) => entriesIn(join(state, 'broker.db'), prefix),
@@ -148,10 +149,16 @@ function entriesIn(file: string, prefix: string): readonly Entry[] {
   }
 }
 
-function configuration(port: number, { identity, sessions, cloud, targets, approvals }: SharedBrokerParts): string {
+function configuration(
+  port: number,
+  { identity, sessions, cloud, targets, approvals, tls }: SharedBrokerParts,
+): string {
   const endpoint = cloud === undefined ? '' : `    endpoint: ${cloud}\n`;
-  return `issuer: https://jit.example
-listen: { host: 127.0.0.1, port: ${port} }
+  const place =
+    tls === undefined
+      ? `issuer: https://jit.example\nlisten: { host: 127.0.0.1, port: ${port} }`
+      : `issuer: https://localhost:${port}\nlisten: { host: localhost, port: ${port}, tls: { cert: broker.crt, key: broker.key } }`;
+  return `${place}
 policies: ./policies
 ${approvals === undefined ? '' : `approvals: { ${approvals} }\n`}${sessions === undefined ? '' : `sessions: { ${sessions} }\n`}identity:
 ${identity}targets:
