@@ -37,5 +37,6 @@ export const SCRIPT = `'use strict';
     news.append('There is something new. ', link);
   };
   setInterval(() => void look(), 15000);
+  document.addEventListener('visibilitychange', () => void look());
 })();
 `;

@@ -153,6 +153,8 @@ test(
     await cleo.type('#reason', 'no');
     await press(cleo, '#deny');
     await page.bringToFront();
+    // As when somebody comes back to the tab; else it looks every 15 s.
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))");
     await eventually(async () => /There is something new/.test(await shown(page)), { deadlineMs: 40_000 });
     assert.match(await shown(page), /waiting for a decision/);
     await press(page, '#news a');

@@ -200,6 +200,27 @@ test('the last button counts once: pressed twice, sent again, and after going ba
   assert.equal(world.story().filter((type) => type === 'request.voted').length, 1);
 });
 
+test(
+  'a decision counts for what was seen: another hash or policy is refused at the first button',
+  options,
+  async (t) => {
+    const world = await startPages(t);
+    const ada = await world.caller('ada');
+    const { request } = await ada.submit({});
+    const page = await world.signedIn('ben', `/web/requests/${request.id}`);
+    const path = `/web/requests/${request.id}/approve`;
+    const fields = await fieldsOf(page, path);
+    const headers = { ...SAME_ORIGIN, cookie: await cookiesOf(page) };
+    for (const other of [{ hash: 'f'.repeat(64) }, { policy: 'f'.repeat(64) }]) {
+      const body = new URLSearchParams({ ...fields, ...other }).toString();
+      const answer = await world.call(path, { method: 'POST', headers, body });
+      assert.equal(answer.status, 409);
+      assert.match(answer.body, /Nothing was counted/);
+    }
+    assert.ok(!world.rows().includes('"choice"'), 'nothing is remembered');
+  },
+);
+
 test('a decision on what has been decided meanwhile is not taken, and says so', options, async (t) => {
   const world = await startPages(t);
   const ada = await world.caller('ada');
@@ -217,6 +238,22 @@ test('a decision on what has been decided meanwhile is not taken, and says so', 
   assert.equal((await answered)?.status(), 409);
   assert.match(await shown(ben), /Nothing was counted[^]*denied/i);
   assert.equal((await ada.look(request.id)).request.state, 'denied');
+});
+
+test('a request whose time is over cannot be decided any more, and the page says so', options, async (t) => {
+  const world = await startPages(t);
+  const ada = await world.caller('ada');
+  const { request } = await ada.submit({});
+  const page = await world.signedIn('ben', `/web/requests/${request.id}`);
+  await page.type('#reason', 'too slow');
+  world.alter(`UPDATE requests SET deadline = ${Date.now() - 1} WHERE id = '${request.id}'`);
+  const answered = page.waitForNavigation();
+  await page.click('#deny');
+  assert.equal((await answered)?.status(), 409);
+  assert.match(await shown(page), /too late: the request is timed-out/i);
+  await press(page, 'main a[href*="/web/requests/"]');
+  assert.equal(await page.$('#approve'), null);
+  assert.match(await shown(page), /Nothing to decide/);
 });
 
 test('without a pointer: from the sign-in to the last button by the keyboard alone', options, async (t) => {

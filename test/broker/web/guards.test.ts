@@ -271,6 +271,11 @@ test('the answer to a sign-in that was begun elsewhere signs nobody in', options
   const reply = await victim.goto(address);
   assert.equal(reply?.status(), 401);
   assert.match(await shown(victim), /not begun in this browser/);
+  // The same where the victim is on the way to a sign-in of their own.
+  await victim.goto(`${world.url}/web/`);
+  await victim.click('form[action$="/web/sign-in"] button');
+  await victim.waitForSelector('input[name=password]');
+  assert.equal((await victim.goto(address))?.status(), 401);
   const answer = address.replace(/^.*\?/, '');
   const posted = await world.call('/web/callback', {
     method: 'POST',
