@@ -48,17 +48,20 @@ export interface Office {
   readonly cloud: Cloud;
 }
 
-export interface OfficeOptions extends Partial<Omit<SharedBrokerParts, 'targets' | 'cloud'>> {
+export interface OfficeOptions extends Partial<Omit<SharedBrokerParts, 'targets' | 'cloud' | 'notify'>> {
   readonly accounts?: IdpOptions['accounts'];
+  /** @returns entries of `notify`, which name people by their provider. */
+  readonly notify?: (idp: Idp) => string;
 }
 
 /** Two of the leads for writing, unless `policy` says otherwise. */
 export async function startOffice(t: TestContext, options: OfficeOptions = {}): Promise<Office> {
-  const { accounts = STAFF, identity = '', env = {}, ...rest } = options;
+  const { accounts = STAFF, identity = '', env = {}, notify, ...rest } = options;
   const [idp, cloud] = await Promise.all([startIdp(t, { accounts }), startCloud(t)]);
   const broker = await startSharedBroker(t, {
     policy: policyWithLeads(2),
     ...rest,
+    ...(notify === undefined ? {} : { notify: notify(idp) }),
     identity: `${people(idp)}${identity}`,
     targets: `  reports:
     provider: aws

@@ -63,6 +63,8 @@ export interface SharedBrokerParts {
   readonly tls?: 'own certificate';
   /** Entries of `approvals`, such as `wait: 1m`. */
   readonly approvals?: string;
+  /** Entries of `notify`, as text with two spaces of indentation. */
+  readonly notify?: string;
   /** Of the program, beside those of its home and the keys for moto. */
   readonly env?: Readonly<Record<string, string>>;
   readonly policy?: string;
@@ -151,7 +153,7 @@ function entriesIn(file: string, prefix: string): readonly Entry[] {
 
 function configuration(
   port: number,
-  { identity, sessions, cloud, targets, approvals, tls }: SharedBrokerParts,
+  { identity, sessions, cloud, targets, approvals, notify, tls }: SharedBrokerParts,
 ): string {
   const endpoint = cloud === undefined ? '' : `    endpoint: ${cloud}\n`;
   const place =
@@ -160,7 +162,7 @@ function configuration(
       : `issuer: https://localhost:${port}\nlisten: { host: localhost, port: ${port}, tls: { cert: broker.crt, key: broker.key } }`;
   return `${place}
 policies: ./policies
-${approvals === undefined ? '' : `approvals: { ${approvals} }\n`}${sessions === undefined ? '' : `sessions: { ${sessions} }\n`}identity:
+${approvals === undefined ? '' : `approvals: { ${approvals} }\n`}${sessions === undefined ? '' : `sessions: { ${sessions} }\n`}${notify === undefined ? '' : `notify:\n${notify}`}identity:
 ${identity}targets:
 ${targets ?? `${WEB}${endpoint}`}`;
 }
