@@ -131,6 +131,46 @@ const EXAMPLES = `  # GitHub Actions. Repositories and owners are named by their
 #    type: google
 #    service_account_ids: ['104567890123456789012']
 
+# Who is told of requests that people decide, and of what becomes of them. Each entry has a name of your choice. A secret is one
+# line in a file that only the broker can read (chmod 600); on says what is told, where it is not the usual.
+#notify:
+  # One message for each request in a channel of Slack, by the bot of an app that is in the channel and has chat:write. With
+  # buttons instead of page, a click counts for whoever people names; the app's interactivity URL is the address of this
+  # broker and then /v1/hooks/approvals.
+#  approvals:
+#    type: slack
+#    token: { file: slack-token }
+#    channel: C0123ABCD
+#    groups: [sre-leads]
+#    approve: page
+#    signing_secrets: [{ file: slack-signing-secret }]
+#    people: [{ team: T0123ABCD, user: U0123ABCD, issuer: https://id.example.com, subject: '4711' }]
+
+  # A channel of Microsoft Teams, by the workflow "When a Teams webhook request is received", whose address is a secret.
+#  team:
+#    type: teams
+#    url: { file: teams-url }
+#    on: [approval-needed, stuck]
+
+  # Everything to a program of your own, signed as Standard Webhooks says. To make a secret:
+  # (umask 077; echo "whsec_$(openssl rand -base64 32)" > webhook-secret)
+#  siem:
+#    type: webhook
+#    url: https://siem.example.com/jit
+#    secrets: [{ file: webhook-secret }]
+
+  # E-mail: to the approvers of a group, to requesters, and with to, to others for everything.
+#  mail:
+#    type: email
+#    host: smtp.example.com
+#    port: 587
+#    tls: starttls
+#    user: jit
+#    password: { file: smtp-password }
+#    from: jit@example.com
+#    approvers: { sre-leads: [lead@example.com] }
+#    people: [{ issuer: https://id.example.com, subject: '4711', address: ada@example.com }]
+
 # Where this broker can issue. With web-identity it needs no secret of the cloud: the account trusts the keys that it
 # publishes below its issuer address.
 #targets:

@@ -244,10 +244,15 @@ test('every example in the configuration is right once its # is taken away', asy
     [...config.identity.values()].map(({ type }) => type),
     ['oidc', 'github', 'gitlab', 'kubernetes', 'spiffe', 'aws', 'azure', 'google'],
   );
+  assert.deepEqual(
+    [...config.notify.values()].map(({ type }) => type),
+    ['slack', 'teams', 'webhook', 'email'],
+  );
   assert.deepEqual([...config.targets.keys()], ['staging']);
   assert.deepEqual([...config.operations.keys()], ['deploy-web']);
   const one = parseBrokerConfig(yaml, 'broker.yaml');
   assert.deepEqual([...one.identity.keys()], ['people']);
+  assert.equal(one.notify.size, 0);
   assert.deepEqual(one.sessions, parseBrokerConfig('', 'empty').sessions, 'the times shown are the usual ones');
 });
 
