@@ -9,7 +9,7 @@ import { SANDBOX_NOTE } from './access/words.ts';
 import type { Context } from './context.ts';
 import { type Cell, type Column, table } from './table.ts';
 import { type Line, toned } from './text.ts';
-import { clockTime, relative } from './time.ts';
+import { clockTime, orWhenIdle, relative } from './time.ts';
 
 const COLUMNS: readonly Column[] = [
   { title: 'GRANT', cut: 'never' },
@@ -53,6 +53,7 @@ export function heldFrom({ request, grant }: Outcome, ref: BrokerRef, now: numbe
         sandbox: grant.legs.some(({ sandbox }) => sandbox),
         reason: request.reason,
         seconds: grant.seconds,
+        idleSeconds: grant.idleSeconds,
       },
       expiresAt: grant.expiresAt,
       remainingMs: Math.max(0, Date.parse(grant.expiresAt) - now),
@@ -85,7 +86,7 @@ function heldRow(held: HeldGrant, now: number): readonly Cell[] {
       ? toned('bad', 'over, not wiped yet')
       : toned(
           tone(held.remainingMs),
-          `${relative(now + held.remainingMs, now)} (${clockTime(Date.parse(held.expiresAt), now)})`,
+          `${relative(now + held.remainingMs, now)} (${clockTime(Date.parse(held.expiresAt), now)})${orWhenIdle(about.idleSeconds)}`,
         ),
     toned(
       'plain',

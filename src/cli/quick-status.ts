@@ -3,7 +3,7 @@
  * program is loaded for it. A test holds the text to that of the rest of the program.
  * @module
  */
-import { clockTime, relative } from './time.ts';
+import { clockTime, orWhenIdle, relative } from './time.ts';
 
 const DRIFT_SECONDS = 5;
 
@@ -43,10 +43,12 @@ function row(held: ReadonlyMap<string, unknown>, now: number, titles: Titles): r
   if (typeof grant !== 'string' || typeof expiresAt !== 'string' || typeof operation !== 'string') return null;
   if (typeof remainingMs !== 'number' || typeof drift !== 'number' || Math.abs(drift) >= DRIFT_SECONDS) return null;
   if (held.get('state') !== 'live' || held.get('problem') !== null) return null;
+  const idle = about.get('idleSeconds');
+  if (idle !== null && typeof idle !== 'number') return null;
   const [resources, targets] = [list(about.get('resources')), list(about.get('targets'))];
   const cells = [
     grant,
-    `${relative(now + remainingMs, now)} (${clockTime(Date.parse(expiresAt), now)})`,
+    `${relative(now + remainingMs, now)} (${clockTime(Date.parse(expiresAt), now)})${orWhenIdle(idle)}`,
     resources === '' ? operation : `${operation} on ${resources}`,
     about.get('sandbox') === true ? `${targets} (sandbox: not AWS)` : targets,
     ...(titles === SHARED ? [broker] : []),

@@ -18,6 +18,7 @@ Everyday:
   list           list your live grants at the broker, newest first
   wait           wait for a request to be approved, then install its profile
   cancel         take back a request of yours that has not become a grant
+  renew          put the end of a live grant off
   revoke         end a grant now, here and at the cloud
 
 Decide for others:

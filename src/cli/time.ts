@@ -30,6 +30,11 @@ export function bothTimes(at: number, now: number): string {
   return `${relative(at, now)} (${clockTime(at, now)})`;
 }
 
+/** Goes behind the end of a grant: `, or when idle for 15m`; nothing for one that may rest. */
+export function orWhenIdle(idleSeconds: number | null): string {
+  return idleSeconds === null ? '' : `, or when idle for ${formatDuration(idleSeconds)}`;
+}
+
 /** `14:03:20 (in 1m30s)`, always with the date: for a record that is read later. */
 export function recordedTime(at: number, now: number): string {
   return `${calendarDate(new Date(at))} ${clockTime(at, at)} (${relative(at, now)})`;

@@ -33,6 +33,7 @@ const adoption = {
     sandbox: z.boolean(),
     reason: line,
     seconds: z.int().min(1).max(LONGEST_SECONDS),
+    idleSeconds: z.int().min(1).nullable(),
   }),
 };
 

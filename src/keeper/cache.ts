@@ -27,8 +27,10 @@ interface Stock {
   readonly usable: readonly Usable[];
   /** The earliest end among them. */
   readonly until: Deadline;
-  /** When to fetch new ones, as remaining ms, or null if they last as long as the grant. */
-  readonly renewBelowMs: number | null;
+  /** When to fetch new ones, as remaining ms, unless they last as long as the grant. */
+  readonly renewBelowMs: number;
+  /** What ended them: the grant, as far as was known when they were fetched, or their own life. */
+  readonly endedBy: 'grant' | 'life';
 }
 
 /** Renewal starts when this much life is left, or a tenth of it if that is more. */
@@ -70,8 +72,9 @@ export function openCache(
       const now = read();
       const left = stock === null ? 0 : remaining(stock, now);
       if (stock !== null && left > 0) {
-        const due =
-          stock.renewBelowMs !== null && left < stock.renewBelowMs && endsAt() - SAME_END_MS > stock.until.endsAt;
+        // Where the grant was renewed meanwhile, nobody need wait for what ends with its old end.
+        const late = stock.endedBy === 'grant' || left < stock.renewBelowMs;
+        const due = late && endsAt() - SAME_END_MS > stock.until.endsAt;
         // A failure shows itself when nothing usable is left.
         if (due && now.bootMs - failedAt > RETRY_MS) refresh().catch(() => undefined);
         return stock.usable;
@@ -103,7 +106,8 @@ function stockOf(fetched: IssuedCredentials, now: Clocks, grantEnd: number): Sto
   return {
     usable,
     until: deadline(end, now),
-    renewBelowMs: grantEnd - end <= SAME_END_MS ? null : Math.max(RENEW_MS, life / 10),
+    renewBelowMs: Math.max(RENEW_MS, life / 10),
+    endedBy: grantEnd - end <= SAME_END_MS ? 'grant' : 'life',
   };
 }
 

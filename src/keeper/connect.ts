@@ -35,7 +35,7 @@ export interface KeeperOptions {
 export interface Keeper {
   /**
    * Hands a grant over: from now on the keeper fetches its credentials, watches it, and wipes its profile at the end.
-   * Adopting the same grant again changes nothing but the profile and the delivery.
+   * Adopting the same grant again changes nothing but the profile and the delivery, and its end if it is a later one.
    * @returns where an SDK finds the credentials, for the delivery `endpoint`; else null.
    */
   adopt(adoption: Adoption): Promise<Endpoint | null>;
@@ -119,6 +119,7 @@ export function adoptionOf(
       sandbox: grant.legs.some(({ sandbox }) => sandbox),
       reason: request.reason,
       seconds: grant.seconds,
+      idleSeconds: grant.idleSeconds,
     },
   };
 }

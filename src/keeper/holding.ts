@@ -8,7 +8,7 @@ import { asJitError, atBroker, JitError, worded } from '../core/errors.ts';
 import { type Clocks, type Deadline, deadline, judge, pause, waitUntilOver } from '../local/clock.ts';
 import type { GrantView } from '../wire/views.ts';
 import { openCache, type Usable } from './cache.ts';
-import { type Adoption, type Delivery, type HeldGrant, type HeldProfile, refOf } from './protocol.ts';
+import { type About, type Adoption, type Delivery, type HeldGrant, type HeldProfile, refOf } from './protocol.ts';
 import { type Channel, countUses } from './uses.ts';
 import { watchGrant } from './watch.ts';
 
@@ -22,6 +22,8 @@ export interface HoldingDeps {
   readonly reviveBroker: () => Promise<void>;
   /** Removes the grant's profile. Throws `ERR_LOCAL_FILE` while any of it is left. */
   readonly wipeProfile: (profile: HeldProfile) => Promise<void>;
+  /** Puts the end into the profile's marker, epoch ms. Throws `ERR_LOCAL_FILE`. */
+  readonly markProfile: (profile: HeldProfile, expiresAt: number) => Promise<void>;
   /** Removes what of the profile is a secret in a file. Throws `ERR_LOCAL_FILE`. */
   readonly wipeStaticKeys: (profile: HeldProfile) => Promise<void>;
   /** Takes the endpoint away. */
@@ -33,7 +35,7 @@ export interface Holding {
   readonly describe: () => HeldGrant;
   /** Fetches the credentials if they are not here. Throws as `credential` does. */
   takeUp(): Promise<void>;
-  /** The same grant again: only profile and delivery may be other ones. */
+  /** The same grant again: only profile and delivery may be other ones, and the end a later one. */
   update(adoption: Adoption): void;
   /** Throws `ERR_GRANT_ENDED` from the end on, whatever else is still going on; `ERR_TARGET` if none or several fit. */
   credential(target: string | undefined, channel: Channel): Promise<Usable>;
@@ -51,10 +53,11 @@ export interface Holding {
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 15_000;
 const LAST_REPORT_MS = 3_000;
+const SHORTEST_SERVED_MS = 60_000;
 
 export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
   const { read, random, reviveBroker } = deps;
-  const { grant, about } = adoption;
+  const { grant } = adoption;
   const broker = namedIn(refOf(adoption.broker));
   /** Whatever keeps a grant from being used is said with the name of its broker. */
   const named = <T>(work: () => Promise<T>): Promise<T> => atBroker(broker, work);
@@ -63,8 +66,11 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
   const client = deps.openClient();
   const listener = deps.openClient(stop.signal);
   const adopted = read();
-  let expiresAt = adoption.expiresAt;
+  let { about, expiresAt } = adoption;
   let until = limited(expiresAt, about.seconds, adopted);
+  /** The end that surely stands in the profile, and whether another is being written. */
+  let marked: string | null = null;
+  let marking = false;
   let profile = adoption.profile;
   let delivery: Delivery = adoption.delivery;
   let problem: string | null = null;
@@ -99,13 +105,41 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
     );
   }
 
-  function onLive(view: GrantView): void {
+  function onLive({ expiresAt: end, seconds, idleSeconds }: GrantView): void {
     problem = null;
-    // Only another end moves the deadline: the same end measured again would honour a clock that was set back meanwhile.
-    if (view.expiresAt === null || view.expiresAt === expiresAt) return;
-    expiresAt = view.expiresAt;
-    until = limited(expiresAt, view.seconds, read());
+    if (end !== null) follow(end, { seconds, idleSeconds });
+    void mark();
+  }
+
+  /**
+   * The grant may have been renewed. Only a later end moves the deadline, and no grant gets an earlier one: the same end
+   * measured again would honour a clock that was set back meanwhile.
+   */
+  function follow(end: string, terms: Pick<About, 'seconds' | 'idleSeconds'>): void {
+    if (firstWipe !== null) return;
+    const { seconds, idleSeconds } = terms;
+    about = { ...about, seconds, idleSeconds };
+    if (Date.parse(end) <= Date.parse(expiresAt)) return;
+    expiresAt = end;
+    until = limited(expiresAt, seconds, read());
+    log(`ends at ${expiresAt} now`);
     runTimer();
+  }
+
+  /** Tried again with every sign of life, since whoever finds an old end in a profile wipes it. */
+  async function mark(): Promise<void> {
+    if (profile === null || marking || marked === expiresAt || firstWipe !== null) return;
+    const end = expiresAt;
+    marking = true;
+    try {
+      await deps.markProfile(profile, Date.parse(end));
+      marked = end;
+    } catch (thrown) {
+      problem = asJitError(thrown).message;
+      log(`the new end cannot be written into the profile: ${problem}`);
+    } finally {
+      marking = false;
+    }
   }
 
   async function onTrouble(error: JitError): Promise<void> {
@@ -186,6 +220,8 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
     update: (again) => {
       profile = again.profile ?? profile;
       delivery = again.delivery;
+      follow(again.expiresAt, again.about);
+      void mark();
     },
     takeUp: () =>
       named(async () => {
@@ -199,7 +235,7 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
         // Fetching may have outlasted the grant, or the process may have been stopped in between.
         const remainingMs = refuseEnded(until, firstWipe !== null, read());
         uses.count(channel, remainingMs);
-        return usable;
+        return { ...usable, notAfter: Math.min(usable.notAfter, servedUntil(about, read())) };
       }),
     end: begin,
     leave: async () => {
@@ -216,6 +252,11 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
       throw error;
     }
   }
+}
+
+/** A grant with an idle limit is seen to be used only by those who ask: so they are told to come back in time. */
+function servedUntil({ idleSeconds }: About, { wallMs }: Clocks): number {
+  return idleSeconds === null ? Infinity : wallMs + Math.max(SHORTEST_SERVED_MS, idleSeconds * 500);
 }
 
 /** A deadline that no clock can put off further than the grant's whole length from now. */

@@ -22,8 +22,8 @@ export interface OrphanDeps extends LockDeps {
 const RETRY_MS = 15_000;
 
 /**
- * Looks once, then wipes each profile found at the end that its marker names; what has passed, at once. A grant that is
- * handed over later is wiped by both, which does no harm. Never rejects.
+ * Looks once, then wipes each profile found at the end that its marker names by then, for a renewal moves it; what has
+ * passed, at once. A grant that is handed over later is wiped by both, which does no harm. Never rejects.
  */
 export async function adoptOrphans(files: AwsFiles, deps: OrphanDeps): Promise<Orphans> {
   const found = await listProfiles(files).catch((): ManagedProfile[] => []);
@@ -46,9 +46,21 @@ export async function adoptOrphans(files: AwsFiles, deps: OrphanDeps): Promise<O
 }
 
 async function wipeAtEnd(files: AwsFiles, grant: GrantId, endsAt: number, deps: OrphanDeps): Promise<void> {
-  await waitUntilOver(deadline(endsAt, deps.read()), deps.read, deps.signal);
+  let until = deadline(endsAt, deps.read());
   for (;;) {
-    const { wiped, failed } = await wipeProfiles(files, (profile) => profile.grant === grant, deps);
+    await waitUntilOver(until, deps.read, deps.signal);
+    const found = await listProfiles(files).catch((): ManagedProfile[] => []);
+    const later = Math.max(...found.filter((each) => each.grant === grant).map(({ expiresAt }) => expiresAt));
+    if (later <= until.endsAt) break;
+    // Measured from where it began: a clock that was set back meanwhile puts nothing off.
+    until = { ...until, endsAt: later };
+  }
+  for (;;) {
+    const { wiped, failed } = await wipeProfiles(
+      files,
+      (each) => each.grant === grant && each.expiresAt <= until.endsAt,
+      deps,
+    );
     if (wiped.length > 0) deps.log(`${grant}: wiped what a killed keeper had left`);
     const [first] = failed;
     if (first === undefined) return;

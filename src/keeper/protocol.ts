@@ -45,6 +45,8 @@ export interface About {
   readonly reason: string;
   /** The grant's length, which no clock can stretch. */
   readonly seconds: number;
+  /** It ends when not used for so long; null: it may rest. */
+  readonly idleSeconds: number | null;
 }
 
 /** A grant that the keeper shall look after from now on. */

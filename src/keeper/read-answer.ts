@@ -58,6 +58,7 @@ function readAbout(members: Answer): About {
     sandbox: members.get('sandbox') === true,
     reason: text(members, 'reason'),
     seconds: number(members, 'seconds'),
+    idleSeconds: members.get('idleSeconds') === null ? null : number(members, 'idleSeconds'),
   };
 }
 

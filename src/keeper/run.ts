@@ -10,6 +10,7 @@ import { asJitError } from '../core/errors.ts';
 import { type Clocks, pause } from '../local/clock.ts';
 import { holdLock } from '../local/lock.ts';
 import type { LocalPaths } from '../local/paths.ts';
+import { extendProfiles } from '../profiles/aws/extend.ts';
 import { awsFiles } from '../profiles/aws/names.ts';
 import { parseAsk } from './asks.ts';
 import { adoptOrphans, type Orphans } from './orphans.ts';
@@ -150,6 +151,8 @@ function holdGrant(run: KeeperRun, adoption: Adoption, endpoint: LoopbackEndpoin
       });
     },
     wipeProfile: (profile) => wipeProfile(profile, adoption.grant, { locks: paths.locks }),
+    markProfile: (profile, expiresAt) =>
+      extendProfiles(profile.files, adoption.grant, expiresAt, { locks: paths.locks }),
     wipeStaticKeys: (profile) => wipeStaticKeys(profile, adoption.grant, { locks: paths.locks }),
     closeEndpoint: () => endpoint.close(adoption.grant),
     log,

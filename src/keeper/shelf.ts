@@ -34,12 +34,13 @@ const REMEMBERED = 1_000;
 /** @param onChange called with the number of grants held, after each change. */
 export function openShelf(holdGrant: (adoption: Adoption) => Holding, onChange: (held: number) => void): Shelf {
   const held = new Map<GrantId, Holding>();
-  /** By grant: the name of its broker, for what is said of it. */
-  const ended = new Map<GrantId, string | undefined>();
+  /** By grant: the name of its broker, for what is said of it, and its end as far as was known here. */
+  const ended = new Map<GrantId, { readonly broker: string | undefined; readonly expiresAt: string }>();
 
   function forget(grant: GrantId, broker: string | undefined): void {
+    const expiresAt = held.get(grant)?.describe().expiresAt ?? '';
     held.delete(grant);
-    ended.set(grant, broker);
+    ended.set(grant, { broker, expiresAt });
     const [oldest] = ended.keys();
     if (ended.size > REMEMBERED && oldest !== undefined) ended.delete(oldest);
     onChange(held.size);
@@ -49,7 +50,11 @@ export function openShelf(holdGrant: (adoption: Adoption) => Holding, onChange: 
     adopt: async (adoption) => {
       const known = held.get(adoption.grant);
       const broker = namedIn(refOf(adoption.broker));
-      if (known?.describe().state === 'wiping' || ended.has(adoption.grant)) throw over(broker);
+      const before = ended.get(adoption.grant);
+      // With a later end than it had here it was renewed, and the word of it came too late.
+      const renewed = before !== undefined && Date.parse(adoption.expiresAt) > Date.parse(before.expiresAt);
+      if (known?.describe().state === 'wiping' || (before !== undefined && !renewed)) throw over(broker);
+      ended.delete(adoption.grant);
       if (known !== undefined) {
         known.update(adoption);
         await known.takeUp();
@@ -64,7 +69,7 @@ export function openShelf(holdGrant: (adoption: Adoption) => Holding, onChange: 
     credential: async (grant, target, channel) => {
       const holding = held.get(grant);
       if (holding !== undefined) return holding.credential(target, channel);
-      if (ended.has(grant)) throw over(ended.get(grant));
+      if (ended.has(grant)) throw over(ended.get(grant)?.broker);
       throw new JitError({ code: 'ERR_NOT_FOUND', message: 'the keeper does not hold that grant' });
     },
     list: () =>

@@ -82,7 +82,8 @@ export async function install(context: Context, granted: Granted, wish: Wish): P
   }
 }
 
-interface Writing {
+/** What is written where. */
+export interface Writing {
   readonly granted: Granted;
   readonly leg: LegView;
   readonly name: string;
@@ -108,7 +109,8 @@ async function writeEntry(context: Context, { granted: { grant }, leg, name, fil
   );
 }
 
-async function writeKeys(
+/** Fetches keys and writes them into the credentials file, in the place of those that stand there for this name. */
+export async function writeKeys(
   context: Context,
   { granted: { grant }, leg, name, files, site }: Writing,
   broker: Broker,

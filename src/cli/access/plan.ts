@@ -58,6 +58,7 @@ function planLines(
     decision(plan),
     ...(plan.hint === null ? [] : [fact('hint', plan.hint)]),
     ...(plan.maxSeconds === null ? [] : [fact('longest', formatDuration(plan.maxSeconds))]),
+    ...(plan.decision === 'deny' ? [] : terms(plan)),
     fact('approval', approval(plan)),
   ];
   return [
@@ -82,6 +83,12 @@ function decision({ decision: verdict, available, tier, why }: PlanView): Fact {
   if (verdict === 'deny') return fact('decision', `denied: ${why}`, 'bad');
   const tone = available ? 'good' : 'bad';
   return fact('decision', `${tier ?? 'permitted'}: ${why}`, tone);
+}
+
+function terms({ renewals, idleSeconds }: PlanView): Fact[] {
+  const often = renewals === 0 ? 'none' : renewals === 1 ? 'once' : `up to ${renewals} times`;
+  const idle = idleSeconds === null ? 'may rest until its end' : `ends when idle for ${formatDuration(idleSeconds)}`;
+  return [fact('renewal', often), fact('idle', idle)];
 }
 
 function approval({ decision: verdict, tier, quorum, available }: PlanView): string {

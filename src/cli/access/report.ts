@@ -7,7 +7,7 @@ import type { Context } from '../context.ts';
 import type { Format } from '../output.ts';
 import { brokerFact, siteOf } from '../site.ts';
 import { type Fact, fact, record } from '../table.ts';
-import { recordedTime } from '../time.ts';
+import { orWhenIdle, recordedTime } from '../time.ts';
 import { accessWords, endOf, targetWords, useLine } from './words.ts';
 import type { Holds, Installed } from './install.ts';
 import type { Granted } from './submit.ts';
@@ -51,5 +51,5 @@ const KEPT: Readonly<Record<Holds, string>> = { process: '', keys: ' (with the k
 
 function endFacts(grant: GrantView, now: number): Fact[] {
   const end = endOf(grant);
-  return end === null ? [] : [fact('ends', recordedTime(end, now))];
+  return end === null ? [] : [fact('ends', `${recordedTime(end, now)}${orWhenIdle(grant.idleSeconds)}`)];
 }

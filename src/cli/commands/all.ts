@@ -18,6 +18,7 @@ import { login } from './login.ts';
 import { logout } from './logout.ts';
 import { policy } from './policy.ts';
 import { profiles } from './profiles.ts';
+import { renew } from './renew.ts';
 import { request } from './request.ts';
 import { revoke } from './revoke.ts';
 import { show } from './show.ts';
@@ -33,6 +34,7 @@ export const COMMANDS: readonly Command[] = [
   list,
   wait,
   cancel,
+  renew,
   revoke,
   inbox,
   approve,

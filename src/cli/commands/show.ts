@@ -84,7 +84,7 @@ function storyOf(
     fact('decision', `${request.state}${request.tier === null ? '' : `, ${request.tier}`}: ${request.why}`),
     ...request.votes.map((vote) => fact('vote', `${voteWords(vote)}, ${time(vote.at)}`)),
     ...(grant === null && request.state === 'pending' ? openFacts(request, now) : []),
-    ...(grant === null ? [] : grantTimes(grant, time)),
+    ...(grant === null ? [] : [...grantTimes(grant, time), ...grantTerms(grant)]),
   ];
   return [
     ...record(facts, width),
@@ -132,6 +132,15 @@ function grantTimes(grant: GrantView, time: (text: string) => string): Fact[] {
     ['closed', grant.closedAt],
   ] as const;
   return times.flatMap(([name, at]) => (at === null ? [] : [fact(name, time(at))]));
+}
+
+function grantTerms({ state, renewals, idleSeconds }: GrantView): Fact[] {
+  return [
+    ...(renewals === 0 ? [] : [fact('renewed', renewals === 1 ? 'once' : `${renewals} times`)]),
+    ...(idleSeconds === null || state !== 'active'
+      ? []
+      : [fact('idle', `ends when idle for ${formatDuration(idleSeconds)}`)]),
+  ];
 }
 
 function by({ name, kind, subject, issuer, actsFor }: Outcome['request']['requester']): string {

@@ -5,8 +5,8 @@
 import { asJitError, JitError, worded } from '../../core/errors.ts';
 import { adoptionOf } from '../../keeper/connect.ts';
 import type { Endpoint } from '../../keeper/protocol.ts';
-import { deadline, pause, readClocks, waitUntilOver } from '../../local/clock.ts';
-import type { LegView } from '../../wire/views.ts';
+import { deadline, type Deadline, pause, readClocks, waitUntilOver } from '../../local/clock.ts';
+import type { GrantView, LegView } from '../../wire/views.ts';
 import { accessWords, endOf, targetWords } from '../access/words.ts';
 import { type Granted, poll } from '../access/submit.ts';
 import type { Context } from '../context.ts';
@@ -86,12 +86,30 @@ export async function adopt(context: Context, granted: Granted): Promise<Endpoin
 
 /** Resolves when the time is up on either clock, or when the broker says that the grant has ended. */
 async function grantOver(context: Context, { grant }: Granted, stop: AbortSignal): Promise<void> {
-  const end = endOf(grant) ?? 0;
-  const timeUp = waitUntilOver(deadline(end, readClocks()), readClocks, stop);
-  await Promise.race([timeUp, endedAtBroker(context, grant, stop)]).catch(() => NEVER);
+  let until = deadlineOf(grant);
+  const follow = (seen: GrantView): void => {
+    if ((endOf(seen) ?? 0) > until.endsAt) until = deadlineOf(seen);
+  };
+  const timeUp = async (): Promise<void> => {
+    for (let waited: Deadline | null = null; waited !== until;) {
+      waited = until;
+      await waitUntilOver(waited, readClocks, stop);
+    }
+  };
+  await Promise.race([timeUp(), endedAtBroker(context, grant, follow, stop)]).catch(() => NEVER);
 }
 
-async function endedAtBroker(context: Context, grant: Granted['grant'], stop: AbortSignal): Promise<void> {
+function deadlineOf(grant: GrantView): Deadline {
+  return deadline(endOf(grant) ?? 0, readClocks());
+}
+
+/** @param onLive told of the grant as it stands, which may have been renewed. */
+async function endedAtBroker(
+  context: Context,
+  grant: GrantView,
+  onLive: (seen: GrantView) => void,
+  stop: AbortSignal,
+): Promise<void> {
   const { client } = await context.broker(stop);
   let { version } = grant;
   try {
@@ -107,7 +125,10 @@ async function endedAtBroker(context: Context, grant: Granted['grant'], stop: Ab
       });
       if (outcome === null) await pause(5_000, stop);
       else if (outcome.grant !== null && outcome.grant.state !== 'active') return;
-      else version = outcome.grant?.version ?? version;
+      else if (outcome.grant !== null) {
+        version = outcome.grant.version;
+        onLive(outcome.grant);
+      }
     }
   } finally {
     client.close();

@@ -60,6 +60,11 @@ export function renderLines(
   return [marker, ...pairs.map(([key, value]) => `${key} = ${value}`)].map((line) => `${line}${eol}`).join('');
 }
 
+/** The marker's line with another end; the digests are not about it. */
+export function remark(raw: string, expiresAt: number): string {
+  return raw.replace(/ ends \S+, managed by jit /, ` ends ${new Date(expiresAt).toISOString()}, managed by jit `);
+}
+
 function readMarker(line: Line): Marker | null {
   if (line.kind !== 'comment') return null;
   const [, grant, ends, origin, gap, digests] = MARKER.exec(line.raw.replace(/[\t ]*[\r\n]*$/, '')) ?? [];

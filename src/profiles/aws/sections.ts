@@ -2,7 +2,7 @@
  * Adding and removing jit's sections in the text of an AWS file. Pure; the text is latin1, one character a byte.
  * @module
  */
-import { isIntact, readOwnSection, renderLines } from './block.ts';
+import { isIntact, readOwnSection, remark, renderLines } from './block.ts';
 import type { Gap, Marker, OwnSection, Pair } from './block.ts';
 import { leadingMark, parseSections } from './ini.ts';
 import type { Line, Section } from './ini.ts';
@@ -44,6 +44,17 @@ export function putSection(before: string | null, wanted: Wanted, isTaken: (head
     kind: 'put',
     text: leadingMark(text) + sections.map((s) => (s === old.section ? renewed(old, fresh) : join(s))).join(''),
   };
+}
+
+/** The file with another end in the markers of the selected sections of jit. */
+export function remarkSections(text: string, select: (own: OwnSection) => boolean, expiresAt: number): string {
+  const remarked = parseSections(text).map((section) => {
+    const own = readOwnSection(section);
+    if (own === null || !select(own)) return join(section);
+    const lines = section.lines.map((line) => (line === own.markerLine ? remark(line.raw, expiresAt) : line.raw));
+    return `${section.header?.raw ?? ''}${lines.join('')}`;
+  });
+  return leadingMark(text) + remarked.join('');
 }
 
 /** Whether the name is in use by a section that jit did not make. */
