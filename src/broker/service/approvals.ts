@@ -5,7 +5,7 @@
  */
 import type { AuditEvent } from '../../audit/entry.ts';
 import { type Canonical, canonicalJson } from '../../core/canonical.ts';
-import { decide, isOpen, isOver, type RequestEvent, type Serves, type Vote } from '../../core/approval.ts';
+import { decide, isOpen, isOver, type RequestEvent, type Vote } from '../../core/approval.ts';
 import { asJitError, JitError } from '../../core/errors.ts';
 import type { RequestId } from '../../core/ids.ts';
 import { type Principal, samePerson, samePrincipal } from '../../core/principal.ts';
@@ -17,7 +17,7 @@ import { openFor } from './open.ts';
 import { decidedAlready, mayNot, notApproved, refusalOf, type Seen } from './refusals.ts';
 import type { Submitted } from './submit.ts';
 import { decidedBy, noticeKindOf, weightOf } from './tell.ts';
-import { electorateOf, mayConfirm, understoodQuestions } from './votes.ts';
+import { type Electorate, electorateOf, mayConfirm, understoodQuestions } from './votes.ts';
 import type { World } from './world.ts';
 
 export interface Approvals {
@@ -85,12 +85,16 @@ export function makeApprovals(world: World): Approvals {
   }
 
   /** The request as policy has it at this moment. @param requester as they are now. */
-  async function judged(stored: StoredRequest, requester: Principal, serves: ServesOf): Promise<Judged> {
+  async function judged(
+    stored: StoredRequest,
+    requester: Principal,
+    { policy: set, serves }: Electorate,
+  ): Promise<Judged> {
     const none = { stored, entries: [], idleSeconds: null };
     if (stored.grant !== null || !isOpen(stored.decision)) return none;
     const { waitMs, confirmMs, takeUpMs } = world.approvals;
     const at = world.now();
-    const verdict = await verdictOn(world, requester, stored);
+    const verdict = await verdictOn({ ...world, policy: set }, requester, stored);
     if (verdict.kind === 'no') {
       const forbidden = { type: 'forbidden', at, why: verdict.why, policy: verdict.policy } as const;
       return { ...none, ...step(none, forbidden, 'broker') };
@@ -117,7 +121,7 @@ export function makeApprovals(world: World): Approvals {
         if (!electorate.admits(voter)) throw mayNot(stored, voter);
         if (alreadySaid(stored, voter, choice, seen)) return stored;
         const requester = await world.present(stored.request.requester);
-        const ready = await judged(stored, requester, electorate.serves);
+        const ready = await judged(stored, requester, electorate);
         await demandUnmoved(stored, ready, seen);
         const { decision } = ready.stored;
         const at = world.now();
@@ -132,7 +136,7 @@ export function makeApprovals(world: World): Approvals {
     confirm: async (caller, id, seen) =>
       changing(id, async (stored) => {
         const electorate = await electorateOf(world, stored, null);
-        const ready = await judged(stored, await asNow(caller, stored), electorate.serves);
+        const ready = await judged(stored, await asNow(caller, stored), electorate);
         await demandUnmoved(stored, ready, seen);
         if (ready.stored.decision.state === 'approved') return keep(stored, ready);
         if (!mayConfirm(caller, ready.stored)) {
@@ -159,7 +163,7 @@ export function makeApprovals(world: World): Approvals {
         const earlier = stored.grant === null ? null : await store.grant(stored.grant);
         if (earlier !== null) return { request: stored, grant: earlier, made: 'earlier' };
         const electorate = await electorateOf(world, stored, null);
-        const ready = await judged(stored, requester, electorate.serves);
+        const ready = await judged(stored, requester, electorate);
         const { decision } = ready.stored;
         const at = world.now();
         if (decision.state !== 'approved' || isOver(decision, at)) throw notApproved(await keep(stored, ready), at);
@@ -188,7 +192,7 @@ export function makeApprovals(world: World): Approvals {
         await changing(request.id, async (stored) => {
           const electorate = await electorateOf(world, stored, null);
           const requester = await world.present(stored.request.requester);
-          return keep(stored, await judged(stored, requester, electorate.serves));
+          return keep(stored, await judged(stored, requester, electorate));
         });
       }
     },
@@ -206,8 +210,6 @@ function alreadySaid(stored: StoredRequest, voter: Principal, choice: Vote['choi
   const last = votes.findLast((vote) => vote.policy === seen.policy && samePerson(vote.voter, voter));
   return last?.choice === choice;
 }
-
-type ServesOf = (quorum: StoredRequest['decision']['quorum']) => Serves;
 
 /** A request on its way through several events, and what the audit log is to say of them. */
 interface Step {

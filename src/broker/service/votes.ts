@@ -6,6 +6,7 @@ import { counted, hasVoted, isOpen, isOver, mayVote, missing, type Serves, type 
 import { JitError } from '../../core/errors.ts';
 import { answersFor, type Principal, samePrincipal } from '../../core/principal.ts';
 import type { Quorum } from '../../core/request.ts';
+import type { PolicySet } from '../../policy/load.ts';
 import type { Question } from '../../policy/question.ts';
 import type { RequestAction } from '../../wire/views.ts';
 import type { StoredRequest } from '../store/store.ts';
@@ -14,6 +15,8 @@ import type { World } from './world.ts';
 
 /** Who may vote on one request, for the voters that it has and for one more. */
 export interface Electorate {
+  /** The set by which it is judged: whatever else goes into the same decision is asked of this one, also after a reload. */
+  readonly policy: PolicySet;
   /** Whether somebody may vote on it at all. */
   admits(voter: Principal): boolean;
   /** Which places of that quorum a vote may help to fill, its owner as they are now. */
@@ -25,6 +28,8 @@ export async function electorateOf(world: World, stored: StoredRequest, caller: 
   const { request, votes } = stored;
   const { policy } = world;
   const questions = await understoodQuestions(world, stored);
+  // What names the person behind an account may have become known after the request was made.
+  const requester = await world.present(request.requester);
   const now = new Map<Vote, Principal>();
   for (const vote of votes) {
     const known = caller !== null && samePrincipal(caller, vote.voter) ? caller : await world.present(vote.voter);
@@ -33,8 +38,10 @@ export async function electorateOf(world: World, stored: StoredRequest, caller: 
   const admits = (voter: Principal): boolean =>
     questions.length > 0 &&
     mayVote(voter, request.requester) &&
+    mayVote(voter, requester) &&
     questions.every((question) => policy.approves(voter, question));
   return {
+    policy,
     admits,
     serves: (quorum) => (vote) => {
       const voter = now.get(vote) ?? vote.voter;

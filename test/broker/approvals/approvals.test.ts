@@ -117,6 +117,15 @@ void test('nobody approves their own request: not as themselves, in another case
   assert.equal((await t.broker.inbox(alice, 10)).items.length, 1, 'only the request of the agent');
 });
 
+void test('a second account is recognised although its person became known after the request was made', async () => {
+  const t = await start({
+    present: (who) => (who.subject === 'alice' ? { ...who, personKey: 'alice@corp.test' } : who),
+  });
+  const request = await pending(t);
+  const second = lead('alice-admin', { issuer: 'https://other.test', personKey: 'alice@corp.test' });
+  await assert.rejects(t.broker.approve(second, request.id, seen(request)), code('ERR_NOT_FOUND'));
+});
+
 void test('the same person counts once, also by another account', async () => {
   const t = await start();
   const request = await pending(t);
