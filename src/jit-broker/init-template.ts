@@ -63,7 +63,8 @@ sessions:
 
 # Who vouches for those who sign in. Each entry has a name of your choice; the names show in the audit log.
 identity:
-  # People, by OpenID Connect: a public client with the redirect URI http://127.0.0.1/callback and PKCE.
+  # People, by OpenID Connect: a public client with PKCE and two redirect URIs: http://127.0.0.1/callback for the command line,
+  # and, for the pages of this broker, /web/callback below its own address above (web: false takes the pages away).
   people:
     type: oidc
     issuer: ${text(idpIssuer)}
