@@ -54,6 +54,13 @@ async function renewed(home: Home, id: string, ...args: readonly string[]): Prom
   return document.grant;
 }
 
+interface Keys {
+  readonly endpoint: string;
+  readonly AccessKeyId: string;
+  readonly SecretAccessKey: string;
+  readonly SessionToken: string;
+}
+
 const endOf = ({ expiresAt }: GrantView): number => Date.parse(expiresAt ?? '');
 const past = (moment: number): Promise<boolean> => eventually(() => Date.now() > moment, { deadlineMs: 30_000 });
 
@@ -97,6 +104,39 @@ test(
     assert.match(story, /grant\.renewed .*renewals=2/);
     await eventually(() => config(home) === '', { deadlineMs: 30_000 });
     assert.equal((await jit(home, 'renew', grant.id)).status, 7);
+  },
+);
+
+test(
+  'revoked after a renewal, the credentials of before it and of after it are dead at the cloud',
+  { skip: skipUnless('aws') },
+  async (t) => {
+    const home = ownBroker(t);
+    const { grant } = await request(home, ...READ, '--for', '5m');
+    const keys = async (): Promise<Keys> =>
+      JSON.parse(succeeded(await jit(home, 'credential', grant.id, '--format', 'json')).stdout).aws;
+    const before = await keys();
+    await renewed(home, grant.id, '--for', '10m');
+    const later = await eventually(async () => {
+      const now = await keys();
+      return now.AccessKeyId === before.AccessKeyId ? null : now;
+    });
+    const read = async ({ endpoint, ...each }: Keys): Promise<Ended> =>
+      run('aws', ['--endpoint-url', endpoint, 's3', 'cp', 's3://sandbox-reports/hello.txt', '-'], {
+        env: {
+          ...home.env,
+          AWS_REGION: 'us-east-1',
+          AWS_ACCESS_KEY_ID: each.AccessKeyId,
+          AWS_SECRET_ACCESS_KEY: each.SecretAccessKey,
+          AWS_SESSION_TOKEN: each.SessionToken,
+        },
+      });
+    for (const each of [before, later]) succeeded(await read(each));
+    succeeded(await jit(home, 'revoke', grant.id));
+    for (const each of [before, later]) {
+      const refused = await read(each);
+      assert.match(refused.stderr, /AccessDenied|403|Forbidden/);
+    }
   },
 );
 

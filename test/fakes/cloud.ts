@@ -24,6 +24,9 @@ export interface FakeCloud {
   isDenied(grant: string): boolean;
 }
 
+/** No credential of this cloud lives longer. */
+const SESSION_MS = 3_600_000;
+
 interface Session {
   readonly target: string;
   readonly endsAt: number;
@@ -84,11 +87,11 @@ export function fakeCloud(now: () => number, kind = 'aws'): FakeCloud {
         residualSeconds: 0,
         revocation: { kind: 'immediate' },
       }),
-      intend: ({ name }, order) => ({ handle: `${name} ${order.grant}`, notAfter: now() + 3_600_000 }),
+      intend: ({ name }, order) => ({ handle: `${name} ${order.grant}`, notAfter: now() + SESSION_MS }),
       issue: async ({ name }, order: Order, signal) => {
         calls.push(`issue ${name} ${order.grant}`);
         await cloud.onCall('issue', order.grant, name);
-        const session = { target: name, endsAt: order.endsAt };
+        const session = { target: name, endsAt: Math.min(order.endsAt, now() + SESSION_MS) };
         const effect = (): void => void sessions.set(order.grant, [...(sessions.get(order.grant) ?? []), session]);
         await behave(next(cloud.issuing), effect, signal);
         const keys = {
@@ -96,7 +99,7 @@ export function fakeCloud(now: () => number, kind = 'aws'): FakeCloud {
           secretAccessKey: 'canary-secret-access-key',
           sessionToken: 'canary-session-token',
         };
-        return { credential: { kind: 'aws', keys: new Secret(keys) }, notAfter: now() + 3_600_000 };
+        return { credential: { kind: 'aws', keys: new Secret(keys) }, notAfter: now() + SESSION_MS };
       },
       revoke: async (mark: Mark, revoked: RevokedMarks, signal) => {
         calls.push(`revoke ${mark.target} ${mark.grant}`);
