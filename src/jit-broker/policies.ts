@@ -10,13 +10,19 @@ import type { PolicySource } from '../policy/read.ts';
 
 /** How often the files are looked at. */
 const LOOK_MS = 2_000;
+const REFUSED = 'the policies are refused, the ones before go on';
+const UNTOLD = 'a change of policies could not be recorded; it is tried again';
 
 export interface LivePolicies {
   /** The set that decides now. */
   current(): PolicySet;
   /** Looks at the files at once. Never rejects: a bad set is told to the operator, and the one before goes on. */
   reload(): Promise<void>;
-  /** Starts to look at the files every two seconds. @param changed is told after the set has been replaced. @returns how to stop. */
+  /**
+   * Starts to look at the files every two seconds.
+   * @param changed is told after the set has been replaced, and told again at the next look where it rejects.
+   * @returns how to stop.
+   */
   watch(changed: (from: string, to: string) => Promise<void>): () => void;
 }
 
@@ -25,33 +31,47 @@ export async function livePolicies(read: () => Promise<readonly PolicySource[]>,
   let sources = await read();
   let current = await loadPolicies({ sources });
   let seen = hashOf(sources);
-  let told: string | null = null;
+  let told = current.version;
+  const complaints = new Map<string, string>();
   let listener: (from: string, to: string) => Promise<void> = async () => undefined;
   let looking: Promise<void> = Promise.resolve();
 
+  async function load(): Promise<void> {
+    sources = await read();
+    const hash = hashOf(sources);
+    if (hash === seen) return;
+    const next = await loadPolicies({ sources });
+    current = next;
+    seen = hash;
+    log.info('policies loaded', { policies: next.policies().length, version: next.version.slice(0, 12) });
+  }
+
+  async function tell(): Promise<void> {
+    if (current.version === told) return;
+    const to = current.version;
+    await listener(told, to);
+    told = to;
+  }
+
+  /** Said once for each fault, and not every two seconds. */
+  function complain(thrown: unknown, what: string): void {
+    const { code, message } = asJitError(thrown);
+    if (complaints.get(what) !== message) log.error(what, { code, message, version: current.version.slice(0, 12) });
+    complaints.set(what, message);
+  }
+
   async function look(): Promise<void> {
     try {
-      sources = await read();
-      const hash = hashOf(sources);
-      if (hash === seen) return;
-      const next = await loadPolicies({ sources });
-      const from = current.version;
-      current = next;
-      seen = hash;
-      told = null;
-      log.info('policies loaded', { policies: next.policies().length, version: next.version.slice(0, 12) });
-      if (next.version !== from) await listener(from, next.version);
+      await load();
+      complaints.delete(REFUSED);
     } catch (thrown) {
-      const { code, message } = asJitError(thrown);
-      // Said once for each fault, and not every two seconds.
-      if (told !== message) {
-        log.error('the policies are refused, the ones before go on', {
-          code,
-          message,
-          version: current.version.slice(0, 12),
-        });
-      }
-      told = message;
+      complain(thrown, REFUSED);
+    }
+    try {
+      await tell();
+      complaints.delete(UNTOLD);
+    } catch (thrown) {
+      complain(thrown, UNTOLD);
     }
   }
 

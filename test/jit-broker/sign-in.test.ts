@@ -5,12 +5,11 @@
  */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
-import { type Answer, type Caller, ID_TOKEN, makeCaller } from '../support/caller.ts';
-import { confirmViewSchema } from '../../src/wire/sessions.ts';
+import type { Caller } from '../support/caller.ts';
 import { type Idp, startIdp } from '../support/idp.ts';
 import { startMoto } from '../support/moto.ts';
 import { people, type SharedBroker, startSharedBroker } from '../support/shared-broker.ts';
+import { callerOf, type SignedIn, signedIn as signedInAt, type Word } from '../support/signed-in.ts';
 import { skipUnless } from '../support/tools.ts';
 
 const REQUEST = {
@@ -35,48 +34,14 @@ async function world(
 ): Promise<World> {
   const idp = await startIdp(t, { accounts });
   const broker = await startSharedBroker(t, { identity: people(idp), ...parts });
-  const send = async (path: string, sent: RequestInit): Promise<Response> => fetch(`${broker.url}${path}`, sent);
-  return { idp, broker, caller: async () => makeCaller({ send, base: broker.url, now: Date.now }) };
-}
-
-type Outcome = Pick<Answer, 'status' | 'body'>;
-type Word = { readonly 'jit-confirmation': string };
-
-interface Person extends Caller {
-  /** A word of the provider, given to the broker: the header for what is issued on it, or the answer of whoever refused. */
-  word(): Promise<Word | Outcome>;
-  /** A POST with a word of its own, as a client does it. */
-  fresh(path: string, body?: unknown): Promise<Outcome>;
+  return { idp, broker, caller: async () => callerOf(broker.url) };
 }
 
 /** Somebody who signed in at the provider and at the broker. */
-async function signedIn({ idp, caller }: World, subject: string): Promise<Person> {
-  const me = await caller();
-  let { idToken, refreshToken } = await idp.signIn(subject, { nonce: me.thumbprint });
-  assert.equal((await me.exchange(idToken)).status, 201);
-  const word = async (): Promise<Word | Outcome> => {
-    for (let round = 1; ; round += 1) {
-      const { status, body } = await idp.refresh(refreshToken);
-      if (status !== 200) return { status, body };
-      [idToken, refreshToken] = [String(body['id_token']), String(body['refresh_token'])];
-      const proof = { subject_token: idToken, subject_token_type: ID_TOKEN };
-      const answer = await me.call('POST', '/v1/sessions/confirm', proof);
-      if (answer.status === 200) return { 'jit-confirmation': confirmViewSchema.parse(answer.body).confirmation };
-      // This provider gives the same ID token twice within one second.
-      if (round === 3) return answer;
-      await setTimeout(1_000 - (Date.now() % 1_000));
-    }
-  };
-  return Object.assign(me, {
-    word,
-    fresh: async (path: string, body?: unknown) => {
-      const given = await word();
-      return 'status' in given ? given : me.call('POST', path, body, given);
-    },
-  });
-}
+const signedIn = async ({ idp, broker }: World, subject: string): Promise<SignedIn> =>
+  signedInAt(broker.url, idp, subject);
 
-async function good(person: Person): Promise<Word> {
+async function good(person: SignedIn): Promise<Word> {
   const word = await person.word();
   return 'status' in word ? assert.fail(JSON.stringify(word.body)) : word;
 }

@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { createServer, request as send, type IncomingMessage, type ServerResponse } from 'node:http';
+import { buffer } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import { startSandbox } from '../../src/sandbox/start.ts';
 
@@ -13,6 +14,8 @@ export interface Cloud {
   readonly keys: Readonly<Record<string, string>>;
   /** Successful calls so far, such as `AssumeRole`. */
   readonly done: readonly string[];
+  /** Ids of the grants for which a session was asked for, each time, the refused ones included. */
+  readonly sessions: readonly string[];
   /** Calls that stand before the gate. */
   waiting(): number;
   /** From now on nothing gets through. */
@@ -23,7 +26,7 @@ export interface Cloud {
 
 /** Starts one; it ends with the test. */
 export async function startCloud(t: TestContext): Promise<Cloud> {
-  const done: string[] = [];
+  const [done, sessions]: [string[], string[]] = [[], []];
   const sandbox = await startSandbox({
     port: 0,
     state: null,
@@ -36,6 +39,10 @@ export async function startCloud(t: TestContext): Promise<Cloud> {
   let gate: PromiseWithResolvers<void> | null = null;
   let waiting = 0;
   const pass = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await buffer(request);
+    const form = new URLSearchParams(body.toString('latin1'));
+    const session = form.get('RoleSessionName') ?? '';
+    if (session.startsWith('gr_')) sessions.push(session);
     waiting += 1;
     await gate?.promise;
     waiting -= 1;
@@ -49,7 +56,7 @@ export async function startCloud(t: TestContext): Promise<Cloud> {
     });
     onward.on('response', (reply) => reply.pipe(response.writeHead(reply.statusCode ?? 502, reply.headers)));
     onward.on('error', () => response.destroy());
-    request.pipe(onward);
+    onward.end(body);
   };
   const server = createServer((request, response) => void pass(request, response)).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -65,6 +72,7 @@ export async function startCloud(t: TestContext): Promise<Cloud> {
     url: `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`,
     keys: { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey },
     done,
+    sessions,
     waiting: () => waiting,
     close: () => void (gate ??= Promise.withResolvers<void>()),
     open: () => {

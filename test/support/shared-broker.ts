@@ -47,6 +47,7 @@ export interface SharedBroker {
 export interface Entry {
   readonly type: string;
   readonly actor: Readonly<Record<string, unknown>>;
+  readonly grant: string | null;
   readonly data: Readonly<Record<string, unknown>>;
 }
 

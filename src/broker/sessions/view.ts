@@ -16,8 +16,10 @@ export function sessionView({ id, provider, principal, expiresAt, verifiedAt }: 
   };
 }
 
-function principalView(principal: Principal): SessionView['principal'] {
-  const { actsFor, groups, ...rest } = principal;
-  const own = { ...rest, groups: [...groups] };
-  return actsFor === undefined ? own : { ...own, actsFor: { ...actsFor, groups: [...actsFor.groups] } };
+/** What names the person behind several accounts stays here: it is often an address, and nobody's identity. */
+function principalView({ kind, issuer, subject, name, groups, actsFor }: Principal): SessionView['principal'] {
+  const own = { kind, issuer, subject, name, groups: [...groups] };
+  if (actsFor === undefined) return own;
+  const { kind: user, issuer: at, subject: who, name: called, groups: theirs } = actsFor;
+  return { ...own, actsFor: { kind: user, issuer: at, subject: who, name: called, groups: [...theirs] } };
 }

@@ -115,7 +115,7 @@ export async function awaitOutcome<T>(context: Context, first: Outcome, errand: 
       continue;
     }
     if (outcome.request.can.includes('issue')) {
-      outcome = await takeUp(context, outcome, site);
+      outcome = await takeUp(context, outcome, site, until);
       continue;
     }
     const left = until - now();
@@ -140,12 +140,15 @@ export async function awaitOutcome<T>(context: Context, first: Outcome, errand: 
 /** What has come sooner has been seen coming. */
 const WORTH_TELLING_MS = 15_000;
 
-/** Whatever has changed meanwhile, such as an approval that does not hold any more, is seen by looking again. */
-async function takeUp(context: Context, { request }: Outcome, site: Site): Promise<Outcome> {
+/**
+ * Whatever has changed meanwhile, such as an approval that does not hold any more, is seen by looking again. However often it is
+ * asked for, there is one grant.
+ */
+async function takeUp(context: Context, { request }: Outcome, site: Site, until: number): Promise<Outcome> {
   const { client } = await context.broker();
   try {
     return await withProgress(context, { what: 'asking the cloud', broker: site.broker, until: null }, () =>
-      client.issue(request.id),
+      poll(context, () => client.issue(request.id), until),
     );
   } catch (thrown) {
     if (!(thrown instanceof JitError) || thrown.code !== 'ERR_PENDING') throw thrown;
