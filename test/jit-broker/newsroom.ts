@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout } from 'node:timers/promises';
 import { SMTPServer } from 'smtp-server';
 import { confirmViewSchema } from '../../src/wire/sessions.ts';
@@ -19,6 +20,7 @@ import { eventually } from '../support/eventually.ts';
 import { tempFolder } from '../support/home.ts';
 import type { Idp } from '../support/idp.ts';
 import { type Office, policyWithLeads, startOffice } from '../support/office.ts';
+import type { SharedBroker } from '../support/shared-broker.ts';
 
 export const TEAM = 'T0000001';
 /** The Slack users of the staff, by subject. Ed is in Slack and in no list. */
@@ -67,6 +69,22 @@ export interface Person extends Caller {
   state(id: string): Promise<string>;
 }
 
+/** With a connection of its own, behind the broker's back. */
+export function inStore<T>({ home }: SharedBroker, ask: (database: DatabaseSync) => T): T {
+  const database = new DatabaseSync(join(home.path, 'state', 'broker.db'), { timeout: 5_000 });
+  try {
+    return ask(database);
+  } finally {
+    database.close();
+  }
+}
+
+/** How much is to be told yet, by all or by one. */
+export function waiting(broker: SharedBroker, notifier = '*'): number {
+  const query = 'SELECT count(*) AS count FROM notices WHERE notifier GLOB ?';
+  return inStore(broker, (database) => Number(database.prepare(query).get(notifier)?.['count']));
+}
+
 /** One of the leads has to approve what is written. @param receiver whether the receiver of webhooks is up. */
 export async function startNewsroom(t: TestContext, receiver: 'up' | number = 'up'): Promise<Newsroom> {
   const secrets = tempFolder(t);
@@ -101,6 +119,8 @@ export async function startNewsroom(t: TestContext, receiver: 'up' | number = 'u
         () => {
           const about = [...slack.shown.values()].filter(({ body }) => JSON.stringify(body).includes(id));
           assert.equal(about.length, 1);
+          // Nobody is so fast that the broker would not know yet where its message is.
+          assert.equal(waiting(broker, 'chat'), 0);
           return about.find(({ body }) => shows.test(JSON.stringify(body)));
         },
         { deadlineMs: 30_000 },
