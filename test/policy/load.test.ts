@@ -51,6 +51,16 @@ const refusals: readonly (readonly [name: string, text: string, message: RegExp]
     /can only be "break-glass"/,
   ],
   [
+    'an agent that would break glass',
+    '@id("x") permit (principal is Jit::Agent, action == Jit::Action::"BreakGlass", resource);',
+    /policy x: .*(?:impossible|unable to find an applicable action)/i,
+  ],
+  [
+    'an agent that would approve',
+    '@id("x") permit (principal is Jit::Agent, action == Jit::Action::"Approve", resource);',
+    /policy x: .*(?:impossible|unable to find an applicable action)/i,
+  ],
+  [
     'a bad @max',
     `@tier("auto") @max("5x") permit (principal, ${REQUEST}, resource);`,
     /@max\("5x"\): that is not a duration/,
