@@ -15,8 +15,10 @@ import type { Store } from '../../../src/broker/store/store.ts';
 import { startWorker, type Worker } from '../../../src/broker/worker/worker.ts';
 import { makeCatalog } from '../../../src/broker/catalog/catalog.ts';
 import { parseBrokerConfig } from '../../../src/broker/config/config.ts';
+import type { Provider, Target } from '../../../src/core/ports.ts';
 import type { Principal } from '../../../src/core/principal.ts';
 import { loadPolicies } from '../../../src/policy/load.ts';
+import type { PolicySource } from '../../../src/policy/read.ts';
 import type { RequestBody } from '../../../src/wire/bodies.ts';
 import { type FakeCloud, fakeCloud, target } from '../../fakes/cloud.ts';
 
@@ -56,7 +58,11 @@ export interface TestBroker {
 export interface Setting {
   readonly file?: string;
   readonly targets?: readonly string[];
-  readonly policy?: string;
+  readonly policy?: string | readonly PolicySource[];
+  /** Operations of a configuration, and its targets in place of `targets`. */
+  readonly offer?: Offer;
+  /** Where its clock starts, epoch ms; left out, it is the present. */
+  readonly startAt?: number;
   readonly approvals?: Partial<ApprovalSettings>;
   readonly teller?: Teller;
   /** Somebody as the identity provider last vouched for them, where that is newer than what is given. */
@@ -67,26 +73,38 @@ export interface Setting {
   readonly worker?: 'off';
 }
 
+export interface Offer {
+  /** The text of broker.yaml. */
+  readonly config: string;
+  readonly targets: ReadonlyMap<string, Target>;
+  /** Reads permissions as the real cloud does; what is issued is still the fake's. */
+  readonly reader: Pick<Provider, 'assess' | 'plan'>;
+}
+
 const clocks = new WeakMap<FakeCloud, { offset: number }>();
 
 export async function startBroker(setting: Setting = {}): Promise<TestBroker> {
-  const clock = (setting.after === undefined ? undefined : clocks.get(setting.after.cloud)) ?? { offset: 0 };
+  const clock = (setting.after === undefined ? undefined : clocks.get(setting.after.cloud)) ?? {
+    offset: setting.startAt === undefined ? 0 : setting.startAt - Date.now(),
+  };
   const now = (): number => Date.now() + clock.offset;
   const cloud = setting.after?.cloud ?? fakeCloud(now);
   clocks.set(cloud, clock);
   const store = await openSqliteStore({ file: setting.file ?? ':memory:', now });
-  const targets = new Map((setting.targets ?? ['main']).map((name) => [name, target(name, cloud.provider.kind)]));
-  const policies = {
-    current: await loadPolicies({ sources: [{ name: 'test.cedar', text: setting.policy ?? POLICY }] }),
-  };
+  const { offer } = setting;
+  const targets =
+    offer?.targets ?? new Map((setting.targets ?? ['main']).map((name) => [name, target(name, cloud.provider.kind)]));
+  const { policy = POLICY } = setting;
+  const sources = typeof policy === 'string' ? [{ name: 'test.cedar', text: policy }] : policy;
+  const policies = { current: await loadPolicies({ sources }) };
   const world: World = {
     store,
     get policy() {
       return policies.current;
     },
-    catalog: makeCatalog(parseBrokerConfig('{}', 'test'), targets),
+    catalog: makeCatalog(parseBrokerConfig(offer?.config ?? '{}', 'test'), targets),
     targets,
-    providers: new Map([[cloud.provider.kind, cloud.provider]]),
+    providers: new Map([[cloud.provider.kind, { ...cloud.provider, ...offer?.reader }]]),
     changes: makeChanges(),
     now,
     random: (bytes) => randomBytes(bytes),
