@@ -180,9 +180,12 @@ async function tell(
   return delivery.afterMs === null ? 0 : wait;
 }
 
-/** Nobody is asked for what has been decided meanwhile. */
+const ENDS: ReadonlySet<ClaimedNotice['state']> = new Set(['denied', 'cancelled', 'timed-out']);
+
+/** Nobody is asked for what has been decided meanwhile, nor told last of an approval that came to nothing. */
 function isPast({ notice, state }: ClaimedNotice): boolean {
-  return notice.kind === 'approval-needed' && state !== 'pending';
+  if (notice.kind === 'approval-needed') return state !== 'pending';
+  return notice.kind === 'approved' && ENDS.has(state);
 }
 
 /** Never rejects, and ends when the signal fires, whatever the notifier does. */

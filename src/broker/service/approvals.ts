@@ -170,8 +170,11 @@ export function makeApprovals(world: World): Approvals {
         const opening = openFor(world, ready.stored, at, ready.idleSeconds);
         const { effects, grant } = opening;
         const entries = [...ready.entries, ...opening.entries];
-        await store.commit({ request: { ...opening.request, idempotency: null }, grant, effects, entries });
+        // Judging anew may have been what approved it.
+        const notices = await noticesOf(stored, ready.stored);
+        await store.commit({ request: { ...opening.request, idempotency: null }, grant, effects, entries, notices });
         world.changes.announce(id);
+        if (notices.length > 0) world.teller.stored();
         const request = { ...opening.request, version: stored.version + 1 };
         return { request, grant: { ...grant, version: 1 }, made: 'now' };
       }),

@@ -127,6 +127,30 @@ test('nobody is asked to approve what has been decided meanwhile, but they are t
   });
 });
 
+test('an approval that could not be told in time is not told after the denial that followed it', async () => {
+  await withWorld(async ({ store, start, clock }) => {
+    const chat = scripted('chat', SENT, later, SENT);
+    const delivery = start([chat]);
+    await store.commit(submit(1, 'chat'));
+    delivery.wake();
+    await settled(() => assert.equal(chat.told.length, 1));
+    await store.commit({ entries: [], notices: [{ notice: noticeFor(1, 'approved', 2), notifiers: ['chat'] }] });
+    delivery.wake();
+    await settled(() => assert.equal(chat.told.length, 2));
+    const read = await store.request(req(1));
+    assert.ok(read !== null);
+    const change = decided(read, { state: 'denied', why: 'no' });
+    await store.commit({ ...change, notices: [{ notice: noticeFor(1, 'denied', 3), notifiers: ['chat'] }] });
+    clock.ahead += 60_000;
+    delivery.wake();
+    await settled(async () => assert.equal(await store.nextNotice('chat'), null));
+    assert.deepEqual(
+      chat.told.map(({ kind }) => kind),
+      ['approval-needed', 'approved', 'denied'],
+    );
+  });
+});
+
 test('what is refused for good, or could not be told for a day, is given up with a line in the log and in the audit log', async () => {
   await withWorld(async ({ store, start, clock, lines }) => {
     const refusing = scripted('chat', { kind: 'refused', problem: 'Slack says channel_not_found' });
