@@ -88,15 +88,18 @@ export const QUERIES = {
   grantNumber: 'SELECT n FROM grants WHERE id = :id',
   grantInsert: `
     INSERT INTO grants (n, id, requester, owner, seconds, state, state_at, expires_at, close_reason, version, created_at,
-      delivered_at, renewals, renewal_keys, idle_seconds, used_at)
-    VALUES (:n, :id, :requester, :owner, :seconds, :state, :stateAt, :expiresAt, :closeReason, 1, :createdAt,
-      :deliveredAt, :renewals, :renewalKeys, :idleSeconds, :usedAt)
+      delivered_at)
+    VALUES (:n, :id, :requester, :owner, :seconds, :state, :stateAt, :expiresAt, :closeReason, 1, :createdAt, :deliveredAt)
     ON CONFLICT DO NOTHING`,
   grantUpdate: `
     UPDATE grants SET seconds = :seconds, state = :state, state_at = :stateAt, expires_at = :expiresAt,
-      close_reason = :closeReason, version = version + 1, delivered_at = :deliveredAt, renewals = :renewals,
-      renewal_keys = :renewalKeys, idle_seconds = :idleSeconds, used_at = :usedAt
+      close_reason = :closeReason, version = version + 1, delivered_at = :deliveredAt, renewals = 0,
+      renewal_keys = NULL, idle_seconds = NULL, used_at = NULL
     WHERE id = :id AND version = :version`,
+  // Of its own: most grants are never renewed and have no limit, and should not pay for those that are or do.
+  grantTerms: `
+    UPDATE grants SET renewals = :renewals, renewal_keys = :renewalKeys, idle_seconds = :idleSeconds, used_at = :usedAt
+    WHERE n = :n`,
   grantsNewest: `SELECT n, id, created_at FROM grants WHERE state = :state ${NEWEST}`,
   grantsOf: `SELECT id FROM grants WHERE owner = :owner AND ${IN_STATES} ${NEWEST}`,
   grantsLiveOf: `SELECT id FROM grants WHERE owner = :owner AND state <> 'closed' AND ${IN_STATES} ${NEWEST}`,

@@ -96,7 +96,7 @@ export function readGrant(row: Row, legs: readonly Row[]): StoredGrant {
     createdAt: integer(row, 'created_at'),
     deliveredAt: orNull(integer, row, 'delivered_at'),
     usedAt: orNull(integer, row, 'used_at'),
-    renewalKeys: list(asIdempotency, row, 'renewal_keys'),
+    renewalKeys: row['renewal_keys'] === null ? [] : list(asIdempotency, row, 'renewal_keys'),
   };
 }
 

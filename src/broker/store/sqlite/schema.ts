@@ -87,8 +87,8 @@ export const MIGRATIONS: readonly string[] = [
     version INTEGER NOT NULL CHECK (version > 0),
     created_at INTEGER NOT NULL CHECK (created_at BETWEEN 0 AND 9007199254740991),
     delivered_at INTEGER,
-    renewals INTEGER NOT NULL CHECK (renewals >= 0),
-    renewal_keys TEXT NOT NULL CHECK (json_valid(renewal_keys)),
+    renewals INTEGER NOT NULL DEFAULT 0 CHECK (renewals >= 0),
+    renewal_keys TEXT CHECK (json_valid(renewal_keys)),
     idle_seconds INTEGER CHECK (idle_seconds > 0),
     -- The last sign of use. Without an idle limit nobody wants to know.
     used_at INTEGER CHECK (used_at IS NULL OR idle_seconds IS NOT NULL)

@@ -77,10 +77,9 @@ function writeRequest(sql: Statements, change: NonNullable<Change['request']>): 
 }
 
 function writeGrant(sql: Statements, numbers: Numbers, change: StoredGrant): void {
-  const { grant, requester, version, createdAt, deliveredAt, usedAt } = change;
-  const { id, seconds, renewals, idleSeconds } = grant;
-  const renewed = { renewals, renewalKeys: JSON.stringify(change.renewalKeys) };
-  const changing = { id, seconds, ...stateCells(grant.state), deliveredAt, ...renewed, idleSeconds, usedAt };
+  const { grant, requester, version, createdAt, deliveredAt } = change;
+  const { id, seconds } = grant;
+  const changing = { id, seconds, ...stateCells(grant.state), deliveredAt };
   const written =
     version === 0
       ? sql('grantInsert').run({
@@ -91,7 +90,15 @@ function writeGrant(sql: Statements, numbers: Numbers, change: StoredGrant): voi
         })
       : sql('grantUpdate').run({ ...changing, version });
   if (written.changes !== 1) throw conflict('the grant has changed meanwhile', id);
+  writeTerms(sql, numbers.of(id), change);
   writeLegs(sql, numbers.of(id), grant);
+}
+
+function writeTerms(sql: Statements, n: number, { grant, usedAt, renewalKeys }: StoredGrant): void {
+  const { renewals, idleSeconds } = grant;
+  if (renewals === 0 && idleSeconds === null && renewalKeys.length === 0 && usedAt === null) return;
+  const keys = renewalKeys.length === 0 ? null : JSON.stringify(renewalKeys);
+  sql('grantTerms').run({ n, renewals, renewalKeys: keys, idleSeconds, usedAt });
 }
 
 function stateCells(state: GrantState) {

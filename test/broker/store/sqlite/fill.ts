@@ -25,9 +25,8 @@ export function fill(db: DatabaseSync, grants: number): void {
       SELECT 'req_9' || substr(body, 2), who, who, 'user', subject, '[]', '[]', '[]', 60, 'r', ${START} + i,
         'h', iif(i % 3 = 0, 'approved', 'pending'), 'w', 'p', '[{"group":null,"approvers":1}]', '[]', ${START} + i, 1
         FROM numbers WHERE i % 10 = 0;
-    INSERT INTO grants (n, id, requester, owner, seconds, state, state_at, expires_at, version, created_at,
-        renewals, renewal_keys)
-      SELECT i + 1, 'gr_' || body, who, who, 60, 'active', ${START}, ${START} + i, 1, ${START} + i, 0, '[]' FROM numbers;
+    INSERT INTO grants (n, id, requester, owner, seconds, state, state_at, expires_at, version, created_at)
+      SELECT i + 1, 'gr_' || body, who, who, 60, 'active', ${START}, ${START} + i, 1, ${START} + i FROM numbers;
     INSERT INTO legs (grant_n, position, target, provider, handle, state, ends_at, not_after, attempts, ended_at)
       SELECT i + 1, 0, target, 'aws', 'h', 'issued', ${START} + 600000, ${START} + 900000, 0,
         iif(i % 100 = 0, ${START}, NULL) FROM numbers;
