@@ -374,5 +374,8 @@ test('whoever is not the person at the pages', options, async (suite) => {
     );
     assert.equal(theirs?.status, 404);
     assert.equal(theirs.body.replaceAll(request.id, UNKNOWN), none?.body);
+    assert.equal((await page.goto(`${world.url}/web/requests/${request.id}`))?.status(), 404);
+    assert.doesNotMatch(await shown(page), /Dora|fix the numbers/);
+    assert.equal(await page.$('main form'), null);
   });
 });
