@@ -95,6 +95,29 @@ test('a configuration that is not understood is refused by name, and nothing lis
   assert.match(ended.stderr, /rolle/);
 });
 
+test('policies with a mistake in them stop the start: the mistake is named, and nothing listens', async (t) => {
+  const home = tempHome(t);
+  const port = await freePort();
+  const args = configure(home, port);
+  for (const [text, says] of [
+    ['@id("x") @tier("auto") permit (principal, action', /all\.cedar:1/],
+    [
+      '@id("x") @tier("manual") @aprovers("2") permit (principal, action == Jit::Action::"Request", resource);',
+      /@approvers\?/,
+    ],
+    [
+      '@id("x") @tier("auto") permit (principal, action == Jit::Action::"Request", resource) when { context.secnds < 9 };',
+      /secnds/,
+    ],
+  ] as const) {
+    writeFileSync(join(home.path, 'policies', 'all.cedar'), text, { mode: 0o600 });
+    const ended = await run(process.execPath, [LAUNCHER, 'serve', ...args], { env: home.env });
+    assert.equal(ended.status, 2, ended.stderr);
+    assert.match(ended.stderr, says);
+    await assert.rejects(get(port, '/healthz'), { code: 'ECONNREFUSED' });
+  }
+});
+
 test('jit-broker without enough to go on says what is missing', async (t) => {
   const { env } = tempHome(t);
   const ended = await run(process.execPath, [LAUNCHER, 'serve'], { env });

@@ -89,6 +89,27 @@ test('the next change is the first minute at which the answer differs, whatever 
   );
 });
 
+test('the time zone of the process changes nothing', () => {
+  const before = process.env['TZ'];
+  const answers = (): readonly (boolean | null)[] => [
+    within('Mon-Fri 08:00-18:00 Europe/Berlin', '2026-03-30T06:00:00Z'),
+    within('Mon-Fri 08:00-18:00 Europe/Berlin', '2026-03-30T05:59:59Z'),
+    within('Fri 22:00-06:00 UTC', '2026-04-03T21:59:00Z'),
+    // A moment at which clocks in New York, and not in Berlin, have changed.
+    within('12:00-13:00 Europe/Berlin', '2026-03-10T11:30:00Z'),
+  ];
+  try {
+    for (const zone of ['UTC', 'America/New_York', 'Pacific/Kiritimati', 'Asia/Kolkata']) {
+      process.env['TZ'] = zone;
+      assert.equal(new Date(0).getHours() === 0, zone === 'UTC', 'the process is there');
+      assert.deepEqual(answers(), [true, false, false, true], zone);
+    }
+  } finally {
+    if (before === undefined) delete process.env['TZ'];
+    else process.env['TZ'] = before;
+  }
+});
+
 test('the wall clock is that of Intl, to the minute', () => {
   fc.assert(
     fc.property(fc.constantFrom(...zones), moments, (zone, now) => {

@@ -13,7 +13,7 @@ import { loadEngine } from '../../src/policy/engine.ts';
 import { matches } from '../../src/policy/known.ts';
 import { makeMatcher, type Match } from '../../src/policy/match.ts';
 import type { Policy } from '../../src/policy/read.ts';
-import { ask, JANE, load } from './questions.ts';
+import { ask, JANE, load, PROD } from './questions.ts';
 import { policies, questions, withIds } from './rules.ts';
 
 const schema = readFileSync(new URL('../../src/policy/schema.cedarschema', import.meta.url), 'utf8');
@@ -108,6 +108,33 @@ test('a pattern is found by words that it has whole, and never by one that a wil
   );
   assert.ok(verdict.kind === 'permit');
   assert.deepEqual([verdict.policyId, ...verdict.also].toSorted(), ['p0', 'p1', 'p2', 'p3']);
+});
+
+test('names and patterns are anchored and exact: no prefix, no other case or form, and a list of nothing selects nothing', async () => {
+  const permits = async (body: string, changes: Parameters<typeof ask>[0]): Promise<boolean> =>
+    (await load(`@tier("auto") permit (principal, action == Jit::Action::"Request", resource) ${body};`)).decide(
+      ask(changes),
+    ).kind === 'permit';
+  const named = (name: string): Parameters<typeof ask>[0] => ({
+    target: { ...PROD, name },
+    permission: { ...ask().permission, target: name },
+  });
+  const exact = 'when { resource == Jit::Target::"prod" }';
+  assert.equal(await permits(exact, named('prod')), true);
+  for (const name of ['production', 'production-secrets', 'Prod', 'xprod', 'ｐrod', 'prod ']) {
+    assert.equal(await permits(exact, named(name)), false, name);
+  }
+  const at = (resource: string): Parameters<typeof ask>[0] => ({
+    permission: { ...ask().permission, resources: [resource] },
+  });
+  const below = 'when { context.resource like "arn:aws:s3:::prod/*" }';
+  assert.equal(await permits(below, at('arn:aws:s3:::prod/a')), true);
+  for (const bucket of ['production-secrets/a', 'Prod/a', 'prod', 'x/arn:aws:s3:::prod/a', 'prod\u2215a']) {
+    assert.equal(await permits(below, at(`arn:aws:s3:::${bucket}`)), false, bucket);
+  }
+  assert.equal(await permits('when { context.resource like "" }', {}), false);
+  const untagged = { target: { ...PROD, tags: [] } };
+  assert.equal(await permits('when { resource.tags.containsAny(["sensitive"]) }', untagged), false);
 });
 
 test('patterns match here as they do in the engine', () => {
