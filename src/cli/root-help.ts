@@ -34,7 +34,7 @@ Who you are:
 Look:
   show           show a request: decision, permission, what happened
   catalog        show what can be asked for, and how it is decided
-  policy         check, test, explain and compare policies, on files alone
+  policy         check, test, explain and compare policies
 
 On this machine:
   profiles       list the profiles that jit has written on this machine

@@ -18,7 +18,16 @@ import type {
 import type * as sessions from '../wire/sessions.ts';
 import type { ConfirmBody, ConfirmView, SessionBody, SessionView, SignInView, TokenView } from '../wire/sessions.ts';
 import type * as views from '../wire/views.ts';
-import type { CatalogView, EntriesView, Health, Outcome, OutcomeList, PlanView, ReviewView } from '../wire/views.ts';
+import type {
+  CatalogView,
+  EntriesView,
+  ExplanationView,
+  Health,
+  Outcome,
+  OutcomeList,
+  PlanView,
+  ReviewView,
+} from '../wire/views.ts';
 import type { Authorizer } from './authorizer.ts';
 import { type BrokerRef, brokerWord, namedIn } from './ref.ts';
 import { type Call, openTransport, type Reply } from './transport.ts';
@@ -68,6 +77,8 @@ export interface BrokerClient {
   /** Requests that wait for the caller's vote, the most urgent first. */
   inbox(filter?: { readonly limit?: number }): Promise<OutcomeList>;
   review(id: RequestId): Promise<ReviewView>;
+  /** Why it was decided as it was, and what the present policies make of it. */
+  explanation(id: RequestId): Promise<ExplanationView>;
   /** Votes are for exactly what was seen: `hash` and `policy` of the request's view. */
   approve(id: RequestId, body: ApproveBody): Promise<Outcome>;
   deny(id: RequestId, body: DenyBody): Promise<Outcome>;
@@ -149,6 +160,7 @@ export function openClient(ref: BrokerRef, options: ClientOptions): BrokerClient
     inbox: (filter = {}) =>
       call((v) => v.outcomeListSchema, get('v1/requests', { role: 'approver', limit: filter.limit })),
     review: (id) => call((v) => v.reviewViewSchema, get(`v1/requests/${id}/review`, {})),
+    explanation: (id) => call((v) => v.explanationViewSchema, get(`v1/requests/${id}/explanation`, {})),
     // The broker makes each of these come to the same however often it arrives.
     approve: (id, body) => call((v) => v.outcomeSchema, act(`v1/requests/${id}/approve`, body)),
     deny: (id, body) => call((v) => v.outcomeSchema, act(`v1/requests/${id}/deny`, body)),

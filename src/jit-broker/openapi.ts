@@ -20,6 +20,7 @@ export function openApiDocument(): object {
     request: refuse,
     inbox: refuse,
     review: refuse,
+    explanation: refuse,
     approve: refuse,
     deny: refuse,
     confirm: refuse,

@@ -3,6 +3,7 @@
  * @module
  */
 import type { PolicyJson } from '@cedar-policy/cedar-wasm/nodejs';
+import { setImmediate as turn } from 'node:timers/promises';
 import { formatDuration } from '../core/duration.ts';
 import { pairsOf, requestCall, type TypedCall } from './call.ts';
 import { type Cedar, evaluate, loadEngine } from './engine.ts';
@@ -32,6 +33,9 @@ export interface Explanation {
   readonly reports: readonly PolicyReport[];
 }
 
+/** Policies that are looked at in one turn of the event loop: some ten milliseconds. */
+const AT_ONCE = 20;
+
 /** About the first pair that is denied, or the first where none is. */
 export async function explain(set: PolicySet, question: Question): Promise<Explanation> {
   const { cedar } = await loadEngine();
@@ -47,7 +51,12 @@ export async function explain(set: PolicySet, question: Question): Promise<Expla
   const groups = new Set(policies.flatMap((policy) => entitiesIn(policy.json, 'Jit::Group')));
   const call = requestCall(question, groups, pair);
   const own = set.decide(single(pair));
-  const reports = policies.map((policy) => reportOn(cedar, set.version, policy, question, call, own));
+  const reports: PolicyReport[] = [];
+  for (const [position, policy] of policies.entries()) {
+    // A broker has other calls to answer meanwhile.
+    if (position % AT_ONCE === 0) await turn();
+    reports.push(reportOn(cedar, set.version, policy, question, call, own));
+  }
   return { verdict, ...pair, reports };
 }
 
@@ -59,9 +68,9 @@ function reportOn(
   call: TypedCall,
   verdict: Verdict,
 ): PolicyReport {
-  const failing = piecesOf(policy.json)
-    .filter(({ json }, position) => !holds(cedar, `${version}/explain/${policy.id}/${position}`, json, call))
-    .map(({ words }) => words(cedar));
+  const pieces = piecesOf(policy.json);
+  const holding = holdingOf(cedar, `${version}/explain/${policy.id}`, pieces, call);
+  const failing = pieces.filter((piece) => !holding.has(piece)).map(({ words }) => words(cedar));
   const missing = [...failing, ...limitsMissing(policy, question)];
   const decides = verdict.kind === 'permit' ? verdict.policyId === policy.id : verdict.policyIds.includes(policy.id);
   if (missing.length > 0) return { policy, state: 'misses', missing };
@@ -134,9 +143,21 @@ function isExpression(value: unknown): value is Expression {
   return typeof value === 'object' && value !== null;
 }
 
-function holds(cedar: Cedar, key: string, json: PolicyJson, call: TypedCall): boolean {
-  const outcome = evaluate(cedar, key, () => ({ piece: json }), call);
-  return outcome.kind === 'answer' && outcome.allowed;
+/** The pieces that hold: asked all at once, and one by one where one of them fails. */
+function holdingOf(cedar: Cedar, key: string, pieces: readonly Piece[], call: TypedCall): ReadonlySet<Piece> {
+  const all = new Map(pieces.map((piece, position) => [`piece${position}`, piece]));
+  const texts = (): Record<string, PolicyJson> => Object.fromEntries([...all].map(([id, { json }]) => [id, json]));
+  const outcome = pieces.length === 0 ? null : evaluate(cedar, key, texts, call);
+  if (outcome?.kind === 'answer') {
+    const satisfied = new Set(outcome.satisfied);
+    return new Set([...all].flatMap(([id, piece]) => (satisfied.has(id) ? [piece] : [])));
+  }
+  return new Set(
+    [...all].flatMap(([id, piece]) => {
+      const alone = evaluate(cedar, `${key}/${id}`, () => ({ [id]: piece.json }), call);
+      return alone.kind === 'answer' && alone.allowed ? [piece] : [];
+    }),
+  );
 }
 
 function textOf(cedar: Cedar, json: PolicyJson): string {

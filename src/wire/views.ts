@@ -164,6 +164,62 @@ export const reviewViewSchema = z.strictObject({
   }),
 });
 
+const decidedSchema = z.strictObject({
+  state: z.enum(['pending', 'approved', 'denied', 'cancelled', 'timed-out']),
+  tier: z.enum(TIERS).nullable(),
+  why: line,
+});
+
+/** What policy says to one question now. */
+const judgementSchema = z.strictObject({
+  decision: z.enum(['permit', 'deny']),
+  tier: z.enum(TIERS).nullable(),
+  why: line,
+  /** Flags that would change the answer. */
+  hint: line.nullable(),
+  /** Ids of the policies that decide; of a denial none where nothing matches. */
+  decidedBy: z.array(line),
+  /** The pair that the policies below were held against: the first that is denied, or the first where none is. */
+  permission: line,
+  resource: line,
+  /** Policies on action Request in the order of their files; null where they are too many for one answer. */
+  policies: z
+    .array(
+      z.strictObject({
+        id: line,
+        effect: z.enum(['permit', 'forbid']),
+        tier: z.enum(TIERS).nullable(),
+        description: line.nullable(),
+        state: z.enum(['decides', 'matches', 'misses']),
+        /** What would have to be otherwise, in words; empty unless it misses. */
+        missing: z.array(line),
+      }),
+    )
+    .nullable(),
+});
+
+/** Why a request was decided as it was, and what the present policies make of it. */
+export const explanationViewSchema = z.strictObject({
+  request: requestIdSchema,
+  /** As it stands; the policies by id, or null where the audit log has no word on them. */
+  decided: decidedSchema.extend({ policy: name, policies: z.array(line).nullable() }),
+  /** The present version of the policies. */
+  policy: name,
+  /** What the same ask would come to, asked now; null where it cannot be asked any more. */
+  now: decidedSchema.extend({ hint: line.nullable(), decidedBy: z.array(line) }).nullable(),
+  /** Why it cannot be asked any more, or in what it is not the same. */
+  note: line.nullable(),
+  /** One for each permission that the ask comes to. */
+  questions: z.array(
+    judgementSchema.extend({
+      target: name,
+      operation: name,
+      /** The same for the person for whom an agent asked. */
+      person: judgementSchema.nullable(),
+    }),
+  ),
+});
+
 export const credentialsViewSchema = z.strictObject({
   grant: grantIdSchema,
   /** The grant's end. */
@@ -224,6 +280,7 @@ export type LegView = z.infer<typeof legViewSchema>;
 export type Outcome = z.infer<typeof outcomeSchema>;
 export type PlanView = z.infer<typeof planViewSchema>;
 export type ReviewView = z.infer<typeof reviewViewSchema>;
+export type ExplanationView = z.infer<typeof explanationViewSchema>;
 export type RequestAction = (typeof REQUEST_ACTIONS)[number];
 export type CredentialsView = z.infer<typeof credentialsViewSchema>;
 export type CatalogView = z.infer<typeof catalogViewSchema>;

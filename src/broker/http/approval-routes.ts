@@ -21,6 +21,14 @@ export function approvalRoutes(broker: Broker): readonly Route[] {
       run: async (call) => broker.review(call.principal, requestIdOf(call)),
     }),
     route({
+      method: 'GET',
+      path: '/v1/requests/{id}/explanation',
+      summary: 'Why a request was decided as it was, and which rules would have to be met for another answer now',
+      reply: views.explanationViewSchema,
+      status: 200,
+      run: async (call) => broker.explanation(call.principal, requestIdOf(call)),
+    }),
+    route({
       method: 'POST',
       path: '/v1/requests/{id}/approve',
       summary: 'Vote for a request, exactly as it was shown',

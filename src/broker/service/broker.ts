@@ -8,11 +8,20 @@ import type { GrantId, RequestId } from '../../core/ids.ts';
 import { answersFor, type Principal, samePrincipal } from '../../core/principal.ts';
 import { parseReason } from '../../core/request.ts';
 import type { ApproveBody, DenyBody, RenewBody, RequestBody, SelfServeBody, UseBody } from '../../wire/bodies.ts';
-import type { CredentialsView, EntriesView, Outcome, OutcomeList, PlanView, ReviewView } from '../../wire/views.ts';
+import type {
+  CredentialsView,
+  EntriesView,
+  ExplanationView,
+  Outcome,
+  OutcomeList,
+  PlanView,
+  ReviewView,
+} from '../../wire/views.ts';
 import type { EntryFilter, Idempotency, StoredGrant, StoredRequest } from '../store/store.ts';
 import { applyEvent } from './apply.ts';
 import type { Approvals } from './approvals.ts';
 import { draft, plansOf } from './decide.ts';
+import { explanationOf } from './explain.ts';
 import { historyOf } from './history.ts';
 import type { Issuer } from './issue.ts';
 import { submit, type Submitted } from './submit.ts';
@@ -43,6 +52,8 @@ export interface Broker {
   /** Open requests on which the caller may still vote, the most urgent first. */
   inbox(principal: Principal, limit: number): Promise<OutcomeList>;
   review(principal: Principal, id: RequestId): Promise<ReviewView>;
+  /** Why it was decided as it was, and what the present policies make of it; for whoever may see the request. */
+  explanation(principal: Principal, id: RequestId): Promise<ExplanationView>;
   approve(principal: Principal, id: RequestId, body: ApproveBody): Promise<Outcome>;
   deny(principal: Principal, id: RequestId, body: DenyBody): Promise<Outcome>;
   confirm(principal: Principal, id: RequestId, body: SelfServeBody): Promise<Outcome>;
@@ -171,6 +182,10 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
         targets: targetViews(plans),
         history: await historyOf(store, stored),
       };
+    },
+    explanation: async (principal, id) => {
+      const [stored] = await visible(principal, id);
+      return explanationOf(world, stored);
     },
     approve: async (principal, id, { comment, ...seen }) => {
       await visible(principal, id);

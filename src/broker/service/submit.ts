@@ -137,7 +137,8 @@ async function replay(world: World, principal: Principal, idempotency: Idempoten
   return { request, grant, made: 'earlier' };
 }
 
-function decisionOf(
+/** What becomes of a verdict at this broker, for somebody of this kind. */
+export function decisionOf(
   world: World,
   { verdict, policy }: Pick<Draft, 'verdict' | 'policy'>,
   requester: Principal,

@@ -1,8 +1,9 @@
 /**
- * `jit policy`: check, test, explain and compare rules, on files alone.
+ * `jit policy`: check, test, explain and compare rules, on files; and explain what the broker in use decided.
  * @module
  */
 import { display } from '../../core/display.ts';
+import { type GrantId, isGrantId, isRequestId, type RequestId } from '../../core/ids.ts';
 import { didYouMean } from '../../core/suggest.ts';
 import { command, type Input, single, usage } from '../command.ts';
 import type { Format } from '../output.ts';
@@ -20,6 +21,7 @@ export type PolicyOptions = { readonly format: Format; readonly config: string |
         | { readonly kind: 'case'; readonly name: string }
         | { readonly kind: 'flags'; readonly flags: AskFlags };
     }
+  | { readonly verb: 'explain-request'; readonly id: GrantId | RequestId }
   | { readonly verb: 'diff'; readonly before: string; readonly after: string; readonly cases: string | null }
 );
 
@@ -28,10 +30,14 @@ const VERBS = ['check', 'test', 'explain', 'diff'] as const;
 export const policy = command<PolicyOptions>({
   name: 'policy',
   group: 'inspect',
-  summary: 'check, test, explain and compare policies, on files alone',
+  summary: 'check, test, explain and compare policies',
   positionals: [
     { name: 'verb', about: 'check, test, explain or diff', takes: 'one', offers: VERBS },
-    { name: 'file', about: 'a .cedar file or a folder of them; test: first the file of cases', takes: 'any number' },
+    {
+      name: 'file',
+      about: 'a .cedar file or a folder of them; test: first the file of cases; explain: or an id (req_…, gr_…)',
+      takes: 'any number',
+    },
   ],
   flags: [
     { name: 'config', value: 'broker.yaml', about: 'take targets and operations from a broker configuration' },
@@ -47,17 +53,22 @@ export const policy = command<PolicyOptions>({
     },
     { about: 'in CI: is everything decided as it was meant?', line: 'jit policy test ./policies/cases.yaml' },
     {
-      about: 'why is that denied, and what would change it?',
+      about: 'which rule denied my request, and what would change that?',
+      line: 'jit policy explain req_01hv3k9x7m2q5w8e4r6t0yabcd',
+    },
+    {
+      about: 'the same for something that nobody has asked for yet',
       line: 'jit policy explain ./policies --operation s3:GetObject --access read \\\n      --environment prod --tag sensitive --group engineers',
     },
     {
-      about: 'the same for a case of the file',
+      about: 'or for a case of the file',
       line: "jit policy explain ./policies --cases cases.yaml --case 'reads logs'",
     },
     { about: 'who gains and who loses what', line: 'jit policy diff ./policies ./policies.new --cases cases.yaml' },
   ],
   notes: [
     'Without a folder, check and explain look at the policies of your own embedded\nbroker, and test at those beside the file of cases.',
+    'With an id, explain asks the broker in use, and says what was decided then and\nwhat would be now. All else is about files, and asks no broker.',
     'Exit status: 0 as it should be; 1 errors in the policies, a case that came out\notherwise, or a warning with --strict; 2 a mistake in the command line, in the\nfile of cases or in the configuration.',
   ],
   parse: parsePolicy,
@@ -96,6 +107,11 @@ function parsePolicy(input: Input): PolicyOptions {
     }
     case 'explain': {
       const [policies = null] = atMost(files, 1, known);
+      if (policies !== null && (isRequestId(policies) || isGrantId(policies))) {
+        const more = [...input.values.keys(), ...input.switches].find((each) => each !== 'json');
+        if (more !== undefined) throw usage(`an id says everything, --${more} too`, 'give one of them');
+        return { verb: 'explain-request', id: policies, ...common };
+      }
       const name = single(input, 'case');
       if (name === null)
         return { verb: known, policies, cases, ask: { kind: 'flags', flags: readAskFlags(input) }, ...common };

@@ -12,16 +12,14 @@ import type { Terms } from '../../policy/verdict.ts';
 import { usage } from '../command.ts';
 import type { PolicyOptions } from '../commands/policy.ts';
 import type { Context } from '../context.ts';
-import { type Column, fact, record, table } from '../table.ts';
-import { type Line, toned } from '../text.ts';
+import { fact, record } from '../table.ts';
+import type { Line } from '../text.ts';
 import { questionOf, readCases, readPeople } from './cases.ts';
 import { readText } from './files.ts';
 import type { AskFlags } from './flags.ts';
+import { type Report, reportLines } from './reports.ts';
 import { type Offered, parseCasesText } from './shape.ts';
 import { decisionOf, quorumWords } from './trial.ts';
-
-/** Misses that are shown to people: those with the least in the way. */
-const NEAREST = 8;
 
 type Options = Extract<PolicyOptions, { readonly verb: 'explain' }>;
 
@@ -121,19 +119,8 @@ function documentOf({ verdict, permission, resource, reports }: Explanation): Re
   };
 }
 
-const COLUMNS: readonly Column[] = [
-  { title: 'POLICY', cut: 'never' },
-  { title: 'GIVES', cut: 'never' },
-  { title: 'WHAT STANDS IN THE WAY', cut: 'may' },
-];
-
 function linesFor({ verdict, permission, resource, reports }: Explanation, width: number): Line[] {
   const permit = verdict.kind === 'permit' ? verdict : null;
-  const hitting = reports.filter(({ state }) => state !== 'misses');
-  const missing = reports
-    .filter(({ state, policy }) => state === 'misses' && policy.effect === 'permit')
-    .toSorted((a, b) => a.missing.length - b.missing.length);
-  const shown = missing.slice(0, NEAREST);
   return [
     ...record(
       [
@@ -146,20 +133,12 @@ function linesFor({ verdict, permission, resource, reports }: Explanation, width
       ],
       width,
     ),
-    ...section('policies that match:', hitting, width),
-    ...section('permits that do not, the nearest first:', shown, width),
-    ...(missing.length > shown.length ? [`and ${missing.length - shown.length} more (--json has all)`] : []),
+    ...reportLines(reports.map(reportOf), width),
   ];
 }
 
-function section(title: string, reports: readonly PolicyReport[], width: number): Line[] {
-  if (reports.length === 0) return [];
-  const rows = reports.map(({ policy, state, missing }) => [
-    toned(state === 'decides' ? 'strong' : 'plain', display(policy.id, 200)),
-    toned('plain', policy.effect === 'forbid' ? 'forbids' : (policy.terms?.tier ?? '')),
-    toned('dim', state === 'decides' ? 'it decides' : display(missing.join('; '), 500)),
-  ]);
-  return ['', title, ...table(COLUMNS, rows, width)];
+function reportOf({ policy: { id, effect, terms }, state, missing }: PolicyReport): Report {
+  return { id, effect, tier: terms?.tier ?? null, state, missing };
 }
 
 function termsWords({ maxSeconds, quorum, renewals, idleSeconds, needsTicket, minReason, tier }: Terms): string {

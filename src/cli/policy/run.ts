@@ -12,6 +12,7 @@ import type { Context } from '../context.ts';
 import { readCases, type PolicyCase } from './cases.ts';
 import { runCheck } from './check.ts';
 import { runDiff } from './diff.ts';
+import { explainRequest } from './explain-request.ts';
 import { runExplain } from './explain.ts';
 import { readPolicyFiles, readText } from './files.ts';
 import { type Offered, parseOffered } from './shape.ts';
@@ -42,6 +43,8 @@ async function run(context: Context, options: PolicyOptions): Promise<number> {
       const set = await loadPolicies({ sources: await sourcesOf(context, options.policies) });
       return await runExplain(context, options, set, offered);
     }
+    case 'explain-request':
+      return await explainRequest(context, options);
     case 'diff': {
       const [before, after] = [await loadFrom(options.before), await loadFrom(options.after)];
       const cases = options.cases === null ? [] : await casesOf(options.cases, offered);
