@@ -112,6 +112,10 @@ const bodies: readonly (readonly [name: string, body: string | Uint8Array<ArrayB
   ['seconds 1.5', good.replace('600', '1.5'), 'ERR_BODY'],
   ['seconds as text', good.replace('600', '"600"'), 'ERR_BODY'],
   ['seconds as null', good.replace('600', 'null'), 'ERR_BODY'],
+  ['seconds as a duration', good.replace('600', '"PT10M"'), 'ERR_BODY'],
+  ['seconds beyond what any number of them can mean', good.replace('600', '9007199254740993'), 'ERR_BODY'],
+  ['groups of the requester', good.replace('{', '{"groups":["leads"],'), 'ERR_BODY'],
+  ['another requester', good.replace('{', '{"requester":{"subject":"bob"},'), 'ERR_BODY'],
   ['a reason of spaces', good.replace('a test', '   '), 'ERR_REASON'],
   ['a reason with a lone surrogate', good.replace('a test', '\\ud800'), 'ERR_REASON'],
   ['a reason of 1,001 characters', good.replace('a test', 'x'.repeat(1_001)), 'ERR_REASON'],
@@ -127,6 +131,32 @@ for (const [name, body, code] of bodies) {
     assert.equal((await t.broker.requests(ALICE, 1_000)).items.length, before_);
   });
 }
+
+void test('a renewal takes whole seconds from 1 and nothing else, and no groups in headers make anybody more', async () => {
+  const { grant } = await t.broker.submit(ALICE, ask(), null);
+  assert.ok(grant !== null);
+  const path = `/v1/grants/${grant.id}/renew`;
+  for (const seconds of [
+    '0',
+    '-1',
+    '1.5',
+    '1e308',
+    '"600"',
+    '"1h -1s"',
+    '"PT10M"',
+    'null',
+    '[600]',
+    '9007199254740993',
+  ]) {
+    assert.equal(await refusal(await send(path, { body: `{"seconds":${seconds}}` })), 'ERR_BODY', seconds);
+  }
+  assert.equal((await t.broker.grant(ALICE, grant.id, null)).grant?.version, grant.version);
+  const headers = { 'x-forwarded-user': 'bob', 'x-forwarded-groups': 'leads', 'x-remote-groups': 'leads' };
+  const made = outcomeSchema.parse(await (await send('/v1/requests', { body: good, headers })).json());
+  assert.deepEqual([made.request.requester.subject, made.request.requester.name], ['alice', 'alice']);
+  const stored = await t.store.request(made.request.id);
+  assert.deepEqual(stored?.request.requester.groups, []);
+});
 
 void test('an unknown operation, a compressed body, another content type, a bad key: refused', async () => {
   const sent = async (headers: Record<string, string>): Promise<string> =>
