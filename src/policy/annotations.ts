@@ -3,8 +3,9 @@
  * a misspelt `@aprovers` must never read as "none needed".
  * @module
  */
-import { parseDuration } from '../core/duration.ts';
+import { formatDuration, parseDuration } from '../core/duration.ts';
 import { JitError } from '../core/errors.ts';
+import { SHORTEST_IDLE_SECONDS } from '../core/grant.ts';
 import { didYouMean } from '../core/suggest.ts';
 import { type Hours, parseHours } from './hours.ts';
 import type { Terms } from './verdict.ts';
@@ -153,13 +154,21 @@ function readDemands(annotations: Annotations, report: (problem: string) => void
       return value;
     }),
     renewals: read('renewals', 0, (value) => parseCount(value, 0, 100)),
-    idleSeconds: read<number | null>('idle', null, parseDuration),
+    idleSeconds: read<number | null>('idle', null, parseIdle),
     needsTicket: read('needs', false, (value) => {
       if (value !== 'ticket') throw wrong('the only thing that can be needed is "ticket"');
       return true;
     }),
     minReason: read('reason', 0, (value) => parseCount(value, 1, 200)),
   };
+}
+
+function parseIdle(text: string): number {
+  const seconds = parseDuration(text);
+  if (seconds < SHORTEST_IDLE_SECONDS) {
+    throw wrong(`use cannot be seen within less than ${formatDuration(SHORTEST_IDLE_SECONDS)}`);
+  }
+  return seconds;
 }
 
 function parseCount(text: string, least: number, most: number): number {

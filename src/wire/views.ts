@@ -153,6 +153,8 @@ export const planViewSchema = z.strictObject({
 export const reviewViewSchema = z.strictObject({
   request: requestViewSchema,
   targets: z.array(targetPlanSchema),
+  /** By the rule that permits it now; null where none does. `maxSeconds` is also the most that one renewal gives. */
+  terms: z.strictObject({ renewals: z.int(), maxSeconds: z.int(), idleSeconds: z.int().nullable() }).nullable(),
   /** What became of this requester's earlier requests for the same operations, as far as the caller may be told. */
   history: z.strictObject({
     requests: z.int(),

@@ -67,6 +67,11 @@ const refusals: readonly (readonly [name: string, text: string, message: RegExp]
   ],
   ['a bad @idle', `@tier("auto") @idle("0") permit (principal, ${REQUEST}, resource);`, /@idle\("0"\)/],
   [
+    'an @idle within which no use can be seen',
+    `@tier("auto") @idle("119s") permit (principal, ${REQUEST}, resource);`,
+    /@idle\("119s"\): use cannot be seen within less than 2m/,
+  ],
+  [
     'no approvers',
     `@tier("manual") @approvers("0") permit (principal, ${REQUEST}, resource);`,
     /@approvers\("0"\): not a whole number from 1/,

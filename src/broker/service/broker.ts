@@ -20,7 +20,7 @@ import type {
 import type { EntryFilter, Idempotency, StoredGrant, StoredRequest } from '../store/store.ts';
 import { applyEvent } from './apply.ts';
 import type { Approvals } from './approvals.ts';
-import { draft, plansOf } from './decide.ts';
+import { draft, judge, plansOf } from './decide.ts';
 import { explanationOf } from './explain.ts';
 import { historyOf } from './history.ts';
 import type { Issuer } from './issue.ts';
@@ -180,6 +180,7 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
       return {
         request: requestView(stored, insight),
         targets: targetViews(plans),
+        terms: await termsOf(world, stored),
         history: await historyOf(store, stored),
       };
     },
@@ -267,6 +268,14 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
     );
     return { items: items.flat() };
   }
+}
+
+/** What a grant of it could become by renewal, and how idle it may be. */
+async function termsOf(world: World, { request }: StoredRequest): Promise<ReviewView['terms']> {
+  const { verdict } = await judge(world, await world.present(request.requester), request, world.now());
+  if (verdict.kind === 'deny') return null;
+  const { renewals, maxSeconds, idleSeconds } = verdict;
+  return { renewals, maxSeconds, idleSeconds };
 }
 
 function notYourRequest(id: RequestId): JitError {

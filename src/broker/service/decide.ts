@@ -3,14 +3,12 @@
  * @module
  */
 import type { Plan } from '../../core/access.ts';
-import { formatDuration } from '../../core/duration.ts';
 import { JitError } from '../../core/errors.ts';
-import { SHORTEST_IDLE_SECONDS } from '../../core/grant.ts';
 import type { Provider, Target } from '../../core/ports.ts';
 import type { Principal } from '../../core/principal.ts';
 import { type Ask, parseReason, parseResource, parseTicket, type Permission } from '../../core/request.ts';
 import { type Question, reasonLength } from '../../policy/question.ts';
-import { combine, deny, type Verdict } from '../../policy/verdict.ts';
+import { combine, type Verdict } from '../../policy/verdict.ts';
 import type { RequestBody } from '../../wire/bodies.ts';
 import type { World } from './world.ts';
 
@@ -88,18 +86,9 @@ export async function judge(
 ): Promise<Pick<Draft, 'permissions' | 'questions' | 'verdict' | 'policy'>> {
   const { policy } = world;
   const questions = await questionsOf(world, principal, asked, at);
-  const verdict = withSeenUse(combine(questions.map((question) => policy.decide(question))));
+  const verdict = combine(questions.map((question) => policy.decide(question)));
   const permissions = questions.map(({ permission }) => permission);
   return { permissions, questions, verdict, policy: policy.version };
-}
-
-function withSeenUse(verdict: Verdict): Verdict {
-  if (verdict.kind === 'deny' || (verdict.idleSeconds ?? Infinity) >= SHORTEST_IDLE_SECONDS) return verdict;
-  const idle = formatDuration(verdict.idleSeconds ?? 0);
-  const seen = formatDuration(SHORTEST_IDLE_SECONDS);
-  return deny(`by policy it would end when idle for ${idle}, and use cannot be seen within less than ${seen}`, [
-    verdict.policyId,
-  ]);
 }
 
 /** One question to policy for each permission that the asks come to. Throws the errors of bad input. */

@@ -65,7 +65,7 @@ export async function confirmOwn(
 }
 
 /** What would be possible, in the words that an approver needs. */
-export function reviewFacts({ request, targets }: ReviewView, site: Site): Fact[] {
+export function reviewFacts({ request, targets, terms }: ReviewView, site: Site): Fact[] {
   const { requester, reason, ticket, seconds } = request;
   const person = requester.actsFor === undefined ? '' : `, for ${requester.actsFor.name}`;
   return [
@@ -74,6 +74,10 @@ export function reviewFacts({ request, targets }: ReviewView, site: Site): Fact[
     fact('who', `${requester.name} (${requester.kind} ${requester.subject} of ${requester.issuer}${person})`),
     fact('access', accessWords(request), 'strong'),
     fact('for', `${formatDuration(seconds)}, counted from when it is taken up`),
+    ...(terms === null || terms.renewals === 0 ? [] : [fact('renewable', renewalWords(terms), 'warn')]),
+    ...(terms === null || terms.idleSeconds === null
+      ? []
+      : [fact('idle', `ends when idle for ${formatDuration(terms.idleSeconds)}`)]),
     fact('reason', reason),
     ...(ticket === null ? [] : [fact('ticket', ticket)]),
     ...targets.flatMap((target) => [
@@ -83,4 +87,8 @@ export function reviewFacts({ request, targets }: ReviewView, site: Site): Fact[
       fact('revocation', revocationWords(target.revocation, target.residualSeconds)),
     ]),
   ];
+}
+
+function renewalWords({ renewals, maxSeconds }: NonNullable<ReviewView['terms']>): string {
+  return `${renewals === 1 ? 'once' : `${renewals} times`}, each time for up to ${formatDuration(maxSeconds)}, without asking again`;
 }

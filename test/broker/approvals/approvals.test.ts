@@ -307,6 +307,7 @@ void test('the review says what exactly would be issued, and what became of earl
   const review = await t.broker.review(CAROL, third.id);
   assert.deepEqual(review.request.can, ['approve', 'deny']);
   assert.equal(review.targets.length, 1);
+  assert.deepEqual(review.terms, { renewals: 0, maxSeconds: 3_600, idleSeconds: null });
   const { lastGrantedAt, ...history } = review.history;
   assert.deepEqual(history, { requests: 2, granted: 1, denied: 1, used: 1 });
   assert.ok(lastGrantedAt !== null);

@@ -66,6 +66,7 @@ function facts(frame: Frame, { outcome, review, places }: RequestShown): Html {
         <p>
           The time counts from the moment at which ${requesterName(request)} takes it up, not while the request waits.
         </p>
+        ${review === null ? null : terms(review)}
       </section>
     </div>
     ${permissionSections(request, review, places)} ${review === null ? null : earlier(review)} ${voting(frame, request)}`;
@@ -93,6 +94,16 @@ export function whoAsks({ requester }: RequestView): Html {
 }
 
 const KINDS = { user: 'A person', workload: 'A workload', agent: 'An agent' } as const;
+
+/** What an approver agrees to beyond the length that is asked for. */
+function terms({ terms: by }: ReviewView): Html {
+  const renewal =
+    by === null || by.renewals === 0
+      ? 'It cannot be renewed.'
+      : `It can be renewed ${by.renewals === 1 ? 'once' : `${by.renewals} times`}, each time for up to ${duration(by.maxSeconds)}, without asking again.`;
+  const idle = by?.idleSeconds ?? null;
+  return html`<p>${renewal}${idle === null ? null : ` It ends when it is not used for ${duration(idle)}.`}</p>`;
+}
 
 function earlier({ history }: ReviewView): Html {
   const { requests, granted, denied, used, lastGrantedAt } = history;
