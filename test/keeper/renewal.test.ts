@@ -18,7 +18,7 @@ const heldIn = async (w: World): Promise<HeldGrant | undefined> => (await (await
 
 test('a renewed grant is not wiped at its old end, and is at the new one; profile, countdown and credentials follow', async (t) => {
   const w = await world(t);
-  const { grant, outcome, profile } = await w.adopt({ seconds: 4, idleSeconds: 900 });
+  const { grant, outcome, profile } = await w.adopt({ seconds: 4, credentialSeconds: 60, idleSeconds: 900 });
   const config = profile?.files.config;
   const before = JSON.parse((await w.credential(grant)).stdout);
   const end = w.broker.renew(grant, 9);

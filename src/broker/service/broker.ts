@@ -120,7 +120,9 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
       wake(state?.name === 'active' ? state.expiresAt : world.now());
       return view(principal, request, last);
     } else {
-      await world.changes.next(id, ISSUE_PATIENCE_MS, new AbortController().signal);
+      const announced = world.changes.next(id, ISSUE_PATIENCE_MS, new AbortController().signal);
+      // Looked at again after listening, so that a change in between is not slept through.
+      if ((await store.grant(id))?.grant.state.name === 'issuing') await announced;
     }
     return view(principal, request);
   }

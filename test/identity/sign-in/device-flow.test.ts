@@ -140,7 +140,7 @@ describe('the device flow', { concurrency: 4 }, () => {
     const provider = { ...idp.view, client: { ...client, device: false } };
     await rejectsWith(begin(t, idp, { provider }), {
       code: 'ERR_DENIED',
-      message: /broker prod does not allow/,
+      message: /^the broker does not allow sign-ins by device code$/,
       hint: 'sign in with a browser: jit login prod',
     });
     assert.deepEqual(idp.calls, []);

@@ -24,12 +24,18 @@ const TITLES: Partial<Record<ErrorCode, string>> = {
   ERR_UNEXPECTED: 'Something went wrong inside jit',
 };
 
+/** Whoever is signed in and hears of a sign-in has come back to one that is over. */
+function titleOf(code: ErrorCode, { viewer }: Frame): string {
+  if (code === 'ERR_NOT_SIGNED_IN' && viewer !== null) return 'That is over';
+  return TITLES[code] ?? 'That did not work';
+}
+
 /** Hints are for the command line, so they are left out. @param back where to go on: a page of ours. */
 export function errorPage(frame: Frame, { code, message: what, facts }: JitError, back: string | null): Html {
   const sentence = `${what.slice(0, 1).toUpperCase()}${what.slice(1)}.`;
   return message(
     frame,
-    TITLES[code] ?? 'That did not work',
+    titleOf(code, frame),
     html`<p>${foreign(sentence, 1_000)}</p>
       ${facts.retryable ? html`<p>It may work in a moment.</p>` : null}
       <p>
