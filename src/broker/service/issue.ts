@@ -13,7 +13,7 @@ import type { EffectKey, StoredGrant, StoredRequest } from '../store/store.ts';
 import { applyEvent } from './apply.ts';
 import { byTarget, placeOf } from './decide.ts';
 import { ended, live } from './live.ts';
-import { demandSameDecision } from './same-decision.ts';
+import { demandSameDecision, isAsDecided } from './same-decision.ts';
 import type { World } from './world.ts';
 
 const CALL_MS = 15_000;
@@ -105,7 +105,9 @@ export function makeIssuer(world: World): Issuer {
   async function handOut(principal: Principal, asked: StoredRequest, seen: StoredGrant): Promise<Handouts> {
     const { id, legs, state } = seen.grant;
     const { expiresAt } = live(state, id);
-    await demandSameDecision(world, principal, asked, seen);
+    const first = legs.every(({ target }) => waiting.has(`${id} ${target}`));
+    // What this process has just issued under the very same policies, for somebody of the very same groups, is not judged twice.
+    if (!first || !isAsDecided(world, principal, asked)) await demandSameDecision(world, principal, asked, seen);
     const handouts: Handout[] = [];
     let last = seen;
     for (const { target } of legs) {

@@ -62,6 +62,24 @@ export async function decisionNow(
 }
 
 /**
+ * Whether nothing that went into a decision without votes has changed, as far as the configuration is the same: the policies,
+ * and the groups of whoever calls and of the person for whom an agent calls.
+ */
+export function isAsDecided({ policy }: World, principal: Principal, { request, decision }: StoredRequest): boolean {
+  const { requester } = request;
+  return (
+    decision.tier === 'auto' &&
+    decision.policy === policy.version &&
+    sameList(principal.groups, requester.groups) &&
+    sameList(principal.actsFor?.groups ?? [], requester.actsFor?.groups ?? [])
+  );
+}
+
+function sameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((one, at) => one === b[at]);
+}
+
+/**
  * Credentials leave only under a decision that would be the same today: who left a group meanwhile is given nothing more.
  * The hours of rules are about when it was granted, not about each credential. Throws `ERR_DENIED`, having ended the grant.
  */
