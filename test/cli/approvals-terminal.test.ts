@@ -62,7 +62,7 @@ test('an approver looks and decides while the requester waits', { skip: skipUnle
     assert.match(screen, new RegExp(`^${fact}$`, 'm'));
   }
   await his.keys('Enter');
-  assert.match(await his.shows(/status=0/), /^jit: nothing was decided$/m);
+  assert.match(await his.shows(/status=0/), /^jit: \S+: nothing was decided$/m);
   assert.equal(JSON.parse((await bob.jit('inbox', '--json')).stdout).items.length, 1);
 
   await his.command(`clear; ${JIT} deny ${id}; echo "status=$?"`);

@@ -4,6 +4,7 @@
  */
 import { display } from '../../core/display.ts';
 import { formatDuration } from '../../core/duration.ts';
+import { worded } from '../../core/errors.ts';
 import type { RequestId } from '../../core/ids.ts';
 import { parseReason } from '../../core/request.ts';
 import type { ReviewView } from '../../wire/views.ts';
@@ -58,7 +59,7 @@ export const approve = command<ApproveOptions>({
     if (asked === 'first') {
       await context.out.before(reviewLines(review, site, context.out.width, context.now()));
       if (!(await askYes(context, question(review)))) {
-        await context.out.note('nothing was decided');
+        await context.out.note(worded({ broker: site.broker, message: 'nothing was decided' }));
         return 0;
       }
     }

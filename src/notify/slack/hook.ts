@@ -54,6 +54,7 @@ async function answer(parts: SlackHookParts, click: Click): Promise<void> {
   const blocks = [{ type: 'section', text: plain(text) }];
   // To the channel of the message and through the API: the response_url that Slack sends along is not called.
   const fields = { channel, user, text: 'jit', blocks };
+  // The vote stands whatever becomes of the reply, and the page and the next notice tell of it.
   await parts.call('chat.postEphemeral', fields, AbortSignal.timeout(REPLY_MS)).catch(() => undefined);
 }
 
