@@ -46,6 +46,7 @@ export const ERRORS = {
   ERR_BROKER_UNREACHABLE: passing(8, 503),
   ERR_BROKER_REPLY: final(8, 502),
   ERR_IDENTITY_PROVIDER: passing(8, 503),
+  ERR_INCIDENT_SOURCE: passing(8, 503),
   ERR_NOT_FOUND: final(9, 404),
   ERR_METHOD: final(9, 405),
   ERR_CLOUD: final(10, 502),
