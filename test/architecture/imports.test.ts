@@ -15,25 +15,28 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   wire: ['core'],
   policy: ['core'],
   audit: ['core'],
-  incidents: ['core'],
-  // Which addresses the broker may be led to, and which calls it has seen, are judged in one place for keys and notices alike.
-  notify: ['core', 'identity'],
+  // Which addresses the broker may be led to is judged in one place, for keys, notices and incidents alike.
+  outbound: ['core'],
+  incidents: ['core', 'outbound'],
+  // Which calls it has seen, too.
+  notify: ['core', 'outbound', 'identity'],
   'providers/*': ['core'],
   // A cloud in a box keeps its state in files of its own, so it may use the same writer as everybody.
   sandbox: ['core', 'local'],
   client: ['core', 'wire', 'local'],
   // The user's side and the broker's side of the same proofs, in folders of their own.
-  identity: ['core', 'wire', 'local', 'client'],
+  identity: ['core', 'outbound', 'wire', 'local', 'client'],
   profiles: ['core', 'wire', 'client', 'local'],
   keeper: ['core', 'wire', 'client', 'local', 'profiles', 'identity'],
   // Never a concrete provider: they reach it through the port in core.
-  broker: ['core', 'wire', 'policy', 'audit', 'identity', 'incidents', 'notify', 'local'],
+  broker: ['core', 'outbound', 'wire', 'policy', 'audit', 'identity', 'incidents', 'notify', 'local'],
   // Never broker or providers: a laptop holds no path to admin APIs. Policy is rules and an engine, and no way to anything:
   // whoever writes rules checks and tests them where they are written.
   cli: ['core', 'wire', 'client', 'identity', 'profiles', 'keeper', 'local', 'policy'],
   // The composition root of the server: all but the user's side.
   'jit-broker': [
     'core',
+    'outbound',
     'wire',
     'policy',
     'audit',
@@ -75,6 +78,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'src/wire/',
     'src/broker/',
     'src/identity/',
+    'src/incidents/',
     'src/notify/',
     'src/keeper/',
     'src/providers/',

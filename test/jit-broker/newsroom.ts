@@ -13,7 +13,7 @@ import { SMTPServer } from 'smtp-server';
 import { confirmViewSchema } from '../../src/wire/sessions.ts';
 import type { Outcome } from '../../src/wire/views.ts';
 import { clickBody, type FakeSlack, slackHeaders, type SlackPost, startSlack } from '../fakes/slack.ts';
-import { type Receiver, startReceiver } from '../notify/receiver.ts';
+import { type Receiver, startReceiver } from '../outbound/receiver.ts';
 import { type Answer, type Caller, ID_TOKEN, makeCaller } from '../support/caller.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import { eventually } from '../support/eventually.ts';

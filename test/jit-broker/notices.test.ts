@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Webhook } from 'standardwebhooks';
 import { slackHeaders } from '../fakes/slack.ts';
-import { type Received, startReceiver } from '../notify/receiver.ts';
+import { type Received, startReceiver } from '../outbound/receiver.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/port.ts';
 import { skipUnless } from '../support/tools.ts';

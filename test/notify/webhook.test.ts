@@ -7,10 +7,11 @@ import { test } from 'node:test';
 import { Webhook } from 'standardwebhooks';
 import { JitError } from '../../src/core/errors.ts';
 import { Secret } from '../../src/core/secret.ts';
-import { makePost } from '../../src/notify/post.ts';
+import { makeCall } from '../../src/outbound/call.ts';
 import { webhookNotifier } from '../../src/notify/webhook/notifier.ts';
-import { readWebhookSecret, type Rotating, signed } from '../../src/notify/webhook/sign.ts';
-import { type Received, startReceiver } from './receiver.ts';
+import type { Rotating } from '../../src/outbound/rotating.ts';
+import { readWebhookSecret, signed } from '../../src/outbound/standard-webhooks.ts';
+import { type Received, startReceiver } from '../outbound/receiver.ts';
 import { noticeOf, sampleNotice, TRICKS } from './samples.ts';
 
 const OLD = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
@@ -47,7 +48,7 @@ test('a receiver with the official library takes it, with the old secret and the
     reach: 'private',
     secrets: [rotating(NEW), rotating(OLD, at + 1_000)],
   } as const;
-  const notifier = webhookNotifier(settings, { post: makePost(), now: () => at });
+  const notifier = webhookNotifier(settings, { post: makeCall(), now: () => at });
   try {
     const notice = sampleNotice();
     const told = await notifier.deliver(notice, null, AbortSignal.timeout(2_000));
@@ -89,7 +90,7 @@ test('with no secret left nothing is sent', async () => {
     reach: 'private',
     secrets: [rotating(OLD, 1)],
   } as const;
-  const notifier = webhookNotifier(settings, { post: makePost(), now: () => 2 });
+  const notifier = webhookNotifier(settings, { post: makeCall(), now: () => 2 });
   try {
     const told = await notifier.deliver(sampleNotice(), null, AbortSignal.timeout(2_000));
     assert.deepEqual(told, { kind: 'refused', problem: 'every one of its secrets has run out' });
@@ -107,7 +108,7 @@ test('hostile text arrives as data, unchanged', async () => {
     reach: 'private',
     secrets: [rotating(NEW)],
   } as const;
-  const notifier = webhookNotifier(settings, { post: makePost(), now: Date.now });
+  const notifier = webhookNotifier(settings, { post: makeCall(), now: Date.now });
   try {
     for (const trick of TRICKS.filter((text) => text.isWellFormed())) {
       await notifier.deliver(noticeOf(trick), null, AbortSignal.timeout(2_000));

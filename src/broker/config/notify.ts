@@ -5,7 +5,7 @@
 import { isIP } from 'node:net';
 import * as z from 'zod';
 import { NOTICE_KINDS } from '../../core/notice.ts';
-import { isLoopback, urlProblem } from '../../identity/verify/address.ts';
+import { isLoopback, urlProblem } from '../../outbound/address.ts';
 
 const LINE = /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]{1,256}$/u;
 const ADDRESS =

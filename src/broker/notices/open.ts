@@ -8,16 +8,17 @@ import type { Hook } from '../../core/hook.ts';
 import type { CastVote, Notifier } from '../../core/notice.ts';
 import type { Clock } from '../../core/ports.ts';
 import { Secret } from '../../core/secret.ts';
-import { urlProblem } from '../../identity/verify/address.ts';
 import { emailNotifier } from '../../notify/email/notifier.ts';
-import { makePost, type Post } from '../../notify/post.ts';
 import { makeSlackApi } from '../../notify/slack/api.ts';
 import { slackHook } from '../../notify/slack/hook.ts';
 import { slackNotifier } from '../../notify/slack/notifier.ts';
 import { slackPeople } from '../../notify/slack/people.ts';
 import { teamsNotifier } from '../../notify/teams/notifier.ts';
 import { webhookNotifier } from '../../notify/webhook/notifier.ts';
-import { readWebhookSecret, type Rotating } from '../../notify/webhook/sign.ts';
+import { urlProblem } from '../../outbound/address.ts';
+import { type Call, makeCall } from '../../outbound/call.ts';
+import type { Rotating } from '../../outbound/rotating.ts';
+import { readWebhookSecret } from '../../outbound/standard-webhooks.ts';
 import type { NotifyConfig } from '../config/notify.ts';
 import type { NoticeStore } from '../store/notices.ts';
 import type { NoticeRoute } from './route.ts';
@@ -30,7 +31,7 @@ export interface NotifierParts {
   readonly store: Pick<NoticeStore, 'noticeReceipt'>;
   readonly castVote: CastVote;
   readonly now: Clock;
-  readonly post?: Post;
+  readonly post?: Call;
 }
 
 export interface OpenedNotifiers {
@@ -42,13 +43,13 @@ export interface OpenedNotifiers {
 
 type Config<T extends NotifyConfig['type']> = Extract<NotifyConfig, { type: T }>;
 type Opened = { readonly notifier: Notifier; readonly hook: Hook | null };
-type Parts = NotifierParts & { readonly post: Post };
+type Parts = NotifierParts & { readonly post: Call };
 
 const DECIDED = ['approved', 'denied', 'cancelled', 'timed-out'] as const;
 
 /** Throws `ERR_CONFIG` for a secret that cannot be read or is none of its kind; the message names the file and never what is in it. */
 export async function openNotifiers(given: NotifierParts): Promise<OpenedNotifiers> {
-  const parts: Parts = { ...given, post: given.post ?? makePost() };
+  const parts: Parts = { ...given, post: given.post ?? makeCall() };
   const notifiers: Notifier[] = [];
   const routes: NoticeRoute[] = [];
   const hooks = new Map<string, Hook>();

@@ -5,7 +5,7 @@
 import { isAbsolute } from 'node:path';
 import * as z from 'zod';
 import type { ProviderView } from '../../wire/sessions.ts';
-import { type Reach, urlProblem } from './address.ts';
+import { type Reach, urlProblem } from '../../outbound/address.ts';
 import { ALGORITHMS, SPIFFE_ALGORITHMS } from './algorithms.ts';
 import { isPlain, LONGEST_GROUP } from './claims.ts';
 import { isPathPattern, isTrustDomain } from './spiffe-id.ts';

@@ -9,7 +9,7 @@ import { type RequestOptions, request as requestSecure } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { display } from '../../core/display.ts';
 import { jsonProblem } from '../../core/json.ts';
-import { isLoopback, isReachable, type Reach, urlProblem } from './address.ts';
+import { isLoopback, isReachable, type Reach, urlProblem } from '../../outbound/address.ts';
 import { detailOf, unavailable } from './refusal.ts';
 
 /** Bytes of a body. */

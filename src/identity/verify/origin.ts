@@ -6,7 +6,7 @@ import { constants } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import * as z from 'zod';
 import { JitError } from '../../core/errors.ts';
-import type { Reach } from './address.ts';
+import type { Reach } from '../../outbound/address.ts';
 import { type FetchJson, LARGEST, parse } from './fetch.ts';
 import { type KeyUse, type PublicKey, readKeys } from './jwks.ts';
 import type { Origin } from './keys.ts';

@@ -6,9 +6,10 @@ import * as z from 'zod';
 import type { Delivery } from '../../core/notice.ts';
 import type { Clock } from '../../core/ports.ts';
 import { Secret } from '../../core/secret.ts';
-import type { Reach } from '../../identity/verify/address.ts';
-import type { Post } from '../post.ts';
-import { retryAfterMs, verdictOf } from '../verdict.ts';
+import type { Reach } from '../../outbound/address.ts';
+import type { Call } from '../../outbound/call.ts';
+import { retryAfterMs } from '../../outbound/retry-after.ts';
+import { verdictOf } from '../verdict.ts';
 
 export interface SlackPlace {
   /** `https://slack.com/api`, or that of another Slack. */
@@ -61,11 +62,15 @@ const GONE: ReadonlySet<string> = new Set([
   'thread_not_found',
 ]);
 
-export function makeSlackApi(place: SlackPlace, { post, now }: { readonly post: Post; readonly now: Clock }): SlackApi {
+export function makeSlackApi(place: SlackPlace, { post, now }: { readonly post: Call; readonly now: Clock }): SlackApi {
   const { api, reach, token } = place;
+  const authorization = { prefix: 'Bearer ', secret: token } as const;
   return async (method, fields, signal) => {
     const url = new Secret(`${api}/${method}`);
-    const answer = await post({ url, reach, headers: {}, bearer: token, body: JSON.stringify(fields) }, signal);
+    const answer = await post(
+      { method: 'POST', url, reach, headers: {}, authorization, body: JSON.stringify(fields) },
+      signal,
+    );
     const verdict = verdictOf(answer, now());
     if (verdict.kind !== 'delivered') return verdict;
     const read = answer.kind === 'answered' ? reply.safeParse(parsed(answer.text)) : null;

@@ -10,7 +10,7 @@ import type { Clock } from '../../core/ports.ts';
 import type { PrincipalKey } from '../../core/principal.ts';
 import { makeReplays } from '../../identity/dpop/replays.ts';
 import { foreign } from '../foreign.ts';
-import { current, type Rotating } from '../webhook/sign.ts';
+import { current, type Rotating } from '../../outbound/rotating.ts';
 import type { SlackApi } from './api.ts';
 import { plain } from './blocks.ts';
 import { type Click, readClick } from './interaction.ts';

@@ -5,8 +5,8 @@
 import type { Notifier } from '../../core/notice.ts';
 import type { Clock } from '../../core/ports.ts';
 import type { Secret } from '../../core/secret.ts';
-import type { Reach } from '../../identity/verify/address.ts';
-import type { Post } from '../post.ts';
+import type { Reach } from '../../outbound/address.ts';
+import type { Call } from '../../outbound/call.ts';
 import { verdictOf } from '../verdict.ts';
 import { teamsMessage } from './card.ts';
 
@@ -18,13 +18,13 @@ export interface TeamsSettings {
 
 export function teamsNotifier(
   { name, url, reach }: TeamsSettings,
-  { post, now }: { readonly post: Post; readonly now: Clock },
+  { post, now }: { readonly post: Call; readonly now: Clock },
 ): Notifier {
   return {
     name,
     deliver: async (notice, _earlier, signal) => {
       const body = JSON.stringify(teamsMessage(notice));
-      return verdictOf(await post({ url, reach, headers: {}, body }, signal), now());
+      return verdictOf(await post({ method: 'POST', url, reach, headers: {}, body }, signal), now());
     },
   };
 }

@@ -5,10 +5,11 @@
 import type { Notice, Notifier } from '../../core/notice.ts';
 import type { Clock } from '../../core/ports.ts';
 import type { Secret } from '../../core/secret.ts';
-import type { Reach } from '../../identity/verify/address.ts';
-import type { Post } from '../post.ts';
+import type { Reach } from '../../outbound/address.ts';
+import type { Call } from '../../outbound/call.ts';
 import { verdictOf } from '../verdict.ts';
-import { current, type Rotating, signed } from './sign.ts';
+import { current, type Rotating } from '../../outbound/rotating.ts';
+import { signed } from '../../outbound/standard-webhooks.ts';
 
 export interface WebhookSettings {
   readonly name: string;
@@ -20,7 +21,7 @@ export interface WebhookSettings {
 
 export function webhookNotifier(
   settings: WebhookSettings,
-  parts: { readonly post: Post; readonly now: Clock },
+  parts: { readonly post: Call; readonly now: Clock },
 ): Notifier {
   const { name, url, reach, secrets } = settings;
   const { post, now } = parts;
@@ -32,7 +33,7 @@ export function webhookNotifier(
       if (inUse.length === 0) return { kind: 'refused', problem: 'every one of its secrets has run out' };
       const body = webhookBody(notice);
       const headers = signed(notice.id, body, inUse, now());
-      return verdictOf(await post({ url, reach, headers, body }, signal), now());
+      return verdictOf(await post({ method: 'POST', url, reach, headers, body }, signal), now());
     },
   };
 }

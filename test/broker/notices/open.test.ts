@@ -15,7 +15,7 @@ import { JitError } from '../../../src/core/errors.ts';
 import type { RemoteVote } from '../../../src/core/notice.ts';
 import type { PrincipalKey } from '../../../src/core/principal.ts';
 import { clickBody, slackHeaders, startSlack } from '../../fakes/slack.ts';
-import { startReceiver } from '../../notify/receiver.ts';
+import { startReceiver } from '../../outbound/receiver.ts';
 import { sampleNotice } from '../../notify/samples.ts';
 import { inFolder } from '../store/places.ts';
 import { bot, req, sampleRequest, START, submission } from '../store/samples.ts';

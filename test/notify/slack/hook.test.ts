@@ -10,7 +10,7 @@ import type { HookCall } from '../../../src/core/hook.ts';
 import type { CastVote, Notice, RemoteVote } from '../../../src/core/notice.ts';
 import type { PrincipalKey } from '../../../src/core/principal.ts';
 import { Secret } from '../../../src/core/secret.ts';
-import { makePost } from '../../../src/notify/post.ts';
+import { makeCall } from '../../../src/outbound/call.ts';
 import { makeSlackApi } from '../../../src/notify/slack/api.ts';
 import { slackHook } from '../../../src/notify/slack/hook.ts';
 import { slackNotifier } from '../../../src/notify/slack/notifier.ts';
@@ -50,7 +50,7 @@ function makeWorld(slack: FakeSlack): World {
   const votes: World['votes'] = [];
   const now = (): number => clock.at;
   const place = { api: slack.api, reach: 'private', token: new Secret(slack.token) } as const;
-  const api = makeSlackApi(place, { post: makePost(), now });
+  const api = makeSlackApi(place, { post: makeCall(), now });
   const notifier = slackNotifier({ name: 'chat', channel: 'C0000001', approve: 'buttons', people: PEOPLE }, api);
   const hook = slackHook({
     secrets: [

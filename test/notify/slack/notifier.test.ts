@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Delivery, Notice, Notifier } from '../../../src/core/notice.ts';
 import { Secret } from '../../../src/core/secret.ts';
-import { makePost } from '../../../src/notify/post.ts';
+import { makeCall } from '../../../src/outbound/call.ts';
 import { makeSlackApi } from '../../../src/notify/slack/api.ts';
 import { slackNotifier, type SlackSettings } from '../../../src/notify/slack/notifier.ts';
 import { slackPeople } from '../../../src/notify/slack/people.ts';
@@ -25,7 +25,7 @@ async function withSlack(
 ): Promise<void> {
   const slack = await startSlack();
   const place = { api: slack.api, reach: 'private', token: new Secret(slack.token) } as const;
-  const call = makeSlackApi(place, { post: makePost(), now: () => START });
+  const call = makeSlackApi(place, { post: makeCall(), now: () => START });
   const settings = {
     name: 'chat',
     channel: 'C0000001',

@@ -1,5 +1,5 @@
 /**
- * Where the broker may fetch keys from: which URLs, and which addresses behind their names (against SSRF, the class of
+ * Where the broker may be led to: which URLs, and which addresses behind their names (against SSRF, the class of
  * GHSA-hw4x-mcx5-9q36).
  * @module
  */
@@ -116,7 +116,7 @@ export function hostOf({ hostname }: URL): string {
 }
 
 /**
- * What is wrong with a URL to fetch keys from, in a few words, or null. https only, or http to this host where private
+ * What is wrong with a URL to call, in a few words, or null. https only, or http to this host where private
  * addresses are allowed; no user, no fragment, and no address that `reach` leaves out.
  */
 export function urlProblem(text: string, reach: Reach): string | null {

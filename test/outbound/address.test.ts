@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { isLoopback, isReachable, urlProblem } from '../../../src/identity/verify/address.ts';
+import { isLoopback, isReachable, urlProblem } from '../../src/outbound/address.ts';
 
 const PUBLIC = [
   '8.8.8.8',

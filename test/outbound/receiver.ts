@@ -56,3 +56,12 @@ export async function startReceiver(port = 0, tls: { cert: string; key: string }
     },
   };
 }
+
+export async function withReceiver(body: (receiver: Receiver) => Promise<void>): Promise<void> {
+  const receiver = await startReceiver();
+  try {
+    await body(receiver);
+  } finally {
+    await receiver.end();
+  }
+}

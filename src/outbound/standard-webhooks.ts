@@ -3,14 +3,8 @@
  * @module
  */
 import { createHmac } from 'node:crypto';
-import { JitError } from '../../core/errors.ts';
-import { Secret } from '../../core/secret.ts';
-
-/** A secret that is in use until `until`, epoch ms, or for ever. */
-export interface Rotating<T> {
-  readonly secret: Secret<T>;
-  readonly until: number | null;
-}
+import { JitError } from '../core/errors.ts';
+import { Secret } from '../core/secret.ts';
 
 const FORM = /^whsec_([A-Za-z0-9+/]{32,88}={0,2})$/;
 const SHORTEST = 24;
@@ -30,11 +24,6 @@ export function readWebhookSecret(text: Secret<string>, where: string): Secret<U
     message: `${where}: whsec_ and the Base64 of 24 to 64 bytes is needed`,
     hint,
   });
-}
-
-/** Those in use at `now`, epoch ms. */
-export function current<T>(secrets: readonly Rotating<T>[], now: number): readonly Secret<T>[] {
-  return secrets.filter(({ until }) => until === null || now < until).map(({ secret }) => secret);
 }
 
 /** The three headers. One signature for each secret, so that the receiver can change over. @param now epoch ms of this attempt. */
