@@ -12,6 +12,11 @@ export interface Vote {
   readonly voter: Principal;
   readonly choice: 'approve' | 'deny';
   readonly comment: string | null;
+  /**
+   * Whether a person was asked for it, at a terminal, on a page or by a button, as far as the program that they used says. A no
+   * counts without, so that it says nothing of itself.
+   */
+  readonly attended: boolean;
   /** Epoch milliseconds. */
   readonly at: number;
   /** Version of the policy set under which it was cast: under another one it does not count. */
@@ -33,7 +38,7 @@ export interface Demanded {
   readonly policy: string;
 }
 
-/** Of a vote's owner: the positions in the quorum that they may help to fill. Empty for somebody who may not approve. */
+/** The positions in the quorum that a vote may help to fill. Empty for that of somebody who may not approve, or not in this way. */
 export type Serves = (vote: Vote) => readonly number[];
 
 export type RequestEvent =
@@ -99,16 +104,23 @@ function withVote(standing: Standing, { vote, serves, takeUpMs }: Extract<Reques
   if (vote.choice === 'deny') {
     return closed(next, 'denied', `${vote.voter.name} denied it${vote.comment === null ? '' : `: ${vote.comment}`}`);
   }
-  if (decision.state !== 'pending' || hasVoted(standing, vote)) return standing;
+  if (decision.state !== 'pending' || hasVoted(standing, vote, serves)) return standing;
   return isMet(next, serves) ? approved(next, byWhom(next, serves), vote.at + takeUpMs) : next;
 }
 
-/** One person, one word under one policy: a repeated click changes nothing. */
+/**
+ * One person, one word under one policy: a repeated click changes nothing. A word that nobody was asked for, and that does not
+ * count any more, does not stand in the way of one's own.
+ */
 export function hasVoted(
   { votes }: Pick<Standing, 'votes'>,
   { voter, policy }: Pick<Vote, 'voter' | 'policy'>,
+  serves: Serves,
 ): boolean {
-  return votes.some((other) => other.policy === policy && samePerson(other.voter, voter));
+  return votes.some(
+    (other) =>
+      other.policy === policy && samePerson(other.voter, voter) && (other.attended || serves(other).length > 0),
+  );
 }
 
 function demandedAnew(
@@ -158,8 +170,8 @@ function byWhom(standing: Standing, serves: Serves): string {
   return `approved by ${names.join(' and ')}`;
 }
 
-function heard(standing: Standing, serves: Serves): readonly Vote[] {
-  return counted(standing).filter((vote) => serves(vote).length > 0);
+function heard(standing: Pick<Standing, 'decision' | 'votes'>, serves: Serves): readonly Vote[] {
+  return distinctPeople(counted(standing).filter((vote) => serves(vote).length > 0));
 }
 
 /** Approvals under the policy by which the request stands. */
@@ -174,7 +186,7 @@ export function counted({ decision, votes }: Pick<Standing, 'decision' | 'votes'
 export function missing(standing: Pick<Standing, 'decision' | 'votes'>, serves: Serves): readonly Quorum[] {
   const { quorum } = standing.decision;
   const places = quorum.flatMap(({ approvers }, position) => Array.from({ length: approvers }, () => position));
-  const people = distinctPeople(counted(standing)).map((vote) => serves(vote));
+  const people = heard(standing, serves).map((vote) => serves(vote));
   const filled: (number | null)[] = places.map(() => null);
   // Augmenting paths: a place that is taken is given up where its holder can sit elsewhere.
   const seat = (person: number, tried: Set<number>): boolean => {

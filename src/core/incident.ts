@@ -10,6 +10,25 @@ export interface IncidentRef {
   readonly id: string;
 }
 
+/** How somebody stands to an incident. */
+export interface Standing {
+  readonly responder: boolean;
+  readonly commander: boolean;
+  /** 1 for whoever is called first, 0 for who is not on call. */
+  readonly onCallTier: number;
+}
+
+/** The incident that an emergency request is for, for good. */
+export interface BoundIncident {
+  readonly source: string;
+  /** Null where the source could not be asked: then it is found by its reference as soon as the source answers. */
+  readonly id: string | null;
+  /** As people call it; where `id` is null, as it was typed. */
+  readonly reference: string;
+  /** The requester's, when access was asked for. */
+  readonly standing: Standing;
+}
+
 /** 1 is the most severe. */
 export type Severity = 1 | 2 | 3 | 4 | 5;
 

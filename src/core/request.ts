@@ -5,6 +5,7 @@
 import { type Canonical, canonicalHash } from './canonical.ts';
 import { JitError } from './errors.ts';
 import type { RequestId } from './ids.ts';
+import type { BoundIncident } from './incident.ts';
 import type { Principal } from './principal.ts';
 import type { Tier } from './tier.ts';
 
@@ -34,6 +35,8 @@ export interface AccessRequest {
   readonly seconds: number;
   readonly reason: string;
   readonly ticket: string | null;
+  /** Made in an emergency: the incident with which the access ends. */
+  readonly incident: BoundIncident | null;
   /** Epoch milliseconds. */
   readonly createdAt: number;
 }
@@ -66,6 +69,11 @@ function identity({ kind, issuer, subject, actsFor }: Principal): Canonical {
   return actsFor === undefined ? own : { ...own, actsFor: { issuer: actsFor.issuer, subject: actsFor.subject } };
 }
 
+function bound({ source, id, reference, standing }: BoundIncident): Canonical {
+  const { responder, commander, onCallTier } = standing;
+  return { source, id, reference, standing: { responder, commander, onCallTier } };
+}
+
 /** Binds votes and grants to exactly this request: a change of any field that was decided on changes the hash. */
 export function requestHash(request: AccessRequest): string {
   const { requester } = request;
@@ -88,6 +96,7 @@ export function requestHash(request: AccessRequest): string {
     reason: request.reason,
     ticket: request.ticket,
     createdAt: request.createdAt,
+    ...(request.incident === null ? {} : { incident: bound(request.incident) }),
   };
   return canonicalHash(content);
 }

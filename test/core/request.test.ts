@@ -39,6 +39,14 @@ const request: fc.Arbitrary<AccessRequest> = fc.record({
   seconds: fc.integer({ min: 1, max: 86_400 }),
   reason: text,
   ticket: fc.option(text),
+  incident: fc.option(
+    fc.record({
+      source: text,
+      id: fc.option(text),
+      reference: text,
+      standing: fc.record({ responder: fc.boolean(), commander: fc.boolean(), onCallTier: fc.nat({ max: 3 }) }),
+    }),
+  ),
   createdAt: fc.nat(),
 });
 
@@ -53,6 +61,14 @@ const decided = ({ requester: { name: _name, groups: _groups, ...requester }, ..
     rest.reason,
     rest.ticket,
     rest.createdAt,
+    rest.incident === null
+      ? null
+      : [
+          rest.incident.source,
+          rest.incident.id,
+          rest.incident.reference,
+          Object.entries(rest.incident.standing).toSorted(),
+        ],
     rest.asks.map(({ operation, resources, target }) => [operation, resources, target ?? null]),
     rest.permissions.map(({ target, operation, actions, resources }) => [target, operation, actions, resources]),
   ]);
@@ -78,6 +94,7 @@ test('a change of any one field changes the hash, but for the display name and t
         { ...a, reason: b.reason },
         { ...a, ticket: b.ticket },
         { ...a, createdAt: b.createdAt },
+        { ...a, incident: b.incident },
         { ...a, requester: { ...a.requester, kind: b.requester.kind } },
         { ...a, requester: { ...a.requester, issuer: b.requester.issuer } },
         { ...a, requester: { ...a.requester, subject: b.requester.subject } },

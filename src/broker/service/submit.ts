@@ -46,6 +46,7 @@ export async function submit(
     seconds: drafted.seconds,
     reason: drafted.reason,
     ticket: drafted.ticket,
+    incident: null,
     createdAt: at,
   };
   const decision = decisionOf(world, drafted, principal, at);

@@ -9,6 +9,7 @@ import type { Effect, Grant } from '../../core/grant.ts';
 import type { GrantId, RequestId } from '../../core/ids.ts';
 import type { Mark } from '../../core/ports.ts';
 import type { PrincipalKey } from '../../core/principal.ts';
+import type { EmergencyChange, EmergencyStore } from './emergencies.ts';
 import type { AddressedNotice } from './notices.ts';
 import type { AccessRequest, Decision } from '../../core/request.ts';
 
@@ -73,6 +74,8 @@ export interface Change {
   readonly done?: EffectKey;
   /** About requests that are stored already, or with them. One that is stored already for the same event stays as it is. */
   readonly notices?: readonly AddressedNotice[];
+  /** With a new emergency request, always; later for what changes of it. */
+  readonly emergency?: EmergencyChange;
   /** About what is stored already, or with them; a grant together with no request but its own. */
   readonly entries: readonly AuditEvent[];
   /** `end`: this takes access away, so on a full disk it may use the room that is kept for that. */
@@ -100,7 +103,7 @@ export interface EntryFilter {
  * A store. Every method may fail with `ERR_STORE` (retryable), in which case nothing was changed. Lists and claims leave
  * out a row that cannot be read, so that it does not block the others, and report it to the operator.
  */
-export interface Store {
+export interface Store extends EmergencyStore {
   /**
    * Durable when it resolves. Throws `ERR_CONFLICT` when the request's or the grant's version has moved on, or the
    * idempotency key is already taken by the same requester; then nothing was changed.

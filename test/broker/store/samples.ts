@@ -7,6 +7,7 @@ import type { AuditEvent } from '../../../src/audit/entry.ts';
 import type { Vote } from '../../../src/core/approval.ts';
 import { type Grant, type Leg, openGrant } from '../../../src/core/grant.ts';
 import { type GrantId, grantId, type RequestId, requestId, type SessionId, sessionId } from '../../../src/core/ids.ts';
+import type { BoundIncident } from '../../../src/core/incident.ts';
 import type { Principal, PrincipalKey } from '../../../src/core/principal.ts';
 import { type AccessRequest, type Decision, requestHash } from '../../../src/core/request.ts';
 import type { SessionChange, StoredSession } from '../../../src/broker/store/sessions.ts';
@@ -57,9 +58,10 @@ export interface Sample {
   readonly idempotency?: Idempotency | null;
   readonly decision?: Partial<Decision>;
   readonly votes?: readonly Vote[];
+  readonly incident?: BoundIncident;
 }
 
-export function sampleRequest({ number, requester = ada, at = START }: Sample): AccessRequest {
+export function sampleRequest({ number, requester = ada, at = START, incident = null }: Sample): AccessRequest {
   return {
     id: req(number),
     requester,
@@ -70,6 +72,7 @@ export function sampleRequest({ number, requester = ada, at = START }: Sample): 
     seconds: 600,
     reason: `look at report ${number}\u202e "quoted"\n`,
     ticket: null,
+    incident,
     createdAt: at,
   };
 }
@@ -105,7 +108,7 @@ export function decided(
 
 /** One person's word under the policy of the samples. */
 export function vote(voter: Principal, given: Partial<Vote> = {}): Vote {
-  return { voter, choice: 'approve', comment: null, at: START + 1, policy: 'p1', ...given };
+  return { voter, choice: 'approve', comment: null, attended: true, at: START + 1, policy: 'p1', ...given };
 }
 
 /** The commit that submits a request, approves it, and records the intent to issue. */

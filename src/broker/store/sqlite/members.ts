@@ -3,6 +3,7 @@
  * @module
  */
 import type { Vote } from '../../../core/approval.ts';
+import type { BoundIncident, Standing } from '../../../core/incident.ts';
 import type { Principal } from '../../../core/principal.ts';
 import type { Ask, Permission, Quorum } from '../../../core/request.ts';
 import type { Idempotency } from '../store.ts';
@@ -46,8 +47,32 @@ export function asVote(value: unknown): Vote | null {
     asText(member(value, 'policy')),
   ];
   if (choice !== 'approve' && choice !== 'deny') return null;
-  if (voter === null || at === null || policy === null) return null;
-  return comment === null || typeof comment === 'string' ? { voter, choice, comment, at, policy } : null;
+  // What was written before this was asked for says nothing, and counts as what nobody was asked for.
+  const attended = member(value, 'attended') ?? false;
+  if (voter === null || at === null || policy === null || typeof attended !== 'boolean') return null;
+  return comment === null || typeof comment === 'string' ? { voter, choice, comment, attended, at, policy } : null;
+}
+
+export function asBound(value: unknown): BoundIncident | null {
+  const [source, id, reference] = [
+    asText(member(value, 'source')),
+    member(value, 'id'),
+    asText(member(value, 'reference')),
+  ];
+  const standing = asStanding(member(value, 'standing'));
+  if (source === null || reference === null || standing === null) return null;
+  return id === null || typeof id === 'string' ? { source, id, reference, standing } : null;
+}
+
+function asStanding(value: unknown): Standing | null {
+  const [responder, commander] = [member(value, 'responder'), member(value, 'commander')];
+  const onCallTier = asWhole(member(value, 'onCallTier'));
+  if (typeof responder !== 'boolean' || typeof commander !== 'boolean' || onCallTier === null) return null;
+  return { responder, commander, onCallTier };
+}
+
+export function asPerson(value: unknown): Principal | null {
+  return asVoter(value);
 }
 
 /** Only a person votes, in their own name. */

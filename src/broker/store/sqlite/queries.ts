@@ -2,6 +2,7 @@
  * Every statement that the store runs, in one place, so that a test can ask SQLite how it would run each of them.
  * @module
  */
+import { EMERGENCY_QUERIES } from './emergency-queries.ts';
 import { NOTICE_QUERIES } from './notice-queries.ts';
 import { SESSION_QUERIES } from './session-queries.ts';
 import { WEB_QUERIES } from './web-queries.ts';
@@ -43,8 +44,8 @@ const REQUESTER = `
 
 const REQUEST = `
   SELECT requests.id, requester_kind, name, groups, person_key, person_name, person_groups, persons_key, asks, permissions,
-    seconds, reason, ticket, created_at, hash, state, tier, why, policy, quorum, votes, deadline, version, grant_id,
-    ${REQUESTER}
+    seconds, reason, ticket, incident, created_at, hash, state, tier, why, policy, quorum, votes, deadline, version,
+    grant_id, ${REQUESTER}
   FROM requests ${requesterOf('requests')} WHERE requests.id = :id`;
 
 const GRANT = `
@@ -66,11 +67,11 @@ export const QUERIES = {
   requestStanding: 'SELECT n, hash, grant_id FROM requests WHERE id = :id',
   requestInsert: `
     INSERT INTO requests (id, requester, owner, requester_kind, name, groups, person_key, person_name, person_groups,
-      persons_key, asks, permissions, seconds, reason, ticket, created_at, hash, state, tier, why, policy, quorum, votes,
-      deadline, version, grant_id, idempotency_key, body_hash)
+      persons_key, asks, permissions, seconds, reason, ticket, incident, created_at, hash, state, tier, why, policy, quorum,
+      votes, deadline, version, grant_id, idempotency_key, body_hash)
     VALUES (:id, :requester, :owner, :requesterKind, :name, :groups, :personKey, :personName, :personGroups,
-      :personsKey, :asks, :permissions, :seconds, :reason, :ticket, :createdAt, :hash, :state, :tier, :why, :policy,
-      :quorum, :votes, :deadline, 1, :grantId, :idempotencyKey, :bodyHash)`,
+      :personsKey, :asks, :permissions, :seconds, :reason, :ticket, :incident, :createdAt, :hash, :state, :tier, :why,
+      :policy, :quorum, :votes, :deadline, 1, :grantId, :idempotencyKey, :bodyHash)`,
   requestDecide: `
     UPDATE requests SET state = :state, tier = :tier, why = :why, policy = :policy, quorum = :quorum, votes = :votes,
       deadline = :deadline, version = version + 1, grant_id = :grantId
@@ -143,6 +144,7 @@ export const QUERIES = {
     SELECT seq, line FROM entries WHERE about = :n AND grant_n = :n AND request_n = :n AND seq >= :from
     ORDER BY seq LIMIT :limit`,
 
+  ...EMERGENCY_QUERIES,
   ...NOTICE_QUERIES,
   ...SESSION_QUERIES,
   ...WEB_QUERIES,

@@ -4,12 +4,13 @@
  */
 import { CLOSE_REASONS, type GrantState, type Leg } from '../../../core/grant.ts';
 import { isGrantId, isRequestId } from '../../../core/ids.ts';
+import type { BoundIncident } from '../../../core/incident.ts';
 import type { Mark } from '../../../core/ports.ts';
 import type { Principal, PrincipalKey } from '../../../core/principal.ts';
 import { TIERS } from '../../../core/tier.ts';
 import type { ClaimedEffect, StoredGrant, StoredRequest } from '../store.ts';
 import { guarded, integer, list, orNull, type Row, text, word } from './cells.ts';
-import { asAsk, asIdempotency, asPermission, asQuorum, asText, asVote } from './members.ts';
+import { asAsk, asBound, asIdempotency, asPermission, asQuorum, asText, asVote } from './members.ts';
 
 export const GRANT_STATES = ['issuing', 'active', 'revoking', 'stuck', 'closed'] as const;
 const LEG_STATES = ['intended', 'maybe-issued', 'issued', 'gone'] as const;
@@ -27,6 +28,7 @@ export function readRequest(row: Row): StoredRequest {
       seconds: integer(row, 'seconds'),
       reason: text(row, 'reason'),
       ticket: orNull(text, row, 'ticket'),
+      incident: orNull(readBound, row, 'incident'),
       createdAt: integer(row, 'created_at'),
     },
     hash: text(row, 'hash'),
@@ -42,6 +44,12 @@ export function readRequest(row: Row): StoredRequest {
     version: integer(row, 'version'),
     grant: row['grant_id'] === null ? null : guarded(isGrantId, row, 'grant_id'),
   };
+}
+
+function readBound(row: Row, column: string): BoundIncident {
+  const bound = asBound(JSON.parse(text(row, column)));
+  if (bound === null) throw new TypeError(`column ${column}`);
+  return bound;
 }
 
 function readRequester(row: Row): Principal {

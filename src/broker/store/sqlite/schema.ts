@@ -2,15 +2,16 @@
  * The tables, as an ordered list of migrations. A migration that has been released is never changed: add another.
  * @module
  */
+import { EMERGENCY_TABLES } from './emergency-schema.ts';
 import { NOTICE_TABLES } from './notice-schema.ts';
 import { SESSION_TABLES } from './session-schema.ts';
 import { WEB_TABLES } from './web-schema.ts';
 
 /**
  * Written into the header of the file, so that no other program's database is taken for a store, nor one in the forms that
- * were tried before the first release (`jit1` to `jit3`): `jit4` in ASCII.
+ * were tried before the first release (`jit1` to `jit4`): `jit5` in ASCII.
  */
-export const APPLICATION_ID = 0x6a697434;
+export const APPLICATION_ID = 0x6a697435;
 
 /** Entry n brings a database from version n to n + 1. */
 export const MIGRATIONS: readonly string[] = [
@@ -49,6 +50,8 @@ export const MIGRATIONS: readonly string[] = [
     seconds INTEGER NOT NULL CHECK (seconds > 0),
     reason TEXT NOT NULL,
     ticket TEXT,
+    -- For an emergency: the incident that it is bound to.
+    incident TEXT CHECK (json_valid(incident)),
     created_at INTEGER NOT NULL CHECK (created_at BETWEEN 0 AND 9007199254740991),
     hash TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('pending', 'approved', 'denied', 'cancelled', 'timed-out')),
@@ -163,4 +166,5 @@ export const MIGRATIONS: readonly string[] = [
   SESSION_TABLES,
   WEB_TABLES,
   NOTICE_TABLES,
+  EMERGENCY_TABLES,
 ];

@@ -9,6 +9,7 @@ import type { NoticeStore } from '../notices.ts';
 import type { SessionStore } from '../sessions.ts';
 import type { Store } from '../store.ts';
 import type { WebSessionStore } from '../web-sessions.ts';
+import { readEmergencies, readOneEmergency } from './emergency-store.ts';
 import { asFailure, asStoreFailure, isDiskFull } from './failure.ts';
 import { prepareFile } from './file.ts';
 import { groupCommit } from './group-commit.ts';
@@ -158,6 +159,8 @@ function storeOn(db: DatabaseSync, clock: Clock, report: ReportProblem, reserve:
     grants: (filter) => read(() => readGrants(sql, filter, report)),
     requests: (filter) => read(() => readRequests(sql, filter, report)),
     openRequests: (by, limit) => read(() => readOpenRequests(sql, by, limit, report)),
+    emergency: (id) => read(() => readOneEmergency(sql, id)),
+    emergencies: (filter) => read(() => readEmergencies(sql, filter, report)),
     nextDeadline: () => read(() => readNextDeadline(sql)),
     nextDue: (busy) => read(() => earliestReady(sql, busy)),
     revoked: (provider, now) => read(() => readRevoked(sql, provider, now)),

@@ -7,6 +7,7 @@ import type { Grant, GrantState } from '../../../core/grant.ts';
 import type { Change, StoredGrant } from '../store.ts';
 import { appendEntries } from './append.ts';
 import { integer } from './cells.ts';
+import { writeEmergency } from './emergency-store.ts';
 import { writeNotices } from './notice-store.ts';
 import { type Numbers, numbersOf } from './numbers.ts';
 import { filePrincipal } from './principals.ts';
@@ -18,6 +19,7 @@ export function writeChange(sql: Statements, change: Change): void {
   const { request, grant, done, effects = [] } = change;
   if (request !== undefined) numbers.note(request.request.id, writeRequest(sql, request));
   if (grant !== undefined) writeGrant(sql, numbers, grant);
+  writeEmergency(sql, numbers, change);
   if (done !== undefined) sql('effectDone').run({ grant: done.grant, kind: done.kind, target: done.target });
   if (effects.length > 0) writeEffects(sql, grantNumber(numbers, grant), effects);
   writeNotices(sql, numbers, change.notices ?? []);
@@ -67,6 +69,7 @@ function writeRequest(sql: Statements, change: NonNullable<Change['request']>): 
     seconds: request.seconds,
     reason: request.reason,
     ticket: request.ticket,
+    incident: request.incident === null ? null : JSON.stringify(request.incident),
     createdAt: request.createdAt,
     hash,
     ...decided,
