@@ -15,6 +15,14 @@ import {
   sessionsSchema,
   type SessionsConfig,
 } from './identity.ts';
+import {
+  demandOwnHooks,
+  type EmergenciesConfig,
+  emergenciesSchema,
+  INCIDENT_FIELDS,
+  incidentSchema,
+  type IncidentsConfig,
+} from './incidents.ts';
 import { NOTIFY_FIELDS, type NotifyConfig, notifySchema } from './notify.ts';
 import { parseYaml, type Yaml } from '../../local/yaml.ts';
 
@@ -82,6 +90,8 @@ const config = z.strictObject({
   approvals: approvalsSchema,
   identity: named(identitySchema).superRefine(demandOwnIssuers),
   notify: named(notifySchema),
+  incidents: named(incidentSchema),
+  emergencies: emergenciesSchema,
   issuer: z
     .string()
     .refine(isIssuer, 'an https URL without user, query, fragment or final slash')
@@ -114,6 +124,9 @@ export interface BrokerConfig {
   readonly approvals: ApprovalsConfig;
   /** Who is told of what, by name. */
   readonly notify: ReadonlyMap<string, NotifyConfig>;
+  /** Where incidents come from, by name. */
+  readonly incidents: IncidentsConfig;
+  readonly emergencies: EmergenciesConfig;
   /** Who vouches for those who sign in, by name. */
   readonly identity: ReadonlyMap<string, IdentityConfig>;
 }
@@ -129,12 +142,12 @@ export function isRawPermission(text: string): boolean {
  */
 export function parseBrokerConfig(text: string, file: string): BrokerConfig {
   const yaml = parseYaml(text, file);
-  const parsed = config.safeParse(yaml.value ?? {}, { reportInput: false });
+  const parsed = config.superRefine(demandOwnHooks).safeParse(yaml.value ?? {}, { reportInput: false });
   if (!parsed.success) {
     const problems = parsed.error.issues.flatMap((issue) => describe(issue, yaml, file));
     throw new JitError({ code: 'ERR_CONFIG', message: problems.join('\n  ') });
   }
-  const { targets, operations, identity, notify, ...rest } = parsed.data;
+  const { targets, operations, identity, notify, incidents, ...rest } = parsed.data;
   return {
     ...rest,
     targets: new Map(
@@ -146,6 +159,7 @@ export function parseBrokerConfig(text: string, file: string): BrokerConfig {
     operations: new Map(Object.entries(operations)),
     identity: new Map(Object.entries(identity)),
     notify: new Map(Object.entries(notify)),
+    incidents: new Map(Object.entries(incidents)),
   };
 }
 
@@ -166,6 +180,7 @@ const FIELDS = [
   'confirm',
   'identity',
   ...NOTIFY_FIELDS,
+  ...INCIDENT_FIELDS,
   'target',
   'resources',
   'actions',
