@@ -15,8 +15,10 @@ export const DEFAULT_MAX_SECONDS = 3_600;
 
 const LABELS = ['id', 'description'] as const;
 const TERMS = ['tier', 'max', 'approvers', 'approver_group', 'renewals', 'idle', 'needs', 'reason'] as const;
+/** Those that only a permit on `BreakGlass` has. */
+export const EMERGENCY_TERMS = ['warn', 'handover', 'sealed', 'sealed_group', 'sealed_max'] as const;
 const TIMES = ['hours', 'during', 'outside'] as const;
-const KNOWN: readonly string[] = [...LABELS, ...TERMS, ...TIMES];
+const KNOWN: readonly string[] = [...LABELS, ...TERMS, ...EMERGENCY_TERMS, ...TIMES];
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const WHOLE = /^(?:0|[1-9]\d{0,2})$/;
@@ -25,7 +27,7 @@ const LINE = /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]{1,200}$/u;
 /** As the parser gives them: an annotation without a value is null. */
 export type Annotations = Readonly<Record<string, string | null>>;
 
-/** What the policy is: only a permit on `Request` has terms today. */
+/** What the policy is. */
 export type PolicyKind = 'forbid' | 'permit-request' | 'permit-break-glass' | 'permit-other';
 
 export interface Labels {
@@ -105,14 +107,13 @@ export function readTerms(kind: PolicyKind, annotations: Annotations, report: (p
       return null;
     }
     case 'permit-break-glass':
-      if (given.includes('tier') && annotations['tier'] !== 'break-glass') {
-        report('@tier on action BreakGlass can only be "break-glass"');
-      }
-      readDemands(annotations, report);
       return null;
     case 'permit-request': {
       const tier = readTier(annotations, report);
-      const { approvers, group, ...demands } = readDemands(annotations, report);
+      const read = reader(annotations, report);
+      const approvers = read<number | null>('approvers', null, (value) => parseCount(value, 1, 20));
+      const group = read<string | null>('approver_group', null, parseGroup);
+      const demands = readDemands(annotations, report);
       if (tier !== 'manual') {
         for (const key of given.filter((each) => each.startsWith('approver'))) {
           report(`@${key} needs @tier("manual"): nobody else approves ${tier}`);
@@ -134,8 +135,9 @@ function readTier(annotations: Annotations, report: (problem: string) => void): 
   return 'manual';
 }
 
-function readDemands(annotations: Annotations, report: (problem: string) => void) {
-  const read = <T>(key: (typeof TERMS)[number], missing: T, parse: (value: string) => T): T => {
+/** Reads annotations one by one: what does not parse is a problem, and stands for what is missing. */
+export function reader(annotations: Annotations, report: (problem: string) => void) {
+  return <T>(key: string, missing: T, parse: (value: string) => T): T => {
     if (!Object.hasOwn(annotations, key)) return missing;
     const value = annotations[key] ?? '';
     try {
@@ -146,13 +148,13 @@ function readDemands(annotations: Annotations, report: (problem: string) => void
       return missing;
     }
   };
+}
+
+/** What any permit with terms may ask for. */
+export function readDemands(annotations: Annotations, report: (problem: string) => void) {
+  const read = reader(annotations, report);
   return {
     maxSeconds: read('max', DEFAULT_MAX_SECONDS, parseDuration),
-    approvers: read<number | null>('approvers', null, (value) => parseCount(value, 1, 20)),
-    group: read<string | null>('approver_group', null, (value) => {
-      if (!LINE.test(value)) throw wrong('not the name of a group');
-      return value;
-    }),
     renewals: read('renewals', 0, (value) => parseCount(value, 0, 100)),
     idleSeconds: read<number | null>('idle', null, parseIdle),
     needsTicket: read('needs', false, (value) => {
@@ -163,6 +165,12 @@ function readDemands(annotations: Annotations, report: (problem: string) => void
   };
 }
 
+/** Throws `ERR_CONFIG`. */
+export function parseGroup(value: string): string {
+  if (!LINE.test(value)) throw wrong('not the name of a group');
+  return value;
+}
+
 function parseIdle(text: string): number {
   const seconds = parseDuration(text);
   if (seconds < SHORTEST_IDLE_SECONDS) {
@@ -171,12 +179,14 @@ function parseIdle(text: string): number {
   return seconds;
 }
 
-function parseCount(text: string, least: number, most: number): number {
+/** Throws `ERR_CONFIG`. */
+export function parseCount(text: string, least: number, most: number): number {
   const count = WHOLE.test(text) ? Number(text) : -1;
   if (count < least || count > most) throw wrong(`not a whole number from ${least} to ${most}`);
   return count;
 }
 
-function wrong(message: string): JitError {
+/** `ERR_CONFIG`, for what an annotation says. */
+export function wrong(message: string): JitError {
   return new JitError({ code: 'ERR_CONFIG', message });
 }

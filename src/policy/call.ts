@@ -6,9 +6,12 @@ import type { Principal } from '../core/principal.ts';
 import type { Call } from './engine.ts';
 import { entityName } from './expression.ts';
 import type { Entity, Known, Scene } from './known.ts';
-import type { Question } from './question.ts';
+import type { EmergencyQuestion, Question } from './question.ts';
 
 const KINDS = { user: 'Jit::User', workload: 'Jit::Workload', agent: 'Jit::Agent' } as const;
+
+/** The actions on which policies are asked. */
+export type DecidedAction = 'Request' | 'BreakGlass' | 'Approve';
 
 /** The type of groups in the schema. */
 export const GROUP = 'Jit::Group';
@@ -25,6 +28,9 @@ interface EntityValue {
 
 type Value = string | boolean | number | EntityValue | (string | EntityValue)[];
 
+/** A record is only ever in the context, and holds none itself. */
+type Context = Record<string, Value | Record<string, Exclude<Value, EntityValue>>>;
+
 interface EntityRecord {
   uid: EntityId;
   attrs: Record<string, Value>;
@@ -35,7 +41,7 @@ interface EntityRecord {
 export interface TypedCall extends Call {
   readonly principal: EntityId;
   readonly resource: EntityId;
-  readonly context: Record<string, Value>;
+  readonly context: Context;
   /** The principal, the target, and the person for whom the principal acts, if any. */
   readonly entities: [EntityRecord, EntityRecord, ...EntityRecord[]];
 }
@@ -59,6 +65,15 @@ export function pairsOf({ permission: { actions, resources } }: Question): Pair[
  */
 export function requestCall(question: Question, groups: ReadonlySet<string>, pair: Pair): TypedCall {
   return callFor('Request', question.principal, question, groups, contextOf(question, pair));
+}
+
+/** May the question's principal be given this in its emergency? */
+export function emergencyCall(question: EmergencyQuestion, groups: ReadonlySet<string>, pair: Pair): TypedCall {
+  const { source, open, severity, services, responder, commander, onCallTier, verified, drill } = question.incident;
+  return callFor('BreakGlass', question.principal, question, groups, {
+    ...contextOf(question, pair),
+    incident: { source, open, severity, services: [...services], responder, commander, onCallTier, verified, drill },
+  });
 }
 
 /** May `voter` approve that the question's principal is given this? */
@@ -92,11 +107,11 @@ function contextOf(question: Question, { permission, resource }: Pair): Record<s
 }
 
 function callFor(
-  action: 'Request' | 'Approve',
+  action: DecidedAction,
   principal: Principal,
   { target }: Question,
   groups: ReadonlySet<string>,
-  context: Record<string, Value>,
+  context: Context,
 ): TypedCall {
   const who = entityOf(principal);
   const { actsFor } = principal;
@@ -154,8 +169,22 @@ export function sceneOf({ context, entities }: TypedCall): Scene {
   return {
     principal: entityIn(principal, known),
     resource: entityIn(resource, known),
-    context: valuesIn(context, known),
+    context: valuesIn(flat(context), known),
   };
+}
+
+/** What is in a record, under the names of both. */
+function flat(context: Context): Record<string, Value> {
+  const found: Record<string, Value> = {};
+  for (const [name, value] of Object.entries(context)) {
+    if (!isRecord(value)) found[name] = value;
+    else for (const [inner, part] of Object.entries(value)) found[`${name}.${inner}`] = part;
+  }
+  return found;
+}
+
+function isRecord(value: Context[string]): value is Record<string, Exclude<Value, EntityValue>> {
+  return typeof value === 'object' && !Array.isArray(value) && !('__entity' in value);
 }
 
 function entityIn({ uid, attrs, parents }: EntityRecord, known: ReadonlyMap<string, Entity>): Entity {

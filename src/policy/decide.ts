@@ -10,7 +10,7 @@ import { inZone, nextChange } from './hours.ts';
 import type { Matcher } from './match.ts';
 import { CLOSED_VALUES, type Question } from './question.ts';
 import type { Policy } from './read.ts';
-import { choose, combine, deny, foremost, type Rule, type Verdict } from './verdict.ts';
+import { choose, combine, type Denial, deny, foremost, type Rule, type Verdict } from './verdict.ts';
 
 /** More pairs of permission and resource than any one task needs; each is decided on its own. */
 const MOST_PAIRS = 500;
@@ -69,7 +69,7 @@ export function makeApprover(approvals: Matcher): (voter: Principal, question: Q
 }
 
 /** Why no rule may be asked, or null. */
-function unfitness({ principal, permission, target, seconds, assessment, operation }: Question): string | null {
+export function unfitness({ principal, permission, target, seconds, assessment, operation }: Question): string | null {
   const { actions, resources } = permission;
   if (actions.length === 0 || resources.length === 0) return 'nothing was asked for';
   if (actions.length * resources.length > MOST_PAIRS) return `more than ${MOST_PAIRS} pairs of permission and resource`;
@@ -100,8 +100,8 @@ function namelessness(people: readonly Principal[]): string | null {
   return names.every((text) => text.isWellFormed()) ? null : NOT_UNICODE;
 }
 
-/** @param resting the permits that would match at another time. */
-function unmatched(resting: readonly Policy[], now: number): Verdict {
+/** The denial where no policy matches. @param resting the permits that would match at another time. */
+export function unmatched(resting: readonly Policy[], now: number): Denial {
   const openings = resting.flatMap((policy) => changeOf(policy, now) ?? []).toSorted((a, b) => a.at - b.at);
   const [first] = openings;
   if (first === undefined) return deny('no policy permits this');
@@ -118,7 +118,8 @@ function changeOf(policy: Policy, now: number): { policy: Policy; at: number; wo
   return { policy, at, words: inZone(policy.season.hours, at) };
 }
 
-function forbidden(policies: readonly Policy[], now: number): Verdict {
+/** The denial by these forbids: with what the first that has words says, and until when where they have hours. */
+export function forbidden(policies: readonly Policy[], now: number): Denial {
   const [first] = policies.toSorted((a, b) => Number(a.description === null) - Number(b.description === null));
   if (first === undefined) return deny('no policy permits this');
   const ends = policies.map((policy) => changeOf(policy, now));

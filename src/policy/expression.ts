@@ -4,7 +4,7 @@
  */
 import { CLOSED_VALUES } from './question.ts';
 
-/** An attribute of the request, such as `context.access`. */
+/** An attribute of the request, such as `context.access` or `context.incident.severity`. */
 export type Attribute = `${'principal' | 'resource' | 'context'}.${string}`;
 
 /** An entity as text, `Jit::Group::"sre`: compared as a whole, never parsed. */
@@ -21,18 +21,26 @@ export function operands(expression: unknown, operator: string): readonly [left:
   return isRecord(inner) && 'left' in inner && 'right' in inner ? [inner['left'], inner['right']] : undefined;
 }
 
+/** What an attribute is called in the context, or undefined for one of something else. */
+export function contextName(attribute: Attribute | undefined): string | undefined {
+  return attribute?.startsWith('context.') === true ? attribute.slice('context.'.length) : undefined;
+}
+
 /** The name of the operator at the top of an expression, such as `&&`, `like` or `Value`. */
 export function operatorOf(expression: unknown): string {
   return isRecord(expression) ? (Object.keys(expression)[0] ?? '') : '';
 }
 
-/** `principal.x`, `resource.x` or `context.x`. */
+/** `principal.x`, `resource.x`, `context.x`, or `context.x.y` for a record in the context. */
 export function attributeOf(expression: unknown): Attribute | undefined {
   const access = member(expression, '.');
-  const variable = variableOf(member(access, 'left'));
-  const name = member(access, 'attr');
+  const [left, name] = [member(access, 'left'), member(access, 'attr')];
   if (typeof name !== 'string') return undefined;
-  return variable === undefined ? undefined : `${variable}.${name}`;
+  const variable = variableOf(left);
+  if (variable !== undefined) return `${variable}.${name}`;
+  const holder = attributeOf(left);
+  // Only the context holds records: what an entity holds in an attribute is another entity.
+  return holder?.startsWith('context.') === true ? `${holder}.${name}` : undefined;
 }
 
 /** `principal`, `resource` or `context` itself. */
@@ -113,7 +121,7 @@ function strangersIn(node: unknown, operator: string): string[] {
   const sides = operands(node, operator);
   if (sides === undefined) return [];
   const attribute = sides.map(attributeOf).find((each) => each !== undefined);
-  const known = attribute?.startsWith('context.') ? CLOSED_VALUES.get(attribute.slice('context.'.length)) : undefined;
+  const known = CLOSED_VALUES.get(contextName(attribute) ?? '');
   if (known === undefined) return [];
   return sides
     .flatMap((side) => literalsOf(side) ?? [])

@@ -7,6 +7,7 @@ import type { PolicyJson } from '@cedar-policy/cedar-wasm/nodejs';
 import {
   type Attribute,
   attributeOf,
+  contextName,
   entitiesOf,
   entityLiteral,
   type EntityName,
@@ -207,7 +208,7 @@ function equality(left: unknown, right: unknown, wanted: boolean): Needs {
 
 /** Where an attribute has a closed list of values, all but this one. */
 function otherWords(attribute: Attribute, word: string): readonly string[] | undefined {
-  const known = attribute.startsWith('context.') ? CLOSED_VALUES.get(attribute.slice('context.'.length)) : undefined;
+  const known = CLOSED_VALUES.get(contextName(attribute) ?? '');
   return known?.filter((each) => each !== word);
 }
 

@@ -4,7 +4,17 @@
  * @module
  */
 import type { PolicyJson } from '@cedar-policy/cedar-wasm/nodejs';
-import { type EntityName, entityLiteral, member, operands, operatorOf, patternOf, variableOf } from './expression.ts';
+import {
+  attributeOf,
+  contextName,
+  type EntityName,
+  entityLiteral,
+  member,
+  operands,
+  operatorOf,
+  patternOf,
+  variableOf,
+} from './expression.ts';
 
 /** An entity: what it is called, what it is, what it belongs to and what is known of it. */
 export interface Entity {
@@ -23,6 +33,7 @@ export type Known = string | boolean | number | Entity | ReadonlySet<string>;
 export interface Scene {
   readonly principal: Entity;
   readonly resource: Entity;
+  /** What is in a record is under the names of both: `incident.severity`. */
   readonly context: Attributes;
 }
 
@@ -86,7 +97,7 @@ function compile(expression: unknown): Test {
       };
     }
     case '.':
-      return attributeTest(inner);
+      return attributeTest(expression);
     case 'has':
       return presenceTest(inner);
     case 'is':
@@ -116,9 +127,8 @@ function variableTest(expression: unknown): Test {
   return variable === 'principal' || variable === 'resource' ? (scene) => scene[variable] : UNKNOWN;
 }
 
-/** What an attribute is read from: an entity, or the context. */
+/** The attributes of an entity. Whether the context has something is left open: a record in it is there in parts only. */
 function holderOf(expression: unknown): (scene: Scene) => Attributes | undefined {
-  if (variableOf(expression) === 'context') return ({ context }) => context;
   const test = compile(expression);
   return (scene) => {
     const value = test(scene);
@@ -126,13 +136,17 @@ function holderOf(expression: unknown): (scene: Scene) => Attributes | undefined
   };
 }
 
-function attributeTest(inner: unknown): Test {
+function attributeTest(expression: unknown): Test {
+  const asked = contextName(attributeOf(expression));
+  if (asked !== undefined) return ({ context }) => own(context, asked);
+  const inner = member(expression, '.');
   const [holder, name] = [holderOf(member(inner, 'left')), member(inner, 'attr')];
   if (typeof name !== 'string') return UNKNOWN;
-  return (scene) => {
-    const attributes = holder(scene);
-    return attributes !== undefined && Object.hasOwn(attributes, name) ? attributes[name] : undefined;
-  };
+  return (scene) => own(holder(scene), name);
+}
+
+function own(attributes: Attributes | undefined, name: string): Known | undefined {
+  return attributes !== undefined && Object.hasOwn(attributes, name) ? attributes[name] : undefined;
 }
 
 function presenceTest(inner: unknown): Test {

@@ -8,11 +8,12 @@ import { display } from '../core/display.ts';
 import { JitError } from '../core/errors.ts';
 import type { Principal } from '../core/principal.ts';
 import { makeApprover, makeDecider } from './decide.ts';
+import { makeEmergencyDecider } from './emergency/decide.ts';
 import { type Cedar, loadEngine } from './engine.ts';
 import { makeMatcher } from './match.ts';
-import type { Question } from './question.ts';
+import type { EmergencyQuestion, Question } from './question.ts';
 import { guarded, place, type Policy, type PolicySource, readSource, words } from './read.ts';
-import type { Verdict } from './verdict.ts';
+import type { EmergencyVerdict, Verdict } from './verdict.ts';
 
 export interface PolicySet {
   /** SHA-256 over the schema and all sources, independent of their order and of line endings. */
@@ -20,6 +21,11 @@ export interface PolicySet {
   policies(): readonly Policy[];
   /** Never throws: what cannot be decided is denied. */
   decide(question: Question): Verdict;
+  /**
+   * The same in an emergency, by the policies on action `BreakGlass` alone. Whatever they say: nothing for agents, nothing for an
+   * incident that is not open, and without a verified incident only what has a sealed path. Never throws.
+   */
+  emergency(question: EmergencyQuestion): EmergencyVerdict;
   /**
    * Whether a vote of `voter` counts on what the question asks, whose principal is the requester: a person in their own name,
    * not the requester, permitted on every pair of permission and resource. Whether the quorum names a group that they have to
@@ -59,6 +65,7 @@ export async function loadPolicies({ sources }: { readonly sources: readonly Pol
     version,
     policies: () => policies,
     decide: makeDecider(makeMatcher(cedar, version, policies, 'Request')),
+    emergency: makeEmergencyDecider(makeMatcher(cedar, version, policies, 'BreakGlass')),
     approves: makeApprover(makeMatcher(cedar, version, policies, 'Approve')),
   };
 }

@@ -2,7 +2,7 @@
  * Which of the policies on one action match a call.
  * @module
  */
-import { GROUP, sceneOf, type TypedCall } from './call.ts';
+import { type DecidedAction, GROUP, sceneOf, type TypedCall } from './call.ts';
 import { type Cedar, evaluate } from './engine.ts';
 import { entitiesIn } from './expression.ts';
 import { indexOf, needsOf } from './facts.ts';
@@ -33,12 +33,7 @@ export interface Matcher {
 }
 
 /** @param version names exactly the policies of `all`. */
-export function makeMatcher(
-  cedar: Cedar,
-  version: string,
-  all: readonly Policy[],
-  action: 'Request' | 'Approve',
-): Matcher {
+export function makeMatcher(cedar: Cedar, version: string, all: readonly Policy[], action: DecidedAction): Matcher {
   const policies = all.filter(({ actions }) => actions === null || actions.includes(action));
   const byId = new Map(policies.map((policy) => [policy.id, policy]));
   const candidatesFor = indexOf(policies.map((policy) => needsOf(policy.json)));

@@ -35,6 +35,34 @@ export interface Question {
   readonly now: number;
 }
 
+/** An incident as rules see it: what its source says, from where the requester stands. */
+export interface IncidentFacts {
+  /** The name of the source in the configuration. */
+  readonly source: string;
+  readonly open: boolean;
+  /** 1 (the most severe) to 5; 9 where it is not known. */
+  readonly severity: number;
+  /** In the source's own names. */
+  readonly services: readonly string[];
+  /** Whether the requester works on it; commanders do. */
+  readonly responder: boolean;
+  readonly commander: boolean;
+  /** 1 for who is called first; 0 for who is not on call for it. */
+  readonly onCallTier: number;
+  /** False only where the source cannot be reached: then a permit counts only if it has a sealed path, and all else here may be old. */
+  readonly verified: boolean;
+  /** Whether it is an exercise. */
+  readonly drill: boolean;
+}
+
+/** One permission of an emergency request. */
+export interface EmergencyQuestion extends Question {
+  readonly incident: IncidentFacts;
+}
+
+/** The severity of an incident for which none is known. */
+export const UNKNOWN_SEVERITY = 9;
+
 /** How many characters a reason has, without the white space around it. */
 export function reasonLength(reason: string): number {
   return Array.from(reason.trim()).length;

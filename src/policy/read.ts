@@ -6,9 +6,10 @@ import type { DetailedError, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs'
 import { display } from '../core/display.ts';
 import { type PolicyKind, readLabels, readSeason, readTerms, type Season } from './annotations.ts';
 import { excess } from './bounds.ts';
+import { readEmergencyTerms } from './emergency/terms.ts';
 import type { Cedar } from './engine.ts';
 import { impossibleComparisons, member } from './expression.ts';
-import type { Terms } from './verdict.ts';
+import type { EmergencyTerms, Terms } from './verdict.ts';
 
 /** One file of policies. The name is how messages and ids speak of it. */
 export interface PolicySource {
@@ -25,6 +26,8 @@ export interface Policy {
   readonly description: string | null;
   /** Null unless it is a permit on `Request`. */
   readonly terms: Terms | null;
+  /** Null unless it is a permit on `BreakGlass`. */
+  readonly emergency: EmergencyTerms | null;
   /** The actions that it names, or null when it is about all of them. */
   readonly actions: readonly string[] | null;
   /** Null where it counts at all times. */
@@ -100,6 +103,7 @@ function readPolicy(cedar: Cedar, { text, source, line, position }: Excerpt, pro
     effect: json.effect,
     description: labels.description,
     terms,
+    emergency: kind === null ? null : readEmergencyTerms(kind, json, report),
     actions,
     season: readSeason(json.effect, annotations, report),
     text,

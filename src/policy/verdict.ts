@@ -6,13 +6,17 @@ import { formatDuration } from '../core/duration.ts';
 import type { Quorum } from '../core/request.ts';
 import { compareTiers, type Tier } from '../core/tier.ts';
 
-/** What a permit asks for in return. */
-export interface Terms {
-  readonly tier: Exclude<Tier, 'break-glass'>;
+/** What a request has to keep to, whatever the action. */
+export interface Limits {
   readonly maxSeconds: number;
   readonly needsTicket: boolean;
   /** How many characters the reason has at least; 0 where any will do. */
   readonly minReason: number;
+}
+
+/** What a permit asks for in return. */
+export interface Terms extends Limits {
+  readonly tier: Exclude<Tier, 'break-glass'>;
   /** Every entry has to be met, by distinct people. Empty unless the tier is `manual`. */
   readonly quorum: readonly Quorum[];
   readonly renewals: number;
@@ -41,13 +45,47 @@ export interface Denial {
   readonly kind: 'deny';
   /** One line that a person can act on. */
   readonly why: string;
-  /** Flags that would change the answer, or null. */
+  /** What would change the answer: flags that can be pasted, or for an emergency what would have to be otherwise. Or null. */
   readonly hint: string | null;
   /** The policies that denied, or whose limits were not met. Empty when no policy matches. */
   readonly policyIds: readonly string[];
 }
 
 export type Verdict = Permit | Denial;
+
+/** What a permit on action `BreakGlass` asks for in return. */
+export interface EmergencyTerms extends Limits {
+  readonly renewals: number;
+  /** The grant ends after this many seconds without use, or null. */
+  readonly idleSeconds: number | null;
+  /** How long the holder is warned before the access goes because the incident has been closed; 0: it goes at once. */
+  readonly warnSeconds: number;
+  /** Whether the access of who was on call ends when they hand over. */
+  readonly handover: 'ends' | 'stays';
+  /** How it can be had where the source of the incident cannot be reached, or null: not at all. */
+  readonly sealed: Sealed | null;
+}
+
+/** So many people of the group confirm it, each by a vote of their own. */
+export interface Sealed {
+  readonly approvers: number;
+  readonly group: string;
+  /** The longest that it lasts then. */
+  readonly maxSeconds: number;
+}
+
+export interface EmergencyPermit extends EmergencyTerms {
+  readonly kind: 'permit';
+  readonly tier: 'break-glass';
+  /** The permit that decided. */
+  readonly policyId: string;
+  readonly why: string;
+  /** Other permits that match and did not decide. */
+  readonly also: readonly string[];
+}
+
+/** Where the incident is not verified a permit always has a sealed path, and `maxSeconds` is that of the path. */
+export type EmergencyVerdict = EmergencyPermit | Denial;
 
 /** The limits that a rule is held against. */
 export interface Offer {
@@ -122,7 +160,7 @@ export function combine(verdicts: readonly Verdict[]): Verdict {
 const HOW = { auto: 'automatic', 'self-serve': 'self-serve', manual: 'possible with approval' } as const;
 
 /** The flags with which a request would meet the limits of a permit. */
-export function flagsToMeet(terms: Terms, offer: Offer): string[] {
+export function flagsToMeet(terms: Limits, offer: Offer): string[] {
   return [
     ...(offer.seconds > terms.maxSeconds ? [`--for ${formatDuration(terms.maxSeconds)}`] : []),
     ...(terms.needsTicket && !offer.hasTicket ? ['--ticket ID'] : []),
@@ -131,26 +169,12 @@ export function flagsToMeet(terms: Terms, offer: Offer): string[] {
 }
 
 /** What is not a number is no reason. */
-function hasReason({ minReason }: Terms, { reasonLength }: Offer): boolean {
+function hasReason({ minReason }: Limits, { reasonLength }: Offer): boolean {
   return minReason === 0 || reasonLength >= minReason;
 }
 
 /** @param rules at least one, the least demanding first. */
 function beyondLimits(rules: readonly Rule[], offer: Offer): Denial {
-  const longest = Math.max(...rules.map((rule) => rule.terms.maxSeconds));
-  const tooLong = offer.seconds > longest;
-  // Of the rules that reach far enough, or of all where none does.
-  const near = tooLong ? rules : rules.filter((rule) => offer.seconds <= rule.terms.maxSeconds);
-  const ticketMissing = near.every((rule) => rule.terms.needsTicket && !offer.hasTicket);
-  const reasonMissing = near.every((rule) => !hasReason(rule.terms, offer));
-  const some = [
-    ...(ticketMissing ? ['a ticket is needed'] : []),
-    ...(reasonMissing ? ['the reason is too short'] : []),
-  ];
-  const facts = [
-    ...(tooLong ? [`at most ${formatDuration(longest)} here`] : []),
-    ...(some.length === 0 && !tooLong ? ['a ticket is needed, or a longer reason'] : some),
-  ];
   // The first rule of each tier is its least demanding: what it lacks is the way into that tier.
   const ways = new Map<string, Tier>();
   for (const tier of new Set(rules.map((rule) => rule.terms.tier))) {
@@ -160,10 +184,32 @@ function beyondLimits(rules: readonly Rule[], offer: Offer): Denial {
   }
   const hint = [...ways].map(([flags, tier]) => (ways.size > 1 ? `${flags} (${tier})` : flags)).join(' or ');
   return deny(
-    facts.join(', and '),
+    limitWords(
+      rules.map((rule) => rule.terms),
+      offer,
+    ),
     rules.map((rule) => rule.id),
     hint,
   );
+}
+
+/** Which limits keep every one of these from being met. @param all at least one, and none that is met. */
+export function limitWords(all: readonly Limits[], offer: Offer): string {
+  const longest = Math.max(...all.map(({ maxSeconds }) => maxSeconds));
+  const tooLong = offer.seconds > longest;
+  // Of those that reach far enough, or of all where none does.
+  const near = tooLong ? all : all.filter(({ maxSeconds }) => offer.seconds <= maxSeconds);
+  const ticketMissing = near.every(({ needsTicket }) => needsTicket && !offer.hasTicket);
+  const reasonMissing = near.every((limits) => !hasReason(limits, offer));
+  const some = [
+    ...(ticketMissing ? ['a ticket is needed'] : []),
+    ...(reasonMissing ? ['the reason is too short'] : []),
+  ];
+  const facts = [
+    ...(tooLong ? [`at most ${formatDuration(longest)} here`] : []),
+    ...(some.length === 0 && !tooLong ? ['a ticket is needed, or a longer reason'] : some),
+  ];
+  return facts.join(', and ');
 }
 
 /** Whether of two permits that match and whose limits are met, the first decides. */
@@ -198,6 +244,7 @@ function widest(quorum: readonly Quorum[]): Quorum[] {
   return [...groups].map(([group, approvers]) => ({ group, approvers }));
 }
 
-function distinct(ids: readonly string[]): string[] {
+/** Each once, in order. */
+export function distinct(ids: readonly string[]): string[] {
   return [...new Set(ids)].toSorted();
 }

@@ -163,7 +163,7 @@ test('terms are read, with their defaults', async () => {
     `@id("full") @tier("manual") @max("1h30m") @approvers("2") @approver_group("sre-leads") @renewals("3") @idle("15m") @needs("ticket")
      permit (principal, ${REQUEST}, resource);
      @id("bare") @tier("manual") permit (principal, ${REQUEST}, resource);
-     @id("open") permit (principal, action == Jit::Action::"BreakGlass", resource);`,
+     @id("open") permit (principal is Jit::User, action == Jit::Action::"BreakGlass", resource);`,
   );
   const terms = Object.fromEntries(set.policies().map((policy) => [policy.id, policy.terms]));
   assert.deepEqual(terms['full'], {
@@ -185,6 +185,10 @@ test('terms are read, with their defaults', async () => {
     minReason: 0,
   });
   assert.equal(terms['open'], null);
+  assert.deepEqual(
+    set.policies().map(({ emergency }) => emergency === null),
+    [true, true, false],
+  );
 });
 
 test('the version depends on the content and on nothing else', async () => {
