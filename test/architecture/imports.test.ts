@@ -17,7 +17,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   audit: ['core'],
   // Which addresses the broker may be led to is judged in one place, for keys, notices and incidents alike.
   outbound: ['core'],
-  incidents: ['core', 'outbound'],
+  // One source of incidents is a file of the operator.
+  incidents: ['core', 'outbound', 'local'],
   // Which calls it has seen, too.
   notify: ['core', 'outbound', 'identity'],
   'providers/*': ['core'],

@@ -173,7 +173,7 @@ const webhook = z
     if (problem !== null) wrong('lookup.url', problem);
   });
 
-const file = z.strictObject({ ...who, type: z.literal('file'), file: path });
+const file = z.strictObject({ ...who, type: z.literal('file'), file: path, tiers: ranks.tiers });
 
 /** One source of incidents, by type. Every secret is named by its file. */
 export const incidentSchema = z.discriminatedUnion('type', [pagerduty, incidentIo, jsm, webhook, file]);

@@ -17,12 +17,11 @@ import { teamsNotifier } from '../../notify/teams/notifier.ts';
 import { webhookNotifier } from '../../notify/webhook/notifier.ts';
 import { urlProblem } from '../../outbound/address.ts';
 import { type Call, makeCall } from '../../outbound/call.ts';
-import type { Rotating } from '../../outbound/rotating.ts';
 import { readWebhookSecret } from '../../outbound/standard-webhooks.ts';
 import type { NotifyConfig } from '../config/notify.ts';
 import type { NoticeStore } from '../store/notices.ts';
 import type { NoticeRoute } from './route.ts';
-import { readSecretFile } from './secret-file.ts';
+import { readSecretFile, readSecretFiles } from './secret-file.ts';
 
 export interface NotifierParts {
   readonly config: ReadonlyMap<string, NotifyConfig>;
@@ -93,7 +92,7 @@ async function openSlack(name: string, config: Config<'slack'>, parts: Parts): P
   const channel = config.channel === 'requester' ? null : config.channel;
   const notifier = slackNotifier({ name, channel, approve: config.approve, people }, call);
   if (config.approve === 'page') return { notifier, hook: null };
-  const secrets = await readAll(config.signing_secrets ?? [], parts, (text) => text);
+  const secrets = await readSecretFiles(config.signing_secrets ?? [], beside, (text) => text);
   const receiptOf = async (request: Parameters<NoticeStore['noticeReceipt']>[1]): Promise<string | null> =>
     store.noticeReceipt(name, request);
   return { notifier, hook: slackHook({ secrets, people, receiptOf, castVote, call, now }) };
@@ -109,7 +108,7 @@ async function openTeams(name: string, config: Config<'teams'>, parts: Parts): P
 }
 
 async function openWebhook(name: string, config: Config<'webhook'>, parts: Parts): Promise<Notifier> {
-  const secrets = await readAll(config.secrets, parts, readWebhookSecret);
+  const secrets = await readSecretFiles(config.secrets, parts.beside, readWebhookSecret);
   return webhookNotifier({ name, url: new Secret(config.url), reach: reachOf(config), secrets }, parts);
 }
 
@@ -122,18 +121,6 @@ async function openEmail(name: string, config: Config<'email'>, { beside }: Part
   const ca = config.ca === undefined ? null : await readFile(beside(config.ca), 'utf8').catch(unreadable(config.ca));
   const settings = { name, server: { host, port, tls, ca, login }, from, to, approvers, people };
   return emailNotifier(settings);
-}
-
-async function readAll<T>(
-  list: readonly { readonly file: string; readonly until?: number | undefined }[],
-  { beside }: Parts,
-  read: (text: Secret<string>, where: string) => Secret<T>,
-): Promise<readonly Rotating<T>[]> {
-  const found: Rotating<T>[] = [];
-  for (const { file, until = null } of list) {
-    found.push({ secret: read(await readSecretFile(beside(file)), beside(file)), until });
-  }
-  return found;
 }
 
 function unreadable(file: string): (cause: unknown) => never {
