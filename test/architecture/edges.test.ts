@@ -63,7 +63,7 @@ const EXPOSED: Readonly<Record<string, readonly [calls: number, goesTo: string]>
   'src/notify/email/notifier.ts': [1, 'the password, to the mail server of the configuration'],
   'src/notify/slack/signature.ts': [1, 'the check of a call that Slack has signed'],
   'src/outbound/call.ts': [2, 'the address of a call and the token for whoever is there, to whom they belong'],
-  'src/outbound/standard-webhooks.ts': [2, 'the form of a secret; the signature of a webhook'],
+  'src/outbound/standard-webhooks.ts': [3, 'the form of a secret; the signature of a webhook, given and checked'],
   'src/profiles/aws/write.ts': [1, 'the credentials file, with --write-credentials only'],
   'src/providers/aws/assume.ts': [1, 'the web identity token into AssumeRoleWithWebIdentity'],
   'src/providers/aws/clients.ts': [1, 'the signer of the SDK, for the probe'],

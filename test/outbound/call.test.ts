@@ -99,3 +99,43 @@ test('TLS is verified: a certificate that nobody vouches for is refused, one tha
     await rm(folder, { recursive: true });
   }
 });
+
+test('a GET carries what it wants and who asks, and no body; the answer says its type and when to come back', async () => {
+  await withReceiver(async (receiver) => {
+    const headers = { 'content-type': 'Application/JSON; charset=utf-8', 'ratelimit-reset': '20', 'retry-after': '7' };
+    receiver.next.push({ status: 200, headers, body: '{}' });
+    const authorization = { prefix: 'Token token=', secret: new Secret('canary') } as const;
+    const asked = {
+      method: 'GET',
+      url: new Secret(receiver.url),
+      reach: 'private',
+      headers: {},
+      accept: 'application/vnd.pagerduty+json;version=2',
+      authorization,
+    } as const;
+    const answer = await makeCall()(asked, soon());
+    const told = { ...ANSWERED, type: 'application/json', rateLimitReset: '20', retryAfter: '7', text: '{}' };
+    assert.deepEqual(answer, told);
+    const [first] = receiver.received;
+    assert.equal(first?.body, '');
+    assert.equal(first.headers['authorization'], 'Token token=canary');
+    assert.equal(first.headers['accept'], asked.accept);
+    assert.equal(first.headers['content-type'], undefined);
+    assert.equal(first.headers['content-length'], undefined);
+  });
+});
+
+test('how much of an answer is read is for the caller to say, in bytes', async () => {
+  await withReceiver(async (receiver) => {
+    const body = 'é'.repeat(50_000);
+    receiver.next.push({ status: 200, body }, { status: 200, body }, { status: 200, body });
+    const call = makeCall();
+    const textOf = async (largest?: number): Promise<string | null> => {
+      const answer = await call(to(receiver.url, largest === undefined ? {} : { largest }), soon());
+      return answer.kind === 'answered' ? answer.text : 'failed';
+    };
+    assert.equal(await textOf(), null, '64 KiB if nothing is said');
+    assert.equal(await textOf(99_999), null);
+    assert.equal(await textOf(100_000), body);
+  });
+});
