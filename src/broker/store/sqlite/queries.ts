@@ -4,6 +4,7 @@
  */
 import { EMERGENCY_QUERIES } from './emergency-queries.ts';
 import { NOTICE_QUERIES } from './notice-queries.ts';
+import { REPORT_QUERIES } from './report-queries.ts';
 import { SESSION_QUERIES } from './session-queries.ts';
 import { WEB_QUERIES } from './web-queries.ts';
 
@@ -146,6 +147,7 @@ export const QUERIES = {
 
   ...EMERGENCY_QUERIES,
   ...NOTICE_QUERIES,
+  ...REPORT_QUERIES,
   ...SESSION_QUERIES,
   ...WEB_QUERIES,
 } as const;

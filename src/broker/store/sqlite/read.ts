@@ -155,7 +155,8 @@ function requireId<T extends string>(guard: (value: string) => value is T, what:
   return understood(`${what} ${String(row['id'])}`, () => guarded(guard, row, 'id'));
 }
 
-function requireLimit(limit: number): number {
+/** A page that somebody asks for. Throws `ERR_UNEXPECTED`: no caller has a reason for another length. */
+export function requireLimit(limit: number): number {
   if (Number.isInteger(limit) && limit >= 1 && limit <= 1_000) return limit;
   throw new JitError({ code: 'ERR_UNEXPECTED', message: 'a page of the store has 1 to 1,000 rows' });
 }

@@ -4,6 +4,7 @@
  */
 import { EMERGENCY_TABLES } from './emergency-schema.ts';
 import { NOTICE_TABLES } from './notice-schema.ts';
+import { REPORT_TABLES } from './report-schema.ts';
 import { SESSION_TABLES } from './session-schema.ts';
 import { WEB_TABLES } from './web-schema.ts';
 
@@ -168,3 +169,4 @@ export const MIGRATIONS: readonly string[] = [
   NOTICE_TABLES,
   EMERGENCY_TABLES,
 ];
+  REPORT_TABLES,

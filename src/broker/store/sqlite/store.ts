@@ -6,6 +6,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { JitError } from '../../../core/errors.ts';
 import type { Clock } from '../../../core/ports.ts';
 import type { NoticeStore } from '../notices.ts';
+import type { IncidentReports } from '../reports.ts';
 import type { SessionStore } from '../sessions.ts';
 import type { Store } from '../store.ts';
 import type { WebSessionStore } from '../web-sessions.ts';
@@ -28,6 +29,7 @@ import {
   readRequests,
   readRevoked,
 } from './read.ts';
+import { putReport, readOpenReports, readReport, readReportNamed } from './report-store.ts';
 import { openReserve, type Reserve } from './reserve.ts';
 import { MIGRATIONS } from './schema.ts';
 import {
@@ -63,7 +65,7 @@ const RESERVE_BYTES = CHECKPOINT_PAGES * PAGE_BYTES * 1.5;
 const NO_RESERVE: Reserve = { release: () => undefined, restore: () => undefined };
 
 /** Everything that the broker remembers, in one place. */
-export type SqliteStore = Store & SessionStore & WebSessionStore & NoticeStore;
+export type SqliteStore = Store & SessionStore & WebSessionStore & NoticeStore & IncidentReports;
 
 /**
  * Opens the store, makes it when it is missing, and migrates it. Throws `ERR_STORE` with a hint when the file is not the
@@ -182,6 +184,11 @@ function storeOn(db: DatabaseSync, clock: Clock, report: ReportProblem, reserve:
       }),
     noticeReceipt: (notifier, request) => read(() => noticeReceipt(sql, notifier, request)),
     forgetNotices: (options) => write(() => forgetNotices(sql, options)),
+    report: (source, id) => read(() => readReport(sql, source, id)),
+    reportNamed: (source, reference) => read(() => readReportNamed(sql, source, reference)),
+    openReports: (source, limit) => read(() => readOpenReports(sql, source, limit)),
+    // That an incident is closed takes access away.
+    putReport: (one, at) => (one.state === 'closed' ? writeEnd : write)(() => putReport(sql, one, at)),
     openWebSession: (opening) => write(() => openWebSession(sql, opening)),
     webSession: (hash, at) => read(() => readWebSession(sql, hash, at)),
     endWebSession: (id, at, entries) => writeEnd(() => endWebSession(sql, id, at, entries)),
