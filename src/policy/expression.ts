@@ -2,6 +2,7 @@
  * Reading the JSON form of a policy (docs.cedarpolicy.com, "JSON policy format"): just enough to check and to index it.
  * @module
  */
+import type { PolicyJson } from '@cedar-policy/cedar-wasm/nodejs';
 import { CLOSED_VALUES } from './question.ts';
 
 /** An attribute of the request, such as `context.access` or `context.incident.severity`. */
@@ -109,6 +110,28 @@ export function entitiesIn(policy: unknown, type: string): string[] {
     const id = member(node, 'id');
     return member(node, 'type') === type && typeof id === 'string' ? [id] : [];
   });
+}
+
+/** Every text with which policies compare an attribute or a part of it, sorted; patterns with a word in place of each wildcard. */
+export function namedTexts(policies: readonly { readonly json: PolicyJson }[], attribute: Attribute): string[] {
+  const found = new Set<string>();
+  for (const node of policies.flatMap(({ json }) => [...nodes(json.conditions)])) {
+    for (const operator of ['==', '!=', 'contains', 'containsAny', 'containsAll']) {
+      const sides = operands(node, operator) ?? [];
+      if (!sides.some((side) => attributeOf(side) === attribute)) continue;
+      for (const value of sides.flatMap((side) => literalsOf(side) ?? [])) found.add(String(value));
+    }
+    const pattern = patternOf(node);
+    if (pattern !== undefined && attributeOf(member(member(node, 'like'), 'left')) === attribute) {
+      found.add(pattern.join('any'));
+    }
+  }
+  return [...found].toSorted();
+}
+
+/** Whether an expression speaks of an attribute anywhere. */
+export function mentions(expression: unknown, attribute: Attribute): boolean {
+  return [...nodes(expression)].some((node) => attributeOf(node) === attribute);
 }
 
 /** An expression and everything inside it. */

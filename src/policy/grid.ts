@@ -5,7 +5,7 @@
 import { ACCESS_LEVELS } from '../core/access.ts';
 import type { Target } from '../core/ports.ts';
 import type { Principal } from '../core/principal.ts';
-import { attributeOf, entitiesIn, literalsOf, nodes, operands, patternOf, member } from './expression.ts';
+import { entitiesIn, namedTexts } from './expression.ts';
 import type { Question } from './question.ts';
 import type { Policy } from './read.ts';
 
@@ -130,11 +130,11 @@ function placesIn(policies: readonly Policy[]): Place[] {
     sandbox: false,
     ...rest,
   });
-  const environments = [...named(policies, 'resource.environment'), ELSE];
+  const environments = [...namedTexts(policies, 'resource.environment'), ELSE];
   const targets = [...new Set(policies.flatMap(({ json }) => entitiesIn(json, 'Jit::Target')))];
   return [
     ...environments.map((environment) => place(`any in ${environment}`, { environment })),
-    ...named(policies, 'resource.tags').flatMap((tag) =>
+    ...namedTexts(policies, 'resource.tags').flatMap((tag) =>
       environments.map((environment) => place(`any in ${environment} tagged ${tag}`, { environment, tags: [tag] })),
     ),
     ...targets.flatMap((name) => environments.map((environment) => place(name, { environment }))),
@@ -143,28 +143,13 @@ function placesIn(policies: readonly Policy[]): Place[] {
 }
 
 function thingsIn(policies: readonly Policy[]): Thing[] {
-  const operations = [...named(policies, 'context.operation'), ...named(policies, 'context.permission'), ELSE];
-  const resources = [...named(policies, 'context.resource'), ELSE];
+  const operations = [
+    ...namedTexts(policies, 'context.operation'),
+    ...namedTexts(policies, 'context.permission'),
+    ELSE,
+  ];
+  const resources = [...namedTexts(policies, 'context.resource'), ELSE];
   return ACCESS_LEVELS.flatMap((access) =>
     [...new Set(operations)].flatMap((operation) => resources.map((resource) => ({ access, operation, resource }))),
   );
-}
-
-/** Every text with which an attribute is compared, patterns with a word in place of each wildcard. */
-function named(policies: readonly Policy[], attribute: string): string[] {
-  const found = new Set<string>();
-  for (const { json } of policies) {
-    for (const node of nodes(json.conditions)) {
-      for (const operator of ['==', '!=', 'contains', 'containsAny', 'containsAll']) {
-        const sides = operands(node, operator) ?? [];
-        if (!sides.some((side) => attributeOf(side) === attribute)) continue;
-        for (const value of sides.flatMap((side) => literalsOf(side) ?? [])) found.add(String(value));
-      }
-      const pattern = patternOf(node);
-      if (pattern !== undefined && attributeOf(member(member(node, 'like'), 'left')) === attribute) {
-        found.add(pattern.join('any'));
-      }
-    }
-  }
-  return [...found].toSorted();
 }

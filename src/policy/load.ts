@@ -10,7 +10,7 @@ import type { Principal } from '../core/principal.ts';
 import { makeApprover, makeDecider } from './decide.ts';
 import { makeEmergencyDecider } from './emergency/decide.ts';
 import { type Cedar, loadEngine } from './engine.ts';
-import { makeMatcher } from './match.ts';
+import { makeMatcher, onAction } from './match.ts';
 import type { EmergencyQuestion, Question } from './question.ts';
 import { guarded, place, type Policy, type PolicySource, readSource, words } from './read.ts';
 import type { EmergencyVerdict, Verdict } from './verdict.ts';
@@ -65,7 +65,10 @@ export async function loadPolicies({ sources }: { readonly sources: readonly Pol
     version,
     policies: () => policies,
     decide: makeDecider(makeMatcher(cedar, version, policies, 'Request')),
-    emergency: makeEmergencyDecider(makeMatcher(cedar, version, policies, 'BreakGlass')),
+    emergency: makeEmergencyDecider(
+      makeMatcher(cedar, version, policies, 'BreakGlass'),
+      onAction(policies, 'BreakGlass'),
+    ),
     approves: makeApprover(makeMatcher(cedar, version, policies, 'Approve')),
   };
 }

@@ -32,9 +32,14 @@ export interface Matcher {
   resting(call: TypedCall, now: number): readonly Policy[];
 }
 
+/** The policies that can matter to an action. */
+export function onAction(all: readonly Policy[], action: DecidedAction): readonly Policy[] {
+  return all.filter(({ actions }) => actions === null || actions.includes(action));
+}
+
 /** @param version names exactly the policies of `all`. */
 export function makeMatcher(cedar: Cedar, version: string, all: readonly Policy[], action: DecidedAction): Matcher {
-  const policies = all.filter(({ actions }) => actions === null || actions.includes(action));
+  const policies = onAction(all, action);
   const byId = new Map(policies.map((policy) => [policy.id, policy]));
   const candidatesFor = indexOf(policies.map((policy) => needsOf(policy.json)));
   const tests = policies.map((policy) => compilePolicy(policy.json));

@@ -68,9 +68,12 @@ const NOT_SEALED = 'the source of the incident cannot be reached, and no policy 
 
 /**
  * One answer for several permissions: any denial denies; otherwise the tightest of each term holds. There is a sealed path only
- * where each part has one, with the people of the same group.
+ * where each part has one, with the people of the same group; where the incident is not verified, all else is denied.
  */
-export function combineEmergencies(verdicts: readonly EmergencyVerdict[], offer: EmergencyOffer): EmergencyVerdict {
+export function combineEmergencies(
+  verdicts: readonly EmergencyVerdict[],
+  { verified }: Pick<IncidentFacts, 'verified'>,
+): EmergencyVerdict {
   const denials = verdicts.filter((verdict) => verdict.kind === 'deny');
   const [denial] = denials;
   if (denial !== undefined) return { ...denial, policyIds: distinct(denials.flatMap(({ policyIds }) => policyIds)) };
@@ -81,7 +84,7 @@ export function combineEmergencies(verdicts: readonly EmergencyVerdict[], offer:
   if (tightest === undefined) return deny('nothing was asked for');
   const ids = distinct(permits.flatMap(({ policyId, also }) => [policyId, ...also]));
   const sealed = sealedTogether(permits);
-  if (!offer.incident.verified && sealed === null) return deny(NOT_SEALED_TOGETHER, ids);
+  if (!verified && sealed === null) return deny(NOT_SEALED_TOGETHER, ids);
   const idle = permits.flatMap(({ idleSeconds }) => idleSeconds ?? []);
   return {
     ...tightest,

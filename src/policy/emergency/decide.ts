@@ -2,12 +2,12 @@
  * One question in an emergency, put to the engine and answered.
  * @module
  */
-import { emergencyCall, pairsOf } from '../call.ts';
+import { emergencyCall, type Pair, pairsOf } from '../call.ts';
 import { forbidden, unfitness, unmatched } from '../decide.ts';
 import type { Matcher } from '../match.ts';
 import { type EmergencyQuestion, UNKNOWN_SEVERITY } from '../question.ts';
 import type { Policy } from '../read.ts';
-import { deny, type EmergencyVerdict } from '../verdict.ts';
+import { type Denial, deny, type EmergencyVerdict } from '../verdict.ts';
 import {
   chooseEmergency,
   combineEmergencies,
@@ -15,26 +15,61 @@ import {
   type EmergencyRule,
   foremostEmergency,
 } from './choose.ts';
+import { lacking } from './lacking.ts';
 
-/** @param matcher the policies on action `BreakGlass`. */
-export function makeEmergencyDecider(matcher: Matcher): (question: EmergencyQuestion) => EmergencyVerdict {
+/** What comes of the pairs of a question, up to the first that is not permitted. */
+type Trial =
+  /** A permit, or a denial by the limits of permits that match. */
+  | { readonly kind: 'matched'; readonly verdict: EmergencyVerdict }
+  | { readonly kind: 'refused'; readonly denial: Denial }
+  | { readonly kind: 'unmatched'; readonly pair: Pair };
+
+/** Evaluations with which a denial is explained at most: an answer keeps everybody else waiting. */
+const MOST_EVALUATIONS = 500;
+
+/** @param matcher the policies on action `BreakGlass`, which are `policies`. */
+export function makeEmergencyDecider(
+  matcher: Matcher,
+  policies: readonly Policy[],
+): (question: EmergencyQuestion) => EmergencyVerdict {
+  const attempt = (question: EmergencyQuestion, pairs: readonly Pair[], budget = { left: Infinity }): Trial => {
+    const verdicts: EmergencyVerdict[] = [];
+    for (const pair of pairs) {
+      budget.left -= 1;
+      if (budget.left < 0) return { kind: 'unmatched', pair };
+      const call = emergencyCall(question, matcher.groups, pair);
+      const match = matcher.match(call, question.now, (permits) => foremostOf(permits, question));
+      if (match.kind === 'none') return { kind: 'unmatched', pair };
+      if (match.kind === 'broken') {
+        return { kind: 'refused', denial: deny('the policies could not be evaluated', match.policyIds) };
+      }
+      if (match.kind === 'forbidden') return { kind: 'refused', denial: forbidden(match.by, question.now) };
+      const rules = rulesOf(match.by);
+      if (rules.length === 0) return { kind: 'unmatched', pair };
+      const verdict = chooseEmergency(rules, question);
+      if (verdict.kind === 'deny') return { kind: 'matched', verdict };
+      verdicts.push(verdict);
+    }
+    return { kind: 'matched', verdict: combineEmergencies(verdicts, question.incident) };
+  };
+
   return (question) => {
     const barred = barrier(question);
     if (barred !== null) return deny(barred);
-    const verdicts: EmergencyVerdict[] = [];
-    for (const pair of pairsOf(question)) {
-      const call = emergencyCall(question, matcher.groups, pair);
-      const match = matcher.match(call, question.now, (permits) => foremostOf(permits, question));
-      if (match.kind === 'none') return unmatched(matcher.resting(call, question.now), question.now);
-      if (match.kind === 'broken') return deny('the policies could not be evaluated', match.policyIds);
-      if (match.kind === 'forbidden') return forbidden(match.by, question.now);
-      const rules = rulesOf(match.by);
-      if (rules.length === 0) return deny('no policy permits break-glass on this');
-      const verdict = chooseEmergency(rules, question);
-      if (verdict.kind === 'deny') return verdict;
-      verdicts.push(verdict);
-    }
-    return combineEmergencies(verdicts, question);
+    const pairs = pairsOf(question);
+    const trial = attempt(question, pairs);
+    if (trial.kind === 'matched') return trial.verdict;
+    if (trial.kind === 'refused') return trial.denial;
+    const { pair } = trial;
+    const resting = matcher.resting(emergencyCall(question, matcher.groups, pair), question.now);
+    if (resting.length > 0) return unmatched(resting, question.now);
+    // What stopped it goes first: most of what is tried stops there again.
+    const again = [pair, ...pairs.filter((other) => other !== pair)];
+    const budget = { left: MOST_EVALUATIONS };
+    return lacking(policies, question, (other) => {
+      const next = attempt(other, again, budget);
+      return next.kind === 'matched' ? next.verdict : null;
+    });
   };
 }
 

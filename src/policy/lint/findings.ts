@@ -6,7 +6,7 @@
  * @module
  */
 import { formatDuration } from '../../core/duration.ts';
-import { attributeOf, nodes } from '../expression.ts';
+import { type Attribute, mentions, nodes } from '../expression.ts';
 import type { Policy } from '../read.ts';
 import { precedes, type Terms } from '../verdict.ts';
 import { type Atom, atomsOf } from './atoms.ts';
@@ -130,7 +130,7 @@ function nobodyApproves(
 /** Everything that rules see is verified or worked out by the broker, but for these: the requester can choose them at will. */
 function requesterChooses(policy: Policy): Finding[] {
   const atoms = atomsOf(policy);
-  const speaksOf = (name: string): boolean => atoms.some(({ expression }) => mentions(expression, name));
+  const speaksOf = (name: Attribute): boolean => atoms.some(({ expression }) => mentions(expression, name));
   const found: Finding[] = [];
   const report = (message: string): void => void found.push(finding('requester-chooses', policy, message));
   if (speaksOf('context.hasTicket')) {
@@ -149,8 +149,4 @@ function requesterChooses(policy: Policy): Finding[] {
     report('excludes by context.resource and not by context.breadth: a wildcard in the request can reach around it');
   }
   return found;
-}
-
-function mentions(expression: unknown, attribute: string): boolean {
-  return [...nodes(expression)].some((node) => attributeOf(node) === attribute);
 }
