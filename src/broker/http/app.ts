@@ -49,9 +49,11 @@ export function makeApp(parts: AppParts): Hono {
       throw new JitError({ code: 'ERR_USAGE', message: 'this broker does not serve that host' });
     }
     await next();
-    if (parts.nonce !== null) context.header('dpop-nonce', parts.nonce());
-    if (!context.res.headers.has('cache-control')) context.header('cache-control', 'no-store');
-    context.header('x-content-type-options', 'nosniff');
+    // On the response itself: `context.header` would copy it, body and all.
+    const { headers } = context.res;
+    if (parts.nonce !== null) headers.set('dpop-nonce', parts.nonce());
+    if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
+    headers.set('x-content-type-options', 'nosniff');
     parts.observe(context.req.routePath, context.res.status, performance.now() - began);
   });
   app.onError((thrown) => problem(asJitError(thrown), thrown, parts.log));
