@@ -59,7 +59,11 @@ export async function openNotices(
     const seen = { hash, policy };
     const { request: view } =
       choice === 'approve'
-        ? await broker.approve(known.principal, request, { ...seen, ...(comment === null ? {} : { comment }) })
+        ? await broker.approve(known.principal, request, {
+            ...seen,
+            ...(comment === null ? {} : { comment }),
+            attended: true,
+          })
         : await broker.deny(known.principal, request, { ...seen, reason: comment ?? 'denied in chat' });
     return { state: view.state, why: view.why, missing: view.quorum.reduce((sum, each) => sum + each.missing, 0) };
   };

@@ -18,7 +18,7 @@ const TERMS = ['tier', 'max', 'approvers', 'approver_group', 'renewals', 'idle',
 /** Those that only a permit on `BreakGlass` has. */
 export const EMERGENCY_TERMS = ['warn', 'handover', 'sealed', 'sealed_group', 'sealed_max'] as const;
 const TIMES = ['hours', 'during', 'outside'] as const;
-const KNOWN: readonly string[] = [...LABELS, ...TERMS, ...EMERGENCY_TERMS, ...TIMES];
+const KNOWN: readonly string[] = [...LABELS, ...TERMS, ...EMERGENCY_TERMS, ...TIMES, 'unattended'];
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const WHOLE = /^(?:0|[1-9]\d{0,2})$/;

@@ -5,6 +5,7 @@
 import { mayVote } from '../core/approval.ts';
 import { display } from '../core/display.ts';
 import type { Principal } from '../core/principal.ts';
+import type { Manner } from './attendance.ts';
 import { approveCall, pairsOf, requestCall } from './call.ts';
 import { inZone, nextChange } from './hours.ts';
 import type { Matcher } from './match.ts';
@@ -56,15 +57,16 @@ function rulesOf(permits: readonly Policy[]): Rule[] {
 }
 
 /** @param approvals the policies on action `Approve`. */
-export function makeApprover(approvals: Matcher): (voter: Principal, question: Question) => boolean {
-  return (voter, question) => {
+export function makeApprover(approvals: Matcher): (voter: Principal, question: Question, manner?: Manner) => boolean {
+  return (voter, question, manner = 'attended') => {
     if (!mayVote(voter, question.principal)) return false;
     if (unfitness(question) !== null || namelessness([voter]) !== null) return false;
-    return pairsOf(question).every(
-      (pair) =>
-        approvals.match(approveCall(voter, question, approvals.groups, pair), question.now, ([first]) => first).kind ===
-        'permitted',
-    );
+    return pairsOf(question).every((pair) => {
+      const call = approveCall(voter, question, approvals.groups, pair);
+      const match = approvals.match(call, question.now, ([first]) => first);
+      if (match.kind !== 'permitted') return false;
+      return manner === 'attended' || match.by.every(({ unattended }) => unattended);
+    });
   };
 }
 

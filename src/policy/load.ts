@@ -7,6 +7,7 @@ import { canonicalHash } from '../core/canonical.ts';
 import { display } from '../core/display.ts';
 import { JitError } from '../core/errors.ts';
 import type { Principal } from '../core/principal.ts';
+import type { Manner } from './attendance.ts';
 import { makeApprover, makeDecider } from './decide.ts';
 import { makeEmergencyDecider } from './emergency/decide.ts';
 import { type Cedar, loadEngine } from './engine.ts';
@@ -29,9 +30,11 @@ export interface PolicySet {
   /**
    * Whether a vote of `voter` counts on what the question asks, whose principal is the requester: a person in their own name,
    * not the requester, permitted on every pair of permission and resource. Whether the quorum names a group that they have to
-   * be in is not asked here. Never throws: any doubt is no.
+   * be in is not asked here. An unattended vote counts only where each permit that gives it says `@unattended("yes")`.
+   * Never throws: any doubt is no.
+   * @param manner `attended` where it is left out.
    */
-  approves(voter: Principal, question: Question): boolean;
+  approves(voter: Principal, question: Question, manner?: Manner): boolean;
 }
 
 const MOST_POLICIES = 10_000;

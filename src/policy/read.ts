@@ -5,6 +5,7 @@
 import type { DetailedError, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs';
 import { display } from '../core/display.ts';
 import { type PolicyKind, readLabels, readSeason, readTerms, type Season } from './annotations.ts';
+import { readUnattended } from './attendance.ts';
 import { excess } from './bounds.ts';
 import { readEmergencyTerms } from './emergency/terms.ts';
 import type { Cedar } from './engine.ts';
@@ -32,6 +33,8 @@ export interface Policy {
   readonly actions: readonly string[] | null;
   /** Null where it counts at all times. */
   readonly season: Season | null;
+  /** Whether a permit on `Approve` also lets vote whom nobody saw to be there. */
+  readonly unattended: boolean;
   readonly text: string;
   readonly json: PolicyJson;
 }
@@ -106,6 +109,7 @@ function readPolicy(cedar: Cedar, { text, source, line, position }: Excerpt, pro
     emergency: kind === null ? null : readEmergencyTerms(kind, json, report),
     actions,
     season: readSeason(json.effect, annotations, report),
+    unattended: readUnattended(json.effect, actions, annotations, report),
     text,
     json,
   };

@@ -37,7 +37,13 @@ const seen = {
 };
 
 export const approveBodySchema = z
-  .strictObject({ ...seen, comment: z.string().min(1).max(2_000).optional() })
+  .strictObject({
+    ...seen,
+    comment: z.string().min(1).max(2_000).optional(),
+    attended: z
+      .boolean()
+      .describe('whether a person was shown the request and asked for it; false for what a script says by itself'),
+  })
   .meta({ id: 'ApproveBody' });
 
 export const denyBodySchema = z

@@ -111,13 +111,19 @@ always('one no of somebody who may vote, in time and under the present policy, i
   if (counts) assert.deepEqual(after.votes, [...before.votes, one.vote]);
 });
 
-always('nobody says yes twice under one policy, under whatever name', ({ after }) => {
-  const yes = after.votes.filter(({ choice }) => choice === 'approve');
-  for (const [at, one] of yes.entries()) {
-    const again = yes.slice(at + 1).find((other) => other.policy === one.policy && samePerson(other.voter, one.voter));
-    assert.equal(again, undefined);
-  }
-});
+always(
+  'nobody says yes twice under one policy, under whatever name, but after a word that was unattended and counts no more',
+  ({ before, event: one, after }) => {
+    if (one.type !== 'vote' || after.votes.length === before.votes.length || one.vote.choice === 'deny') return;
+    const earlier = before.votes.filter(
+      ({ voter, policy }) => policy === one.vote.policy && samePerson(voter, one.vote.voter),
+    );
+    assert.deepEqual(
+      earlier.filter((other) => other.attended || one.serves(other).length > 0),
+      [],
+    );
+  },
+);
 
 always(
   'votes are added one by one, as they were cast, and none is ever taken away',
@@ -178,6 +184,24 @@ test('a second word of the same person is no word: another case, another account
   ];
   for (const alias of aliases) assert.equal(decide(first, vote(alias, EVERYBODY)), first, alias.subject);
   assert.equal(decide(first, vote(user('bo'), EVERYBODY)).decision.state, 'approved');
+});
+
+test('an unattended yes that counts no more gives way to an attended one, and never counts beside it', () => {
+  const two = pending({ quorum: [{ group: null, approvers: 2 }] });
+  const byScript = { ...vote(user('ann'), EVERYBODY, { attended: false }) };
+  const seenOnly = ({ attended }: { readonly attended: boolean }): readonly number[] => (attended ? EVERYBODY : []);
+  const cast = decide(two, byScript);
+  assert.equal(cast.votes.length, 1);
+  const own = vote(user('ANN'), EVERYBODY);
+  assert.equal(decide(cast, own), cast, 'while it counts it is the word of that person');
+  const anew = decide(cast, { ...own, serves: seenOnly });
+  assert.equal(anew.votes.length, 2);
+  for (const serves of [seenOnly, () => EVERYBODY]) {
+    assert.deepEqual(missing(anew, serves), [{ group: null, approvers: 1 }]);
+  }
+  const done = decide(anew, vote(user('bo'), EVERYBODY));
+  assert.equal(done.decision.why, 'approved by ann and bo');
+  assert.equal(decide(two, { ...byScript, serves: seenOnly }), two);
 });
 
 test('whoever said yes may still say no, until the grant is made', () => {

@@ -4,7 +4,7 @@
  */
 import * as fc from 'fast-check';
 import { counted, type RequestEvent, type Serves, type Standing, type Vote } from '../../src/core/approval.ts';
-import type { Principal } from '../../src/core/principal.ts';
+import { type Principal, samePerson } from '../../src/core/principal.ts';
 import type { Decision, Quorum } from '../../src/core/request.ts';
 import { TIERS } from '../../src/core/tier.ts';
 
@@ -39,7 +39,7 @@ export function pending(given: Given): Standing {
 type VoteEvent = Extract<RequestEvent, { type: 'vote' }>;
 
 export function vote(voter: Principal, serves: readonly number[], more: Partial<Vote> = {}): VoteEvent {
-  const cast = { voter, choice: 'approve', comment: null, at: START, policy: 'p1', ...more } as const;
+  const cast = { voter, choice: 'approve', comment: null, attended: true, at: START, policy: 'p1', ...more } as const;
   return { type: 'vote', vote: cast, serves: () => serves, takeUpMs: 600 };
 }
 
@@ -58,7 +58,11 @@ export function lacking(quorumNow: readonly Quorum[], people: readonly (readonly
 
 /** Whether people have agreed who may, and enough of them. */
 export function isMet(standing: Standing, serves: Serves): boolean {
-  const approvals = counted(standing).map(serves);
+  const counting = counted(standing).filter((one) => serves(one).length > 0);
+  const first = counting.filter(
+    ({ voter }, at) => !counting.slice(0, at).some((other) => samePerson(other.voter, voter)),
+  );
+  const approvals = first.map(serves);
   return approvals.some((positions) => positions.length > 0) && lacking(standing.decision.quorum, approvals) === 0;
 }
 
@@ -72,21 +76,28 @@ export const quorum: fc.Arbitrary<Quorum[]> = fc
   // Records come without a prototype, which strict equality notices.
   .map((all) => all.map((one) => ({ ...one })));
 
-/** Who may approve changes from event to event, as it does when groups and policies change; many may mostly. */
+/** Who may approve, and whether unattended, changes from event to event, as it does when groups and policies change. */
 const serves: fc.Arbitrary<Serves> = fc
-  .array(fc.oneof({ arbitrary: fc.constant([0, 1, 2]), weight: 2 }, fc.subarray([0, 1, 2])), {
-    minLength: ACCOUNTS.length,
-    maxLength: ACCOUNTS.length,
-  })
+  .array(
+    fc.record({
+      positions: fc.oneof({ arbitrary: fc.constant([0, 1, 2]), weight: 2 }, fc.subarray([0, 1, 2])),
+      unattended: fc.boolean(),
+    }),
+    { minLength: ACCOUNTS.length, maxLength: ACCOUNTS.length },
+  )
   .map((rows) => {
-    const table = new Map(ACCOUNTS.map(({ name }, index) => [name, rows[index] ?? []]));
-    return ({ voter }) => table.get(voter.name) ?? [];
+    const table = new Map(ACCOUNTS.map(({ name }, index) => [name, rows[index]]));
+    return ({ voter, attended, choice }) => {
+      const row = table.get(voter.name);
+      return row === undefined || !(attended || choice === 'deny' || row.unattended) ? [] : row.positions;
+    };
   });
 
 const cast: fc.Arbitrary<Vote> = fc.record({
   voter: fc.constantFrom(...ACCOUNTS),
   choice: fc.constantFrom('approve' as const, 'approve' as const, 'approve' as const, 'deny' as const),
   comment: fc.constantFrom(null, 'fine'),
+  attended: fc.boolean(),
   at,
   policy,
 });

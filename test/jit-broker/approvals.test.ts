@@ -34,7 +34,7 @@ const ask = async (who: SignedIn, body: object): Promise<Outcome['request']> =>
   outcomeOf(await who.fresh('/v1/requests', body)).request;
 const seen = ({ hash, policy }: Outcome['request']): object => ({ hash, policy });
 const approve = async (who: SignedIn, request: Outcome['request']): Promise<Said> =>
-  who.fresh(`/v1/requests/${request.id}/approve`, seen(request));
+  who.fresh(`/v1/requests/${request.id}/approve`, { ...seen(request), attended: true });
 const look = async (who: SignedIn, { id }: Outcome['request']): Promise<Outcome['request']> =>
   outcomeOf(await who.call('GET', `/v1/requests/${id}`)).request;
 const issue = async (who: SignedIn, { id }: Outcome['request']): Promise<Said> => who.fresh(`/v1/requests/${id}/issue`);

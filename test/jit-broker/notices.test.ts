@@ -75,7 +75,7 @@ test(
     assert.equal(after.ts, post.ts, 'the same message');
     assert.doesNotMatch(JSON.stringify(after.body), /jit_approve|jit_deny/);
     const [vote] = w.broker.entries('request.voted');
-    assert.deepEqual([vote?.actor['subject'], vote?.data['choice']], ['bob', 'approve']);
+    assert.deepEqual([vote?.actor['subject'], vote?.data['choice'], vote?.data['attended']], ['bob', 'approve', true]);
     await eventually(() => w.mails.length === 2, SLOW);
     assert.match(w.mails[1] ?? '', /^alice@example\.com\n/);
 

@@ -38,7 +38,7 @@ test('policies are loaded anew under a running broker, and what waits is judged 
   const look = async (who: SignedIn, id: string): Promise<Request> =>
     requestOf(await who.call('GET', `/v1/requests/${id}`));
   const approve = async (who: SignedIn, request: Request): Promise<Said> =>
-    who.fresh(`/v1/requests/${request.id}/approve`, seen(request));
+    who.fresh(`/v1/requests/${request.id}/approve`, { ...seen(request), attended: true });
   const loaded = (): readonly unknown[] => broker.entries('policy.loaded');
 
   const half = requestOf(await alice.fresh('/v1/requests', WRITE));

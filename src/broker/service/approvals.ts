@@ -14,7 +14,7 @@ import type { AddressedNotice } from '../store/notices.ts';
 import type { StoredRequest } from '../store/store.ts';
 import { judge } from './decide.ts';
 import { openFor } from './open.ts';
-import { decidedAlready, mayNot, notApproved, refusalOf, type Seen } from './refusals.ts';
+import { decidedAlready, mayNot, notApproved, refusalOf, type Seen, unattended } from './refusals.ts';
 import type { Submitted } from './submit.ts';
 import { decidedBy, noticeKindOf, weightOf } from './tell.ts';
 import { type Electorate, electorateOf, mayConfirm, understoodQuestions } from './votes.ts';
@@ -25,8 +25,7 @@ export interface Approvals {
   vote(
     voter: Principal,
     id: RequestId,
-    choice: Vote['choice'],
-    comment: string | null,
+    word: Pick<Vote, 'choice' | 'comment' | 'attended'>,
     seen: Seen,
   ): Promise<StoredRequest>;
   confirm(caller: Principal, id: RequestId, seen: Seen): Promise<StoredRequest>;
@@ -115,18 +114,21 @@ export function makeApprovals(world: World): Approvals {
   }
 
   return {
-    vote: async (voter, id, choice, comment, seen) =>
+    vote: async (voter, id, word, seen) =>
       changing(id, async (stored) => {
         const electorate = await electorateOf(world, stored, voter);
         if (!electorate.admits(voter)) throw mayNot(stored, voter);
-        if (alreadySaid(stored, voter, choice, seen)) return stored;
+        if (alreadySaid(stored, voter, word.choice, seen, electorate)) return stored;
         const requester = await world.present(stored.request.requester);
         const ready = await judged(stored, requester, electorate);
         await demandUnmoved(stored, ready, seen);
         const { decision } = ready.stored;
         const at = world.now();
-        const vote: Vote = { voter: asVoter(voter), choice, comment, at, policy: decision.policy };
+        const vote: Vote = { voter: asVoter(voter), ...word, at, policy: decision.policy };
         const serves = electorate.serves(decision.quorum);
+        if (decision.tier === 'manual' && serves(vote).length === 0 && serves({ ...vote, attended: true }).length > 0) {
+          throw unattended(stored);
+        }
         if (decision.tier !== 'manual' || serves(vote).length === 0) throw mayNot(stored, voter);
         const { takeUpMs } = world.approvals;
         const after = step(ready, { type: 'vote', vote, serves, takeUpMs }, voter);
@@ -207,11 +209,18 @@ export function makeApprovals(world: World): Approvals {
 }
 
 /** The same word of the same person again, such as after a lost answer: nothing changes, and it is no mistake. */
-function alreadySaid(stored: StoredRequest, voter: Principal, choice: Vote['choice'], seen: Seen): boolean {
+function alreadySaid(
+  stored: StoredRequest,
+  voter: Principal,
+  choice: Vote['choice'],
+  seen: Seen,
+  { serves }: Electorate,
+): boolean {
   const { hash, decision, votes } = stored;
   if (seen.hash !== hash || seen.policy !== decision.policy) return false;
   const last = votes.findLast((vote) => vote.policy === seen.policy && samePerson(vote.voter, voter));
-  return last?.choice === choice;
+  if (last?.choice !== choice) return false;
+  return choice === 'deny' || last.attended || serves(decision.quorum)(last).length > 0;
 }
 
 /** A request on its way through several events, and what the audit log is to say of them. */
@@ -235,6 +244,7 @@ function step({ stored, entries }: Step, event: RequestEvent, actor: Principal |
   if (event.type === 'vote') {
     data['hash'] = stored.hash;
     data['choice'] = event.vote.choice;
+    if (event.vote.choice === 'approve') data['attended'] = event.vote.attended;
     if (event.vote.comment !== null) data['comment'] = event.vote.comment;
   }
   const at = event.type === 'vote' ? event.vote.at : event.at;

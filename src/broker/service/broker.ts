@@ -190,14 +190,15 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
       const [stored] = await visible(principal, id);
       return explanationOf(world, stored);
     },
-    approve: async (principal, id, { comment, ...seen }) => {
+    approve: async (principal, id, { comment, attended, ...seen }) => {
       await visible(principal, id);
       const word = comment === undefined ? null : parseReason(comment);
-      return view(principal, await approvals.vote(principal, id, 'approve', word, seen));
+      return view(principal, await approvals.vote(principal, id, { choice: 'approve', comment: word, attended }, seen));
     },
     deny: async (principal, id, { reason, ...seen }) => {
       await visible(principal, id);
-      return view(principal, await approvals.vote(principal, id, 'deny', parseReason(reason), seen));
+      const word = { choice: 'deny', comment: parseReason(reason), attended: false } as const;
+      return view(principal, await approvals.vote(principal, id, word, seen));
     },
     confirm: async (principal, id, seen) => {
       await ownRequest(principal, id);

@@ -49,6 +49,18 @@ export function mayNot({ request }: StoredRequest, voter: Principal): JitError {
   });
 }
 
+/** To whom could approve it, had anybody asked them. */
+export function unattended({ request }: StoredRequest): JitError {
+  return new JitError({
+    code: 'ERR_DENIED',
+    message: 'denied: nobody was asked for this approval, and policy wants that here',
+    hint:
+      'approve it without --yes on a terminal, or on its page; ' +
+      'an operator can write @unattended("yes") on each permit on Approve that gives you this vote',
+    subject: request.id,
+  });
+}
+
 /** Why there is no grant of it yet, or none any more. */
 export function notApproved({ request, decision }: StoredRequest, at: number): JitError {
   const { state, why } = decision;

@@ -6,6 +6,7 @@ import { counted, hasVoted, isOpen, isOver, mayVote, missing, type Serves, type 
 import { JitError } from '../../core/errors.ts';
 import { answersFor, type Principal, samePrincipal } from '../../core/principal.ts';
 import type { Quorum } from '../../core/request.ts';
+import type { Manner } from '../../policy/attendance.ts';
 import type { PolicySet } from '../../policy/load.ts';
 import type { Question } from '../../policy/question.ts';
 import type { RequestAction } from '../../wire/views.ts';
@@ -17,8 +18,8 @@ import type { World } from './world.ts';
 export interface Electorate {
   /** The set by which it is judged: whatever else goes into the same decision is asked of this one, also after a reload. */
   readonly policy: PolicySet;
-  /** Whether somebody may vote on it at all. */
-  admits(voter: Principal): boolean;
+  /** Whether somebody may vote on it at all. @param manner `attended` where it is left out. */
+  admits(voter: Principal, manner?: Manner): boolean;
   /** Which places of that quorum a vote may help to fill, its owner as they are now. */
   serves(quorum: readonly Quorum[]): Serves;
 }
@@ -35,17 +36,18 @@ export async function electorateOf(world: World, stored: StoredRequest, caller: 
     const known = caller !== null && samePrincipal(caller, vote.voter) ? caller : await world.present(vote.voter);
     now.set(vote, known);
   }
-  const admits = (voter: Principal): boolean =>
+  const admits = (voter: Principal, manner?: Manner): boolean =>
     questions.length > 0 &&
     mayVote(voter, request.requester) &&
     mayVote(voter, requester) &&
-    questions.every((question) => policy.approves(voter, question));
+    questions.every((question) => policy.approves(voter, question, manner));
   return {
     policy,
     admits,
     serves: (quorum) => (vote) => {
       const voter = now.get(vote) ?? vote.voter;
-      if (!admits(voter)) return [];
+      // A no stops it whoever said it how.
+      if (!admits(voter, vote.attended || vote.choice === 'deny' ? 'attended' : 'unattended')) return [];
       return quorum.flatMap(({ group }, position) =>
         group === null || voter.groups.includes(group) ? [position] : [],
       );
@@ -100,9 +102,10 @@ function voterActions(world: World, caller: Principal, stored: StoredRequest, el
   const at = world.now();
   if (grant !== null || !isOpen(decision) || isOver(decision, at) || !electorate.admits(caller)) return [];
   const { version: policy } = world.policy;
-  const probe: Vote = { voter: caller, choice: 'approve', comment: null, at, policy };
-  if (electorate.serves(decision.quorum)(probe).length === 0) return [];
-  const asked = decision.state === 'pending' && !hasVoted(stored, probe);
+  const probe: Vote = { voter: caller, choice: 'approve', comment: null, attended: true, at, policy };
+  const serves = electorate.serves(decision.quorum);
+  if (serves(probe).length === 0) return [];
+  const asked = decision.state === 'pending' && !hasVoted(stored, probe, serves);
   return asked ? ['approve', 'deny'] : ['deny'];
 }
 

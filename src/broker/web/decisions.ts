@@ -72,7 +72,10 @@ export function makeDecisions(parts: WebParts, sessions: WebSessions, trips: Tri
     const { principal, act } = vouched;
     const { request, hash, policy, comment } = act;
     if (act.choice === 'confirm') await broker.confirm(principal, request, { hash, policy });
-    else await broker.approve(principal, request, { hash, policy, ...(comment === null ? {} : { comment }) });
+    else {
+      const word = { ...(comment === null ? {} : { comment }), attended: true };
+      await broker.approve(principal, request, { hash, policy, ...word });
+    }
     return 'done';
   }
 

@@ -30,13 +30,14 @@ export const approve = command<ApproveOptions>({
   positionals: [REQUEST_ID],
   flags: [
     { name: 'comment', value: 'text', about: 'goes to the requester and into the record' },
-    { name: 'yes', about: 'approve without being asked; needed off a terminal' },
+    { name: 'yes', about: 'approve without being asked, where policy permits that; needed off a terminal' },
   ],
   examples: [
     { about: 'look, then decide', line: 'jit approve req_01hv3k9x7m2q5w8e4r6t0yabcd' },
     { about: 'with a word to the requester', line: "jit approve req_… --comment 'after the freeze only'" },
   ],
   notes: [
+    'With --yes nobody is asked, and that counts only where policy permits it:\n@unattended("yes") on each permit on Approve by which you may vote.',
     'Your vote is for exactly what was shown, under the policy under which it was shown.\nIf either has changed meanwhile, nothing is counted (exit status 5).',
   ],
   parse: (input) => {
@@ -64,7 +65,8 @@ export const approve = command<ApproveOptions>({
       }
     }
     const { hash, policy } = review.request;
-    const outcome = await client.approve(id, { hash, policy, ...(comment === null ? {} : { comment }) });
+    const word = { ...(comment === null ? {} : { comment }), attended: asked === 'first' };
+    const outcome = await client.approve(id, { hash, policy, ...word });
     return await reportVote(context, outcome, site, format);
   },
 });

@@ -8,6 +8,7 @@ import type { Broker } from '../../../src/broker/service/broker.ts';
 import { type ErrorCode, ERRORS, JitError } from '../../../src/core/errors.ts';
 import type { GrantId, RequestId } from '../../../src/core/ids.ts';
 import type { Principal } from '../../../src/core/principal.ts';
+import type { ApproveBody } from '../../../src/wire/bodies.ts';
 import type { Outcome } from '../../../src/wire/views.ts';
 import { tempFolder } from '../../support/home.ts';
 import { ALICE, ask, BOB, type Setting, startBroker, type TestBroker } from '../service/world.ts';
@@ -23,11 +24,12 @@ async function start(t: TestContext, setting: Setting = {}): Promise<TestBroker>
 }
 
 const seen = ({ hash, policy }: Outcome['request']): { hash: string; policy: string } => ({ hash, policy });
+const yes = (request: Outcome['request']): ApproveBody => ({ ...seen(request), attended: true });
 const issues = (t: TestBroker): number => t.cloud.calls.filter((call) => call.startsWith('issue')).length;
 
 async function approved({ broker }: TestBroker): Promise<RequestId> {
   const { request } = await broker.submit(ALICE, WRITE, null);
-  for (const voter of [CAROL, DAN]) await broker.approve(voter, request.id, seen(request));
+  for (const voter of [CAROL, DAN]) await broker.approve(voter, request.id, yes(request));
   return request.id;
 }
 
@@ -69,13 +71,13 @@ test('two brokers on one store: of a voter who clicks at both one vote counts, a
   const other = await start(t, { file, worker: 'off', after: one });
   for (let round = 0; round < 5; round++) {
     const { request } = await one.broker.submit(ALICE, WRITE, null);
-    const vote = async ({ broker }: TestBroker): Promise<unknown> => broker.approve(CAROL, request.id, seen(request));
+    const vote = async ({ broker }: TestBroker): Promise<unknown> => broker.approve(CAROL, request.id, yes(request));
     await Promise.all([one, other, one, other].map(vote));
     const now = await other.broker.request(ALICE, request.id, null);
     assert.deepEqual([now.request.state, now.request.votes.length], ['pending', 1]);
     const no = { ...seen(request), reason: 'no' };
     const both = await Promise.all([
-      codeOf(one.broker.approve(DAN, request.id, seen(request))),
+      codeOf(one.broker.approve(DAN, request.id, yes(request))),
       codeOf(other.broker.deny({ ...DAN, subject: 'erin', name: 'erin' }, request.id, no)),
     ]);
     assert.ok(both[0] === null || both[0] === 'ERR_DECIDED');
@@ -105,7 +107,7 @@ function foreign(
     request: async (broker, id) => broker.request(who, id, null),
     review: async (broker, id) => broker.review(who, id),
     explanation: async (broker, id) => broker.explanation(who, id),
-    approve: async (broker, id) => broker.approve(who, id, looked),
+    approve: async (broker, id) => broker.approve(who, id, { ...looked, attended: true }),
     deny: async (broker, id) => broker.deny(who, id, { ...looked, reason: 'x' }),
     confirm: async (broker, id) => broker.confirm(who, id, looked),
     cancel: async (broker, id) => broker.cancel(who, id),

@@ -171,7 +171,7 @@ async function carryOut({ requests }: Model, twins: Twins, { request, broker: at
     if (deed.kind === 'judge' || who === null) return approvals.judgeAnew();
     switch (deed.kind) {
       case 'vote':
-        if (deed.choice === 'approve') return broker.approve(who, id, body(deed.seen));
+        if (deed.choice === 'approve') return broker.approve(who, id, { ...body(deed.seen), attended: true });
         return broker.deny(who, id, { ...body(deed.seen), reason: 'no' });
       case 'confirm':
         return broker.confirm(who, id, body(deed.seen));

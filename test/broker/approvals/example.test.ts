@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { tryCase } from '../../../src/cli/policy/trial.ts';
 import type { GrantId } from '../../../src/core/ids.ts';
 import { JitError } from '../../../src/core/errors.ts';
+import type { ApproveBody } from '../../../src/wire/bodies.ts';
 import type { GrantView, Outcome } from '../../../src/wire/views.ts';
 import { eventually } from '../../support/eventually.ts';
 import type { TestBroker } from '../service/world.ts';
@@ -35,6 +36,7 @@ const CUSTOMERS: Wish = {
 
 type Request = Outcome['request'];
 const seen = ({ hash, policy }: Request): { hash: string; policy: string } => ({ hash, policy });
+const yes = (request: Request): ApproveBody => ({ ...seen(request), attended: true });
 
 const ask = async (t: TestBroker, who: string, what: Wish): Promise<Outcome> =>
   t.broker.submit(person(who), wish(what), null);
@@ -46,7 +48,7 @@ async function waiting(t: TestBroker, who: string, what: Wish): Promise<Request>
 }
 
 const approve = async (t: TestBroker, who: string, request: Request): Promise<Request> =>
-  (await t.broker.approve(person(who), request.id, seen(request))).request;
+  (await t.broker.approve(person(who), request.id, yes(request))).request;
 
 function granted({ grant }: Outcome): GrantView {
   assert.ok(grant?.state === 'active');

@@ -205,7 +205,7 @@ const BODIES: Readonly<Record<string, string>> = {
   revoke: '{"reason":"revoked"}',
   revocations: '{"scope":"mine"}',
   use: '{"uses":[{"channel":"file","count":1,"first":"2026-01-01T00:00:00Z","last":"2026-01-01T00:00:00Z"}]}',
-  approve: `{${seen}}`,
+  approve: `{${seen},"attended":true}`,
   confirm: `{${seen}}`,
   deny: `{${seen},"reason":"no"}`,
 };

@@ -229,7 +229,7 @@ test('approvals are looked at anew: who may not approve any more carries no rene
     @id("leads") permit(principal in Jit::Group::"leads", action == Jit::Action::"Approve", resource);`;
   const t = await start(policy, { present: (who) => (who.subject === BOB.subject ? present : undefined) });
   const { request } = await t.broker.submit(DEV, ask(), null);
-  await t.broker.approve(approver, request.id, { hash: request.hash, policy: request.policy });
+  await t.broker.approve(approver, request.id, { hash: request.hash, policy: request.policy, attended: true });
   const { id } = grantOf(await t.broker.issue(DEV, request.id));
   assert.equal(grantOf(await renew(t, id, 900)).renewals, 1);
   present = BOB;

@@ -97,7 +97,7 @@ test('votes of those who may not vote are told to nobody', async (t) => {
   await assert.rejects(w.vote({ ...ALICE, groups: ['leads'] }, 'approve', id), code('ERR_DENIED'));
   await assert.rejects(w.vote(PLAIN_BOB, 'approve', id), code('ERR_NOT_FOUND'));
   const seen = { hash: 'f'.repeat(64), policy: w.world.policy.version };
-  await assert.rejects(w.broker.approve(BOB, id, seen), code('ERR_DECIDED'));
+  await assert.rejects(w.broker.approve(BOB, id, { ...seen, attended: true }), code('ERR_DECIDED'));
   assert.deepEqual(w.kinds(), ['approval-needed']);
 });
 

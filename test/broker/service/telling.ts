@@ -103,7 +103,7 @@ export async function telling(
       const seen = { hash: stored.hash, policy: stored.decision.policy };
       const outcome =
         choice === 'approve'
-          ? await broker.approve(who, id, seen)
+          ? await broker.approve(who, id, { ...seen, attended: true })
           : await broker.deny(who, id, { ...seen, reason: 'not now' });
       return outcome.request;
     },
