@@ -212,6 +212,10 @@ test('diff lists who gains and who loses what, over cases and over all that the 
   );
   assert.match(stdout, /loses +ada +staging +looking at staging is automatic +auto, up to 4h +self-serve, up to 4h/);
   assert.match(stderr, /questions were asked of both/);
+  const flag = await jit('check', '--diff', EXAMPLE, after, '--config', CONFIG, '--cases', CASES);
+  assert.deepEqual(flag, { status, stdout, stderr }, 'the flag is the same');
+  const between = await jit('check', EXAMPLE, '--diff', after, '--config', CONFIG, '--cases', CASES);
+  assert.equal(between.stdout, stdout);
   const same = await jit('diff', EXAMPLE, EXAMPLE, '--config', CONFIG);
   assert.equal(same.stdout, 'nobody gains or loses anything\n');
 });
@@ -222,6 +226,11 @@ const misused: readonly (readonly [argv: readonly string[], message: RegExp])[] 
   [['test'], /the file of cases is missing/],
   [['test', 'cases.yaml', '--strict'], /takes no --strict/],
   [['diff', 'a'], /before and after/],
+  [['check', '--diff', 'a'], /before and after/],
+  [['check', '--diff', 'a', 'b', 'c'], /at most 2 paths/],
+  [['check', '--diff', 'a', 'b', '--strict'], /jit policy check --diff takes no --strict/],
+  [['test', 'cases.yaml', '--diff'], /jit policy test takes no --diff/],
+  [['diff', 'a', 'b', '--diff'], /jit policy diff takes no --diff/],
   [['explain', '.'], /what to explain is missing/],
   [['explain', '.', '--case', 'x'], /--case names a case of a file/],
   [

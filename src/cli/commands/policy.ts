@@ -41,6 +41,7 @@ export const policy = command<PolicyOptions>({
   ],
   flags: [
     { name: 'config', value: 'broker.yaml', about: 'take targets and operations from a broker configuration' },
+    { name: 'diff', about: 'check: compare instead two sets of policies, OLD and NEW; the same as diff' },
     { name: 'cases', value: 'cases.yaml', about: 'explain, diff: a file of cases' },
     { name: 'case', value: 'name', about: 'explain: this case of the file' },
     { name: 'strict', about: 'check: warnings count as errors' },
@@ -64,7 +65,10 @@ export const policy = command<PolicyOptions>({
       about: 'or for a case of the file',
       line: "jit policy explain ./policies --cases cases.yaml --case 'reads logs'",
     },
-    { about: 'who gains and who loses what', line: 'jit policy diff ./policies ./policies.new --cases cases.yaml' },
+    {
+      about: 'who gains and who loses what',
+      line: 'jit policy check --diff ./policies ./policies.new --cases cases.yaml',
+    },
   ],
   notes: [
     'Without a folder, check and explain look at the policies of your own embedded\nbroker, and test at those beside the file of cases.',
@@ -86,13 +90,19 @@ const TAKES: Readonly<Record<(typeof VERBS)[number], readonly string[]>> = {
 
 function parsePolicy(input: Input): PolicyOptions {
   const [verb = '', ...files] = input.words;
-  const known = VERBS.find((each) => each === verb);
-  if (known === undefined) {
+  const named = VERBS.find((each) => each === verb);
+  if (named === undefined) {
     throw usage(`jit policy cannot ${display(verb, 40)}`, didYouMean(verb, VERBS) ?? `one of: ${VERBS.join(', ')}`);
   }
-  const given = [...input.values.keys(), ...input.switches].filter((name) => name !== 'config' && name !== 'json');
+  // Two spellings of one thing: whoever checks a change asks for it there.
+  const compares = named === 'check' && input.switches.has('diff');
+  const known = compares ? 'diff' : named;
+  const anywhere = ['config', 'json', ...(compares ? ['diff'] : [])];
+  const given = [...input.values.keys(), ...input.switches].filter((name) => !anywhere.includes(name));
   const stray = given.find((name) => !TAKES[known].includes(name));
-  if (stray !== undefined) throw usage(`jit policy ${known} takes no --${stray}`, 'see: jit policy --help');
+  if (stray !== undefined) {
+    throw usage(`jit policy ${compares ? 'check --diff' : known} takes no --${stray}`, 'see: jit policy --help');
+  }
   const common = { format: input.format, config: single(input, 'config') };
   const cases = single(input, 'cases');
   switch (known) {
@@ -123,7 +133,7 @@ function parsePolicy(input: Input): PolicyOptions {
     case 'diff': {
       const [before, after] = atMost(files, 2, known);
       if (before === undefined || after === undefined) {
-        throw usage('diff needs the policies before and after', 'jit policy diff OLD NEW');
+        throw usage('diff needs the policies before and after', 'jit policy check --diff OLD NEW');
       }
       return { verb: known, before, after, cases, ...common };
     }
