@@ -4,6 +4,9 @@ import { JitError } from '../../src/core/errors.ts';
 import { loadPolicies } from '../../src/policy/load.ts';
 import { load, REQUEST } from './questions.ts';
 
+const breakGlass = (annotations: string, body = ''): string =>
+  `${annotations} permit (principal is Jit::User, action == Jit::Action::"BreakGlass", resource) ${body};`;
+
 const refusals: readonly (readonly [name: string, text: string, message: RegExp])[] = [
   ['a syntax error', 'permit (principal, action', /p0\.cedar:1: unexpected/],
   [
@@ -54,6 +57,77 @@ const refusals: readonly (readonly [name: string, text: string, message: RegExp]
     'an agent that would break glass',
     '@id("x") permit (principal is Jit::Agent, action == Jit::Action::"BreakGlass", resource);',
     /policy x: .*(?:impossible|unable to find an applicable action)/i,
+  ],
+  [
+    'an agent named by its id that would break glass',
+    'permit (principal == Jit::Agent::"https://idp.example.com|bot", action == Jit::Action::"BreakGlass", resource);',
+    /(?:impossible|unable to find an applicable action)/i,
+  ],
+  [
+    'break-glass for whoever asks, pipelines included',
+    'permit (principal, action == Jit::Action::"BreakGlass", resource);',
+    /says in its scope of what type they are: principal is Jit::User.*for a pipeline principal is Jit::Workload/,
+  ],
+  [
+    'break-glass for a group of whoever is in it',
+    'permit (principal in Jit::Group::"on-call", action == Jit::Action::"BreakGlass", resource);',
+    /says in its scope of what type they are/,
+  ],
+  [
+    'break-glass for people in a condition, where it has to be in the scope',
+    'permit (principal, action == Jit::Action::"BreakGlass", resource) when { principal is Jit::User };',
+    /says in its scope of what type they are/,
+  ],
+  ['approvers in an emergency', breakGlass('@approvers("2")'), /@approvers has no meaning on a permit on BreakGlass/],
+  ['a warning of an hour', breakGlass('@warn("1h")'), /@warn\("1h"\): at most 15m/],
+  ['a warning that is no time', breakGlass('@warn("soon")'), /@warn\("soon"\): that is not a duration/],
+  ['a hand-over of another kind', breakGlass('@handover("end")'), /@handover\("end"\): it is "ends" or "stays"/],
+  [
+    'a sealed path by one person',
+    breakGlass('@sealed("1") @sealed_group("on-call")'),
+    /not a whole number from 2 to 20/,
+  ],
+  [
+    'a sealed path by nobody in particular',
+    breakGlass('@sealed("2")'),
+    /@sealed\("2"\) and @sealed_group.* go together/,
+  ],
+  ['a sealed path by nobody', breakGlass('@sealed_group("on-call")'), /go together/],
+  [
+    'a sealed path that is longer than the open one',
+    breakGlass('@max("10m") @sealed("2") @sealed_group("on-call") @sealed_max("15m")'),
+    /@sealed_max\("15m"\): longer than the 10m of @max/,
+  ],
+  ['a length of no sealed path', breakGlass('@sealed_max("5m")'), /@sealed_max needs @sealed/],
+  [
+    'a sealed path on Request',
+    `@tier("auto") @sealed("2") @sealed_group("on-call") permit (principal, ${REQUEST}, resource);`,
+    /@sealed has no meaning on a permit on another action than BreakGlass/,
+  ],
+  [
+    'a warning on Request',
+    `@tier("auto") @warn("2m") permit (principal, ${REQUEST}, resource);`,
+    /@warn has no meaning/,
+  ],
+  [
+    'a hand-over on Approve',
+    '@handover("ends") permit (principal, action == Jit::Action::"Approve", resource);',
+    /@handover has no meaning/,
+  ],
+  [
+    'a hand-over on a forbid',
+    '@handover("ends") forbid (principal, action == Jit::Action::"BreakGlass", resource);',
+    /@handover has no meaning on a forbid/,
+  ],
+  [
+    'an incident on Request',
+    `@tier("auto") permit (principal, ${REQUEST}, resource) when { context.incident.open };`,
+    /incident/,
+  ],
+  [
+    'an unknown fact of the incident',
+    breakGlass('', 'when { context.incident.sevrity == 1 }'),
+    /sevrity.*did you mean/,
   ],
   [
     'an agent that would approve',

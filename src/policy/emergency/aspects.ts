@@ -93,27 +93,33 @@ function severity({ severity: present }: IncidentFacts): Aspect {
 function services(policies: readonly Policy[], { services: present }: IncidentFacts): Aspect {
   const attribute = 'context.incident.services';
   const missing = namedTexts(policies, attribute).filter((name) => !present.includes(name));
-  // A rule may want several at once.
-  const lists = policies.map((policy) => namedTexts([policy], attribute)).filter((names) => names.length > 1);
+  // A rule may want several at once, or them alone.
+  const lists = policies.map((policy) => namedTexts([policy], attribute)).filter((names) => names.length > 0);
   const ways: Way[] = [
     ...missing.map((name) => ({ services: [...present, name] })),
     ...lists.map((names) => ({ services: [...new Set([...present, ...names])] })),
+    ...lists.map((names) => ({ services: names })),
     ...present.map((name) => ({ services: present.filter((each) => each !== name) })),
   ];
   return {
     ways,
     tell(working) {
       const sets = working.flatMap((way) => (way.services === undefined ? [] : [way.services]));
-      const gains = sets.map((set) => set.filter((name) => !present.includes(name))).filter((set) => set.length > 0);
+      const larger = sets.filter((set) => within(present, set));
+      const gains = larger.map((set) => set.filter((name) => !present.includes(name)));
       const least = gains.filter((set) => !gains.some((other) => other.length < set.length && within(other, set)));
-      if (least.length === 0) {
-        const names = present.filter((name) => sets.some((set) => !set.includes(name))).join(' or ');
-        return { lacks: `it concerns ${names}`, would: `with an incident that does not concern ${names}` };
-      }
-      const names = [...new Set(least.map((set) => set.join(' and ')))].join(' or ');
-      return { lacks: `it does not concern ${names}`, would: `with an incident that concerns ${names}` };
+      if (least.length > 0) return concerning(least, '');
+      const smaller = sets.filter((set) => within(set, present));
+      const names = present.filter((name) => smaller.some((set) => !set.includes(name))).join(' or ');
+      if (names === '') return concerning(sets, ' alone');
+      return { lacks: `it concerns ${names}`, would: `with an incident that does not concern ${names}` };
     },
   };
+}
+
+function concerning(sets: readonly (readonly string[])[], word: '' | ' alone'): ReturnType<Aspect['tell']> {
+  const names = [...new Set(sets.map((set) => `${set.join(' and ')}${word}`))].join(' or ');
+  return { lacks: `it does not concern ${names}`, would: `with an incident that concerns ${names}` };
 }
 
 function within(some: readonly string[], all: readonly string[]): boolean {
