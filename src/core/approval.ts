@@ -91,6 +91,15 @@ export function isOpen({ state }: Pick<Decision, 'state'>): boolean {
   return state === 'pending' || state === 'approved';
 }
 
+/** Whether others have to agree: approvers, or in an emergency that cannot be verified those who confirm it. */
+export function asksPeople({ tier, quorum }: Pick<Decision, 'tier' | 'quorum'>): boolean {
+  return tier === 'manual' || (tier === 'break-glass' && quorum.length > 0);
+}
+
+function asksNobody({ tier, quorum }: Pick<Decision, 'tier' | 'quorum'>): boolean {
+  return tier === 'auto' || (tier === 'break-glass' && quorum.length === 0);
+}
+
 /** Whether its time to be decided, or to be taken up, has passed. @param at epoch ms. */
 export function isOver({ deadline }: Pick<Decision, 'deadline'>, at: number): boolean {
   return deadline !== null && at >= deadline;
@@ -98,7 +107,7 @@ export function isOver({ deadline }: Pick<Decision, 'deadline'>, at: number): bo
 
 function withVote(standing: Standing, { vote, serves, takeUpMs }: Extract<RequestEvent, { type: 'vote' }>): Standing {
   const { decision, votes } = standing;
-  if (decision.tier !== 'manual' || vote.policy !== decision.policy || serves(vote).length === 0) return standing;
+  if (!asksPeople(decision) || vote.policy !== decision.policy || serves(vote).length === 0) return standing;
   const next = { ...standing, votes: [...votes, vote] };
   // Until the grant is made a no still stops it, also that of somebody who had said yes.
   if (vote.choice === 'deny') {
@@ -132,18 +141,18 @@ function demandedAnew(
   const next = { ...standing, decision: { ...decision, tier, quorum, policy } };
   const same = policy === decision.policy && tier === decision.tier && sameQuorum(quorum, decision.quorum);
   if (decision.state === 'pending') {
-    if (tier === 'auto') return approved(next, 'policy asks for nobody any more', at + takeUpMs);
+    if (asksNobody(demanded)) return approved(next, 'policy asks for nobody any more', at + takeUpMs);
     // Policy demands less than before, or somebody who had agreed may approve again: nobody has to say it twice.
-    if (tier === 'manual' && isMet(next, serves)) return approved(next, byWhom(next, serves), at + takeUpMs);
+    if (asksPeople(demanded) && isMet(next, serves)) return approved(next, byWhom(next, serves), at + takeUpMs);
     if (tier === decision.tier) return same ? standing : next;
     // Others are waited for now, so the waiting begins anew.
-    const why = tier === 'manual' ? 'policy asks for approval now' : 'policy asks for your own confirmation now';
+    const why = asksPeople(demanded) ? 'policy asks for approval now' : 'policy asks for your own confirmation now';
     return { ...next, decision: { ...next.decision, why, deadline: at + waitMs } };
   }
-  if (tier === 'auto' || (tier === 'self-serve' && decision.tier === 'self-serve' && same)) {
+  if (asksNobody(demanded) || (tier === 'self-serve' && decision.tier === 'self-serve' && same)) {
     return same ? standing : next;
   }
-  if (tier === 'manual' && isMet(next, serves)) return same ? standing : next;
+  if (asksPeople(demanded) && isMet(next, serves)) return same ? standing : next;
   const why = 'the approvals do not hold under the present policy: they are needed again';
   return { ...next, decision: { ...next.decision, state: 'pending', why, deadline: at + waitMs } };
 }

@@ -25,7 +25,13 @@ export interface Leg {
 
 export type GrantState =
   | { readonly name: 'issuing' }
-  | { readonly name: 'active'; readonly issuedAt: number; readonly expiresAt: number }
+  | {
+      readonly name: 'active';
+      readonly issuedAt: number;
+      readonly expiresAt: number;
+      /** Why it ends sooner than was granted, or null. */
+      readonly cut: Extract<CloseReason, 'incident-closed'> | null;
+    }
   | { readonly name: 'revoking'; readonly reason: CloseReason; readonly since: number }
   | { readonly name: 'stuck'; readonly reason: CloseReason; readonly since: number }
   | { readonly name: 'closed'; readonly reason: CloseReason; readonly closedAt: number };
@@ -65,6 +71,13 @@ export type GrantEvent =
       readonly endsAt: number;
       /** As policy has it now; of this and the grant's own, the shorter counts. */
       readonly idleSeconds: number | null;
+    }
+  /** Its end moves up to `endsAt`, for that reason; one that is later than the present end gives only the reason. */
+  | {
+      readonly type: 'cut';
+      readonly at: number;
+      readonly endsAt: number;
+      readonly reason: Extract<CloseReason, 'incident-closed'>;
     }
   | { readonly type: 'end'; readonly reason: CloseReason; readonly at: number }
   /** The cloud took the revocation; it is not yet in effect everywhere. */
@@ -145,7 +158,7 @@ function whileIssuing(grant: Grant, event: GrantEvent): Transition {
       if (next.legs.some((leg) => leg.state !== 'issued')) return { grant: next, effects: [] };
       const expiresAt = Math.min(...next.legs.map((leg) => leg.endsAt ?? leg.notAfter));
       return {
-        grant: { ...next, state: { name: 'active', issuedAt: event.at, expiresAt } },
+        grant: { ...next, state: { name: 'active', issuedAt: event.at, expiresAt, cut: null } },
         effects: [
           { kind: 'expire', dueAt: expiresAt },
           { kind: 'claim-by', dueAt: Math.min(expiresAt, event.at + CLAIM_SECONDS * 1_000) },
@@ -170,6 +183,7 @@ function whileIssuing(grant: Grant, event: GrantEvent): Transition {
     case 'end':
       return beginEnd(grant, event.reason, event.at);
     case 'renew':
+    case 'cut':
     case 'reissue':
     case 'revoke-accepted':
     case 'revoke-failed':
@@ -186,9 +200,11 @@ function whileActive(grant: Grant, state: Extract<GrantState, { name: 'active' }
       // Whoever took the old end's effect in hand removes it when done: the new end must have its own.
       return event.reason === 'expired' && event.at < state.expiresAt
         ? { grant, effects: [{ kind: 'expire', dueAt: state.expiresAt }] }
-        : beginEnd(grant, event.reason, event.at);
+        : beginEnd(grant, event.reason === 'expired' ? (state.cut ?? event.reason) : event.reason, event.at);
     case 'renew':
       return renew(grant, state, event);
+    case 'cut':
+      return cut(grant, state, event);
     case 'reissue':
       return unchanged(
         withLeg(grant, event.target, (leg) => ({ ...leg, notAfter: Math.max(leg.notAfter, event.notAfter) })),
@@ -200,6 +216,20 @@ function whileActive(grant: Grant, state: Extract<GrantState, { name: 'active' }
     case 'gone':
       return unchanged(grant);
   }
+}
+
+/** The legs keep their ends: the cloud has been given them, and whatever is cut off before them has to be revoked there. */
+function cut(
+  grant: Grant,
+  state: Extract<GrantState, { name: 'active' }>,
+  { endsAt, reason }: Extract<GrantEvent, { type: 'cut' }>,
+): Transition {
+  if (state.cut !== null) return unchanged(grant);
+  const expiresAt = Math.min(state.expiresAt, endsAt);
+  return {
+    grant: { ...grant, state: { ...state, expiresAt, cut: reason } },
+    effects: [{ kind: 'expire', dueAt: expiresAt }],
+  };
 }
 
 /** The legs' ends move at once: from now on, a credential with the new end may be asked for at any moment. */
@@ -216,7 +246,7 @@ function renew(
       seconds: Math.max(grant.seconds, Math.ceil((endsAt - at) / 1_000)),
       renewals: grant.renewals + 1,
       idleSeconds: idle,
-      state: { ...state, expiresAt: endsAt },
+      state: { ...state, expiresAt: endsAt, cut: null },
       legs: grant.legs.map((leg) => ({ ...leg, endsAt: Math.max(leg.endsAt ?? 0, endsAt) })),
     },
     effects: [{ kind: 'expire', dueAt: endsAt }, ...(idle === grant.idleSeconds ? [] : idleEffects(idle, at))],
@@ -288,6 +318,7 @@ function whileEnding(grant: Grant, state: Ending, event: GrantEvent): Transition
       return { ...settle(next, state, event.at), effects: [{ kind: 'revoke', target: event.target, dueAt }] };
     }
     case 'renew':
+    case 'cut':
     case 'reissue':
     case 'end':
       return unchanged(grant);

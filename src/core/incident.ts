@@ -29,6 +29,9 @@ export interface BoundIncident {
   readonly standing: Standing;
 }
 
+/** Name of the source of exercises, which reach sandboxes and nothing else. No other source can have it. */
+export const DRILLS = 'drill';
+
 /** 1 is the most severe. */
 export type Severity = 1 | 2 | 3 | 4 | 5;
 

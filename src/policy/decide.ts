@@ -93,7 +93,7 @@ export function unfitness({ principal, permission, target, seconds, assessment, 
 const NOT_UNICODE = 'a name in the request is not valid Unicode';
 
 /** Why somebody cannot be told from everybody else in a policy, or null. */
-function namelessness(people: readonly Principal[]): string | null {
+export function namelessness(people: readonly Principal[]): string | null {
   // The bar parts issuer and subject in the entity's id: with another in the issuer two people could share one.
   if (people.some(({ issuer }) => issuer.includes('|')))
     return 'the issuer of this identity cannot be named in a policy';

@@ -9,6 +9,7 @@ import { JitError } from '../core/errors.ts';
 import type { Principal } from '../core/principal.ts';
 import type { Manner } from './attendance.ts';
 import { makeApprover, makeDecider } from './decide.ts';
+import { makeConfirmer } from './emergency/confirm.ts';
 import { makeEmergencyDecider } from './emergency/decide.ts';
 import { type Cedar, loadEngine } from './engine.ts';
 import { makeMatcher, onAction } from './match.ts';
@@ -35,6 +36,11 @@ export interface PolicySet {
    * @param manner `attended` where it is left out.
    */
   approves(voter: Principal, question: Question, manner?: Manner): boolean;
+  /**
+   * Whether nothing forbids `voter` to vote on it: for those whom the rule of an emergency names itself. The same people are
+   * barred whatever the rules as for `approves`, and any doubt is no.
+   */
+  confirms(voter: Principal, question: Question): boolean;
 }
 
 const MOST_POLICIES = 10_000;
@@ -64,6 +70,7 @@ export async function loadPolicies({ sources }: { readonly sources: readonly Pol
   else problems.push(...validate(cedar, schema, byId));
   if (problems.length > 0) throw refuse(problems);
   const version = canonicalHash({ v: 1, schema, sources: ordered });
+  const approvals = makeMatcher(cedar, version, policies, 'Approve');
   return {
     version,
     policies: () => policies,
@@ -72,7 +79,8 @@ export async function loadPolicies({ sources }: { readonly sources: readonly Pol
       makeMatcher(cedar, version, policies, 'BreakGlass'),
       onAction(policies, 'BreakGlass'),
     ),
-    approves: makeApprover(makeMatcher(cedar, version, policies, 'Approve')),
+    approves: makeApprover(approvals),
+    confirms: makeConfirmer(approvals),
   };
 }
 

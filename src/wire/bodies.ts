@@ -28,6 +28,12 @@ export const requestBodySchema = z
     seconds: z.int().min(1).max(LONGEST_SECONDS).describe('length of the grant, counted from issuance'),
     reason: z.string().min(1).max(2_000).describe('why; at most 1,000 characters'),
     ticket: z.string().max(64).optional(),
+    incident: z
+      .string()
+      .min(1)
+      .max(192)
+      .optional()
+      .describe('asks for emergency access, bound to this open incident: INC-7, or pagerduty/INC-7'),
   })
   .meta({ id: 'RequestBody' });
 

@@ -54,6 +54,8 @@ export const requestViewSchema = z.strictObject({
   seconds: z.int().positive(),
   reason: line,
   ticket: name.nullable(),
+  /** Of emergency access: the incident with which it ends. `id`: the source's own, null where it could not be asked. */
+  incident: z.strictObject({ source: name, id: name.nullable(), reference: name }).nullable(),
   policy: name,
   createdAt: time,
   grant: grantIdSchema.nullable(),

@@ -106,6 +106,7 @@ function blank(): Outcome {
       seconds: 60,
       reason: 'x',
       ticket: null,
+      incident: null,
       policy: 'none',
       createdAt: at,
       grant: null,

@@ -18,6 +18,14 @@ interface Step {
   readonly after: Standing;
 }
 
+type Demand = Pick<Standing['decision'], 'tier' | 'quorum'>;
+
+/** An emergency asks people only where it names some: where its incident cannot be verified. */
+const isOfPeople = ({ tier, quorum: asked }: Demand): boolean =>
+  tier === 'manual' || (tier === 'break-glass' && asked.length > 0);
+const isOfNobody = ({ tier, quorum: asked }: Demand): boolean =>
+  tier === 'auto' || (tier === 'break-glass' && asked.length === 0);
+
 /** A change in place would throw. */
 function frozen(given: Standing): Standing {
   Object.freeze(given.decision);
@@ -71,8 +79,12 @@ always(
     const { tier } = after.decision;
     assert.ok(!isLate(step));
     if (one.type === 'confirm') assert.equal(tier, 'self-serve');
-    else if (one.type === 'vote') assert.ok(tier === 'manual' && isMet(after, one.serves));
-    else assert.ok(one.type === 'demanded' && (tier === 'auto' || (tier === 'manual' && isMet(after, one.serves))));
+    else if (one.type === 'vote') assert.ok(isOfPeople(after.decision) && isMet(after, one.serves));
+    else
+      assert.ok(
+        one.type === 'demanded' &&
+          (isOfNobody(after.decision) || (isOfPeople(after.decision) && isMet(after, one.serves))),
+      );
     assert.ok('takeUpMs' in one);
     assert.equal(after.decision.deadline, timeOf(one) + one.takeUpMs);
   },
@@ -84,8 +96,8 @@ always('what was approved stays so under another demand only where that demand i
   assert.equal(after.decision.policy, one.demanded.policy);
   assert.equal(after.decision.tier, one.demanded.tier);
   assert.deepEqual(after.decision.quorum, one.demanded.quorum);
-  if (after.decision.state !== 'approved' || one.demanded.tier === 'auto') return;
-  if (one.demanded.tier === 'manual') assert.ok(isMet(after, one.serves));
+  if (after.decision.state !== 'approved' || isOfNobody(one.demanded)) return;
+  if (isOfPeople(one.demanded)) assert.ok(isMet(after, one.serves));
   else assert.ok(one.demanded.tier === 'self-serve' && after === before, 'confirmed under these very terms');
 });
 
@@ -98,15 +110,15 @@ always('what was approved and does not hold any more waits anew, from the presen
 
 always('no request goes on waiting for people once enough of them have agreed', (step) => {
   const { before, event: one, after } = step;
-  if (after === before || after.decision.state !== 'pending' || after.decision.tier !== 'manual') return;
+  if (after === before || after.decision.state !== 'pending' || !isOfPeople(after.decision)) return;
   if ('serves' in one) assert.ok(!isMet(after, one.serves));
 });
 
 always('one no of somebody who may vote, in time and under the present policy, is the end of it', (step) => {
   const { before, event: one, after } = step;
   if (!isOpen(before) || one.type !== 'vote' || one.vote.choice !== 'deny' || isLate(step)) return;
-  const { tier, policy } = before.decision;
-  const counts = tier === 'manual' && one.vote.policy === policy && one.serves(one.vote).length > 0;
+  const { policy } = before.decision;
+  const counts = isOfPeople(before.decision) && one.vote.policy === policy && one.serves(one.vote).length > 0;
   assert.equal(after.decision.state, counts ? 'denied' : before.decision.state);
   if (counts) assert.deepEqual(after.votes, [...before.votes, one.vote]);
 });

@@ -31,6 +31,7 @@ const event: fc.Arbitrary<GrantEvent> = fc
     fc.record({ type: fc.constant('reissue' as const), target, at, notAfter: at }),
     fc.record({ type: fc.constantFrom('issue-refused' as const, 'issue-unknown' as const), target, at, problem }),
     fc.record({ type: fc.constant('renew' as const), at, endsAt: at, idleSeconds: fc.option(idleLimit) }),
+    fc.record({ type: fc.constant('cut' as const), at, endsAt: at, reason: fc.constant('incident-closed' as const) }),
     fc.record({ type: fc.constant('end' as const), reason: fc.constantFrom(...CLOSE_REASONS), at }),
     fc.record({ type: fc.constant('revoke-accepted' as const), target, at, until: at }),
     fc.record({ type: fc.constant('revoke-failed' as const), target, at, problem }),
@@ -75,6 +76,7 @@ function answered(answer: GrantEvent): string {
     case 'end':
       return answer.reason === 'expired' ? 'expire' : answer.reason === 'idle' ? 'idle' : '';
     case 'renew':
+    case 'cut':
     case 'reissue':
       return '';
   }
@@ -136,7 +138,7 @@ always('a grant keeps its name, its targets and their handles', ({ before, after
 });
 
 always(
-  'only a renewal moves the end of an active grant, its length, its count and its idle limit',
+  'only a renewal and a cut move the end of an active grant, and only a renewal its length, its count and its idle limit',
   ({ before, event: one, after }) => {
     const terms = ({ state, seconds, renewals, idleSeconds }: Grant) => ({
       end: state.name === 'active' ? state.expiresAt : null,
@@ -144,8 +146,26 @@ always(
       renewals,
       idleSeconds,
     });
-    if (one.type === 'renew' || before.state.name !== 'active' || after.state.name !== 'active') return;
+    if (one.type === 'renew' || one.type === 'cut' || before.state.name !== 'active' || after.state.name !== 'active')
+      return;
     assert.deepEqual(terms(after), terms(before));
+  },
+);
+
+always(
+  'a cut never gives a later end, is made once, and its reason is that of the end',
+  ({ before, event: one, after }) => {
+    if (before.state.name !== 'active') return;
+    if (one.type === 'cut' && after.state.name === 'active') {
+      assert.equal(after.state.cut, 'incident-closed');
+      const expected =
+        before.state.cut === null ? Math.min(one.endsAt, before.state.expiresAt) : before.state.expiresAt;
+      assert.equal(after.state.expiresAt, expected);
+      assert.deepEqual(after.legs, before.legs);
+    }
+    if (one.type === 'end' && one.reason === 'expired' && 'reason' in after.state) {
+      assert.equal(after.state.reason, before.state.cut ?? 'expired');
+    }
   },
 );
 
@@ -156,7 +176,7 @@ always('a renewal gives a later end or changes nothing, and never after the end'
     assert.equal(after, before);
     return;
   }
-  assert.deepEqual(after.state, { ...state, expiresAt: one.endsAt });
+  assert.deepEqual(after.state, { ...state, expiresAt: one.endsAt, cut: null });
   assert.equal(after.renewals, before.renewals + 1);
   assert.ok(after.seconds >= before.seconds && one.at + after.seconds * 1_000 >= one.endsAt);
   for (const leg of after.legs) assert.ok((leg.endsAt ?? 0) >= one.endsAt, leg.target);

@@ -165,6 +165,7 @@ function open(options: GrantOptions): Held {
         seconds: options.seconds,
         reason: 'a test of the keeper',
         ticket: null,
+        incident: null,
         policy: 'none',
         createdAt: iso(now),
         grant: id,

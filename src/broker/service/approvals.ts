@@ -5,7 +5,7 @@
  */
 import type { AuditEvent } from '../../audit/entry.ts';
 import { type Canonical, canonicalJson } from '../../core/canonical.ts';
-import { decide, isOpen, isOver, type RequestEvent, type Vote } from '../../core/approval.ts';
+import { asksPeople, decide, isOpen, isOver, type RequestEvent, type Vote } from '../../core/approval.ts';
 import { asJitError, JitError } from '../../core/errors.ts';
 import type { RequestId } from '../../core/ids.ts';
 import { type Principal, samePerson, samePrincipal } from '../../core/principal.ts';
@@ -13,6 +13,7 @@ import type { Permission } from '../../core/request.ts';
 import type { AddressedNotice } from '../store/notices.ts';
 import type { StoredRequest } from '../store/store.ts';
 import { judge } from './decide.ts';
+import { openedReview } from './emergency/record.ts';
 import { openFor } from './open.ts';
 import { decidedAlready, mayNot, notApproved, refusalOf, type Seen, unattended } from './refusals.ts';
 import type { Submitted } from './submit.ts';
@@ -39,6 +40,8 @@ export interface Approvals {
   timeOut(): Promise<number | null>;
   /** Judges every open request by the present policy. */
   judgeAnew(): Promise<void>;
+  /** The same for one. */
+  judgeOne(id: RequestId): Promise<void>;
 }
 
 const PATIENCE = 50;
@@ -126,10 +129,10 @@ export function makeApprovals(world: World): Approvals {
         const at = world.now();
         const vote: Vote = { voter: asVoter(voter), ...word, at, policy: decision.policy };
         const serves = electorate.serves(decision.quorum);
-        if (decision.tier === 'manual' && serves(vote).length === 0 && serves({ ...vote, attended: true }).length > 0) {
+        if (asksPeople(decision) && serves(vote).length === 0 && serves({ ...vote, attended: true }).length > 0) {
           throw unattended(stored);
         }
-        if (decision.tier !== 'manual' || serves(vote).length === 0) throw mayNot(stored, voter);
+        if (!asksPeople(decision) || serves(vote).length === 0) throw mayNot(stored, voter);
         const { takeUpMs } = world.approvals;
         const after = step(ready, { type: 'vote', vote, serves, takeUpMs }, voter);
         return keep(stored, after);
@@ -174,7 +177,14 @@ export function makeApprovals(world: World): Approvals {
         const entries = [...ready.entries, ...opening.entries];
         // Judging anew may have been what approved it.
         const notices = await noticesOf(stored, ready.stored);
-        await store.commit({ request: { ...opening.request, idempotency: null }, grant, effects, entries, notices });
+        await store.commit({
+          request: { ...opening.request, idempotency: null },
+          grant,
+          effects,
+          entries,
+          notices,
+          ...(await openedReview(world, id, at)),
+        });
         world.changes.announce(id);
         if (notices.length > 0) world.teller.stored();
         const request = { ...opening.request, version: stored.version + 1 };
@@ -193,15 +203,24 @@ export function makeApprovals(world: World): Approvals {
 
     judgeAnew: async () => {
       const open = await store.openRequests(null, 1_000);
-      for (const { request } of open) {
-        await changing(request.id, async (stored) => {
-          const electorate = await electorateOf(world, stored, null);
-          const requester = await world.present(stored.request.requester);
-          return keep(stored, await judged(stored, requester, electorate));
-        });
-      }
+      for (const { request } of open) await judgeOne(request.id);
     },
+    judgeOne,
   };
+
+  async function judgeOne(id: RequestId): Promise<void> {
+    await changing(id, async (stored) => {
+      const electorate = await electorateOf(world, stored, null);
+      const requester = await world.present(stored.request.requester);
+      try {
+        return await keep(stored, await judged(stored, requester, electorate));
+      } catch (thrown) {
+        // It is asked again before anything comes of the request.
+        if (thrown instanceof JitError && thrown.code === 'ERR_INCIDENT_SOURCE') return stored;
+        throw thrown;
+      }
+    });
+  }
 
   async function asNow(caller: Principal, { request }: StoredRequest): Promise<Principal> {
     return samePrincipal(caller, request.requester) ? caller : world.present(request.requester);

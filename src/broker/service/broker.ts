@@ -2,6 +2,7 @@
  * The broker's use cases, one function each. Who calls is already proven; whether they may see or do it is decided here.
  * @module
  */
+import { asksPeople } from '../../core/approval.ts';
 import { JitError } from '../../core/errors.ts';
 import type { CloseReason } from '../../core/grant.ts';
 import type { GrantId, RequestId } from '../../core/ids.ts';
@@ -169,7 +170,7 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
       const open = await store.openRequests(null, 1_000);
       const items: Outcome[] = [];
       for (const stored of open) {
-        if (stored.decision.state !== 'pending' || stored.decision.tier !== 'manual') continue;
+        if (stored.decision.state !== 'pending' || !asksPeople(stored.decision)) continue;
         const insight = await insightFor(world, principal, stored);
         if (insight?.can.includes('approve') === true) items.push(outcomeView(stored, null, targets, insight));
         if (items.length === limit) break;

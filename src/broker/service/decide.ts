@@ -4,12 +4,16 @@
  */
 import type { Plan } from '../../core/access.ts';
 import { JitError } from '../../core/errors.ts';
+import type { BoundIncident } from '../../core/incident.ts';
 import type { Provider, Target } from '../../core/ports.ts';
 import type { Principal } from '../../core/principal.ts';
 import { type Ask, parseReason, parseResource, parseTicket, type Permission } from '../../core/request.ts';
 import { type Question, reasonLength } from '../../policy/question.ts';
 import { combine, type Verdict } from '../../policy/verdict.ts';
 import type { RequestBody } from '../../wire/bodies.ts';
+import { bindIncident } from './emergency/bind.ts';
+import { heldUp } from './emergency/limits.ts';
+import { type EmergencyRuling, emergencyRuling } from './emergency/rule.ts';
 import type { World } from './world.ts';
 
 /** A request body, checked, before anybody has decided on it. */
@@ -19,12 +23,16 @@ export interface Draft {
   readonly seconds: number;
   readonly reason: string;
   readonly ticket: string | null;
+  readonly incident: BoundIncident | null;
   readonly questions: readonly Question[];
-  readonly verdict: Verdict;
+  readonly verdict: Ruling;
   /** Version of the policy set that said so. */
   readonly policy: string;
   readonly plans: readonly Plan[];
 }
+
+/** What policy says of a request, in an emergency or not. */
+export type Ruling = Verdict | EmergencyRuling;
 
 export interface Place {
   readonly target: Target;
@@ -55,14 +63,13 @@ export async function draft(world: World, principal: Principal, body: RequestBod
     resources: resources.map(parseResource),
     target,
   }));
-  const { permissions, questions, verdict, policy } = await judge(
-    world,
-    principal,
-    { asks, seconds: body.seconds, ticket, reason },
-    world.now(),
-  );
-  const plans = await plansOf(world, permissions, body.seconds);
-  return { asks, permissions, seconds: body.seconds, reason, ticket, questions, verdict, policy, plans };
+  const { seconds } = body;
+  const incident = body.incident === undefined ? null : await bindIncident(world, principal, body.incident);
+  const asked = { asks, seconds, ticket, reason, incident };
+  const judged = await judge(world, principal, asked, world.now());
+  const held = incident === null || judged.verdict.kind === 'deny' ? null : await heldUp(world, principal, incident);
+  const plans = await plansOf(world, judged.permissions, seconds);
+  return { ...asked, ...judged, verdict: held ?? judged.verdict, plans };
 }
 
 /** Exactly what would be issued, target by target. Throws `ERR_PERMISSION_SIZE`. */
@@ -75,9 +82,9 @@ export async function plansOf(world: World, permissions: readonly Permission[], 
   return plans;
 }
 
-export type Asked = Pick<Draft, 'asks' | 'seconds' | 'ticket' | 'reason'>;
+export type Asked = Pick<Draft, 'asks' | 'seconds' | 'ticket' | 'reason' | 'incident'>;
 
-/** What the asks come to, and what policy says of it. @param at epoch ms, for the hours of rules. Throws the errors of bad input. */
+/** What the asks come to, and what policy says of it. @param at epoch ms, for the hours of rules. Throws the errors of bad input, `ERR_INCIDENT_SOURCE`. */
 export async function judge(
   world: World,
   principal: Principal,
@@ -86,7 +93,10 @@ export async function judge(
 ): Promise<Pick<Draft, 'permissions' | 'questions' | 'verdict' | 'policy'>> {
   const { policy } = world;
   const questions = await questionsOf(world, principal, asked, at);
-  const verdict = combine(questions.map((question) => policy.decide(question)));
+  const verdict =
+    asked.incident === null
+      ? combine(questions.map((question) => policy.decide(question)))
+      : await emergencyRuling(world, principal, questions, asked.incident);
   const permissions = questions.map(({ permission }) => permission);
   return { permissions, questions, verdict, policy: policy.version };
 }
@@ -95,7 +105,7 @@ export async function judge(
 export async function questionsOf(
   world: World,
   principal: Principal,
-  { asks, seconds, ticket, reason }: Asked,
+  { asks, seconds, ticket, reason }: Omit<Asked, 'incident'>,
   at: number,
 ): Promise<readonly Question[]> {
   const questions: Question[] = [];

@@ -14,7 +14,7 @@ import type { Verdict } from '../../policy/verdict.ts';
 import type { ExplanationView } from '../../wire/views.ts';
 import type { Store, StoredRequest } from '../store/store.ts';
 import { shape } from './approvals.ts';
-import { type Draft, judge } from './decide.ts';
+import { type Draft, judge, type Ruling } from './decide.ts';
 import { decisionOf } from './submit.ts';
 import type { World } from './world.ts';
 
@@ -119,7 +119,7 @@ function verdictView(verdict: Verdict): Pick<Part, 'decision' | 'tier' | 'why' |
   return { decision: verdict.kind, tier: permit ? verdict.tier : null, ...wordsOf(verdict) };
 }
 
-function wordsOf(verdict: Verdict): Pick<Part, 'why' | 'hint' | 'decidedBy'> {
+function wordsOf(verdict: Ruling): Pick<Part, 'why' | 'hint' | 'decidedBy'> {
   const decidedByIds = verdict.kind === 'permit' ? [verdict.policyId] : [...verdict.policyIds];
   return { why: cut(verdict.why), hint: verdict.hint === null ? null : cut(verdict.hint), decidedBy: decidedByIds };
 }

@@ -5,11 +5,10 @@
 import { JitError } from '../../core/errors.ts';
 import type { GrantId } from '../../core/ids.ts';
 import { type Principal, samePrincipal } from '../../core/principal.ts';
-import type { Permit } from '../../policy/verdict.ts';
 import type { Idempotency, StoredGrant, StoredRequest } from '../store/store.ts';
 import { applyEvent } from './apply.ts';
 import { ended, live } from './live.ts';
-import { decisionNow, endAsDenied } from './same-decision.ts';
+import { decisionNow, endAsDenied, type Today } from './same-decision.ts';
 import type { World } from './world.ts';
 
 const PATIENCE = 50;
@@ -82,7 +81,7 @@ async function demandRenewable(
   asked: StoredRequest,
   { grant, createdAt }: StoredGrant,
   seconds: number,
-): Promise<{ readonly permit: Permit; readonly policy: string }> {
+): Promise<{ readonly permit: Extract<Today, { kind: 'same' }>['permit']; readonly policy: string }> {
   const { id } = grant;
   const asGiven = await decisionNow(world, principal, asked, { seconds: grant.seconds, at: createdAt });
   if (asGiven.kind === 'denied') throw await endAsDenied(world, id, asGiven.why);

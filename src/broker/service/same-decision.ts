@@ -8,17 +8,17 @@ import { asJitError, JitError } from '../../core/errors.ts';
 import type { GrantId } from '../../core/ids.ts';
 import type { Principal } from '../../core/principal.ts';
 import { compareTiers } from '../../core/tier.ts';
-import type { Permit } from '../../policy/verdict.ts';
+import type { Denial } from '../../policy/verdict.ts';
 import type { StoredGrant, StoredRequest } from '../store/store.ts';
 import { applyEvent } from './apply.ts';
 import { shape } from './approvals.ts';
-import { judge } from './decide.ts';
+import { judge, type Ruling } from './decide.ts';
 import { electorateOf } from './votes.ts';
 import type { World } from './world.ts';
 
 /** What policy says of a request that was granted earlier. */
 export type Today =
-  | { readonly kind: 'same'; readonly permit: Permit; readonly policy: string }
+  | { readonly kind: 'same'; readonly permit: Exclude<Ruling, Denial>; readonly policy: string }
   /** It would still be possible, but more would be asked for it than was. */
   | { readonly kind: 'harder'; readonly why: string }
   | { readonly kind: 'denied'; readonly why: string; readonly hint: string | null };
@@ -46,7 +46,7 @@ export async function decisionNow(
       return { kind: 'denied', why: 'what was asked for means something else now', hint: null };
     }
     const same = { kind: 'same', permit: verdict, policy } as const;
-    if (verdict.tier !== 'manual') return same;
+    if (verdict.quorum.length === 0) return same;
     // Who may approve can depend on the length.
     const { serves } = await electorateOf(pinned, { ...asked, request: { ...request, seconds } }, null);
     // The votes stay good under a newer policy, as long as their owners may vote and they are enough for it.

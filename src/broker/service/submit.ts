@@ -7,11 +7,11 @@ import { type ErrorCode, JitError } from '../../core/errors.ts';
 import { requestId } from '../../core/ids.ts';
 import { answersFor, type Principal } from '../../core/principal.ts';
 import { type AccessRequest, type Decision, requestHash } from '../../core/request.ts';
-import type { Verdict } from '../../policy/verdict.ts';
 import type { RequestBody } from '../../wire/bodies.ts';
 import type { AddressedNotice } from '../store/notices.ts';
 import type { Idempotency, StoredGrant, StoredRequest } from '../store/store.ts';
-import { type Draft, draft } from './decide.ts';
+import { type Draft, draft, type Ruling } from './decide.ts';
+import { firstOf, incidentData } from './emergency/record.ts';
 import { openFor } from './open.ts';
 import { noticeKindOf, weightOf } from './tell.ts';
 import type { World } from './world.ts';
@@ -46,7 +46,7 @@ export async function submit(
     seconds: drafted.seconds,
     reason: drafted.reason,
     ticket: drafted.ticket,
-    incident: null,
+    incident: drafted.incident,
     createdAt: at,
   };
   const decision = decisionOf(world, drafted, principal, at);
@@ -56,7 +56,7 @@ export async function submit(
   if (decision.state === 'pending') await demandRoom(world, principal);
   if (decision.state !== 'approved') {
     const notices = noticesOf(world, stored, drafted);
-    const change = { request: { ...stored, idempotency }, entries, notices };
+    const change = { request: { ...stored, idempotency }, entries, notices, ...firstOf(stored, drafted.verdict, at) };
     const raced = await keep(world, principal, change, idempotency);
     if (raced !== null) return raced;
     if (notices.length > 0) world.teller.stored();
@@ -70,6 +70,7 @@ export async function submit(
     grant: opening.grant,
     effects: opening.effects,
     entries: [...entries, ...opening.entries],
+    ...firstOf(opening.request, verdict, at),
   };
   const raced = await keep(world, principal, change, idempotency);
   if (raced !== null) return raced;
@@ -169,6 +170,13 @@ export function decisionOf(
       }
       return { state: 'pending', tier, why: needs, policy, quorum, deadline: at + waitMs };
     }
+    case 'break-glass': {
+      if (quorum.length === 0) return { state: 'approved', tier, why: verdict.why, policy, ...nobody };
+      const votes = quorum.map(({ group, approvers: count }) => `${count} of ${group ?? 'those who may approve'}`);
+      const why = `its incident cannot be verified now, so ${votes.join(' and ')} have to confirm it (policy ${policyId})`;
+      if (approvers === 'nobody') return { state: 'denied', tier, why, policy, ...nobody };
+      return { state: 'pending', tier, why, policy, quorum, deadline: at + waitMs };
+    }
     default:
       return tier satisfies never;
   }
@@ -186,6 +194,7 @@ function submittedEntry(request: AccessRequest, hash: string): AuditEvent {
     seconds: request.seconds,
     reason: request.reason,
     ticket: request.ticket,
+    ...(request.incident === null ? {} : { incident: incidentData(request.incident) }),
     name: request.requester.name,
     permissions: request.permissions.map(({ target, operation, actions, resources }) => ({
       target,
@@ -204,7 +213,7 @@ function submittedEntry(request: AccessRequest, hash: string): AuditEvent {
   };
 }
 
-function decidedEntry(request: AccessRequest, decision: Decision, verdict: Verdict): AuditEvent {
+function decidedEntry(request: AccessRequest, decision: Decision, verdict: Ruling): AuditEvent {
   const policies = verdict.kind === 'deny' ? verdict.policyIds : [verdict.policyId];
   const { state, tier, why, policy } = decision;
   const data = { state, tier, why, version: policy, policies };

@@ -2,7 +2,7 @@
  * What is told of a change of state, made in time to be stored with it.
  * @module
  */
-import { counted } from '../../core/approval.ts';
+import { asksPeople, counted } from '../../core/approval.ts';
 import { ACCESS_LEVELS, type AccessLevel } from '../../core/access.ts';
 import type { Grant } from '../../core/grant.ts';
 import type { NoticeKind, NoticedRequest } from '../../core/notice.ts';
@@ -61,13 +61,13 @@ export function weightOf(questions: readonly Question[]): {
  * policy approval is needed anew: what was told before would lead to votes that do not count.
  */
 export function noticeKindOf(before: StoredRequest | null, after: StoredRequest): NoticeKind | null {
-  const { state, tier, policy } = after.decision;
+  const { state, policy } = after.decision;
   if (state === 'pending') {
-    if (tier !== 'manual') return null;
+    if (!asksPeople(after.decision)) return null;
     return before?.decision.state === state && before.decision.policy === policy ? null : 'approval-needed';
   }
   // Whoever has been asked is told the end of it, also where policy would not ask them any more.
-  if (tier !== 'manual' && before?.decision.tier !== 'manual') return null;
+  if (!asksPeople(after.decision) && (before === null || !asksPeople(before.decision))) return null;
   return before?.decision.state === state ? null : state;
 }
 

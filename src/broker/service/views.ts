@@ -6,7 +6,7 @@ import type { Plan } from '../../core/access.ts';
 import type { Grant, Leg } from '../../core/grant.ts';
 import type { Target } from '../../core/ports.ts';
 import type { Principal } from '../../core/principal.ts';
-import type { Verdict } from '../../policy/verdict.ts';
+
 import type { CredentialsView, GrantView, LegView, Outcome, PlanView, RequestView } from '../../wire/views.ts';
 import type { StoredGrant, StoredRequest } from '../store/store.ts';
 import type { Draft } from './decide.ts';
@@ -51,6 +51,7 @@ export function requestView(stored: StoredRequest, { missing, counting, can }: I
     seconds: request.seconds,
     reason: request.reason,
     ticket: request.ticket,
+    incident: incidentView(request.incident),
     policy: decision.policy,
     createdAt: iso(request.createdAt),
     grant,
@@ -106,6 +107,10 @@ function timesOf({ state }: Grant): Times {
   }
 }
 
+function incidentView(bound: StoredRequest['request']['incident']): RequestView['incident'] {
+  return bound === null ? null : { source: bound.source, id: bound.id, reference: bound.reference };
+}
+
 function legView(leg: Leg, target: Target | undefined): LegView {
   return {
     target: leg.target,
@@ -129,7 +134,7 @@ export function targetViews(plans: readonly Plan[]): PlanView['targets'] {
   return plans.map((plan) => ({ ...plan, words: [...plan.words] }));
 }
 
-function verdictView(verdict: Verdict, approvers: ApprovalSettings['approvers']): Omit<PlanView, 'targets'> {
+function verdictView(verdict: Draft['verdict'], approvers: ApprovalSettings['approvers']): Omit<PlanView, 'targets'> {
   const { why, hint } = verdict;
   if (verdict.kind === 'deny') {
     const none = { tier: null, available: false, maxSeconds: null, renewals: 0, idleSeconds: null, quorum: [] };
@@ -137,7 +142,7 @@ function verdictView(verdict: Verdict, approvers: ApprovalSettings['approvers'])
   }
   const { tier, maxSeconds, renewals, idleSeconds } = verdict;
   const quorum = verdict.quorum.map((each) => ({ ...each }));
-  const available = tier !== 'manual' || approvers === 'people';
+  const available = quorum.length === 0 || approvers === 'people';
   return { decision: 'permit', why, hint, tier, available, maxSeconds, renewals, idleSeconds, quorum };
 }
 

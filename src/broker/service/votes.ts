@@ -2,7 +2,17 @@
  * Who may take part in deciding a request, judged by policy at this moment.
  * @module
  */
-import { counted, hasVoted, isOpen, isOver, mayVote, missing, type Serves, type Vote } from '../../core/approval.ts';
+import {
+  asksPeople,
+  counted,
+  hasVoted,
+  isOpen,
+  isOver,
+  mayVote,
+  missing,
+  type Serves,
+  type Vote,
+} from '../../core/approval.ts';
 import { JitError } from '../../core/errors.ts';
 import { answersFor, type Principal, samePrincipal } from '../../core/principal.ts';
 import type { Quorum } from '../../core/request.ts';
@@ -26,7 +36,7 @@ export interface Electorate {
 
 /** @param caller who is known to be exactly as given, so that nothing newer is looked for. */
 export async function electorateOf(world: World, stored: StoredRequest, caller: Principal | null): Promise<Electorate> {
-  const { request, votes } = stored;
+  const { request, votes, decision } = stored;
   const { policy } = world;
   const questions = await understoodQuestions(world, stored);
   // What names the person behind an account may have become known after the request was made.
@@ -36,11 +46,13 @@ export async function electorateOf(world: World, stored: StoredRequest, caller: 
     const known = caller !== null && samePrincipal(caller, vote.voter) ? caller : await world.present(vote.voter);
     now.set(vote, known);
   }
+  // Whoever confirms an emergency is named by its own rule; here only what forbids them a vote is asked.
+  const judges = decision.tier === 'break-glass' ? confirms(policy) : policy.approves;
   const admits = (voter: Principal, manner?: Manner): boolean =>
     questions.length > 0 &&
     mayVote(voter, request.requester) &&
     mayVote(voter, requester) &&
-    questions.every((question) => policy.approves(voter, question, manner));
+    questions.every((question) => judges(voter, question, manner));
   return {
     policy,
     admits,
@@ -53,6 +65,10 @@ export async function electorateOf(world: World, stored: StoredRequest, caller: 
       );
     },
   };
+}
+
+function confirms(policy: PolicySet): PolicySet['approves'] {
+  return (voter, question, manner = 'attended') => manner === 'attended' && policy.confirms(voter, question);
 }
 
 /** None where the request cannot be understood any more, such as after its target was taken out: then nobody may vote. */
@@ -78,7 +94,7 @@ export interface Insight {
 export async function insightFor(world: World, caller: Principal, stored: StoredRequest): Promise<Insight | null> {
   const { decision, grant, votes, request } = stored;
   const own = answersFor(caller, request.requester);
-  if (decision.tier !== 'manual') {
+  if (!asksPeople(decision)) {
     return own ? { missing: [], counting: new Set(), can: await ownActions(caller, stored, world.now()) } : null;
   }
   const electorate = await electorateOf(world, stored, caller);

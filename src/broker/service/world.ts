@@ -6,6 +6,7 @@ import type { Clock, Provider, Random, Target } from '../../core/ports.ts';
 import type { Principal } from '../../core/principal.ts';
 import type { PolicySet } from '../../policy/load.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { Incidents } from '../incidents/registry.ts';
 import type { Store } from '../store/store.ts';
 import type { Changes } from './changes.ts';
 import type { Log } from './log.ts';
@@ -24,6 +25,8 @@ export interface World {
   readonly random: Random;
   readonly log: Log;
   readonly approvals: ApprovalSettings;
+  readonly incidents: Incidents;
+  readonly emergencies: EmergencySettings;
   readonly teller: Teller;
   /** Somebody as the identity provider last vouched for them; the same as given where nothing newer is known. */
   readonly present: (who: Principal) => Promise<Principal>;
@@ -36,4 +39,15 @@ export interface ApprovalSettings {
   readonly waitMs: number;
   readonly takeUpMs: number;
   readonly confirmMs: number;
+}
+
+export interface EmergencySettings {
+  /** How long the last answer of an incident source counts for what is live, where it gives no other. */
+  readonly staleMs: number;
+  /** Emergency requests of one person. */
+  readonly rate: { readonly requests: number; readonly withinMs: number };
+  /** With so many reviews of their earlier access open, somebody is given no more. */
+  readonly openReviews: number;
+  /** Groups whose members are not held up by that. */
+  readonly commanders: readonly string[];
 }

@@ -28,8 +28,8 @@ export interface Review {
 export interface Emergency {
   /** The source's own id; null as long as the source could not be asked. */
   readonly incident: string | null;
-  /** Epoch ms: the incident is over, and this is how long the holder may go on. Null before. */
-  readonly endsAt: number | null;
+  /** How long the holder is warned before the access goes because the incident is over; 0: it goes at once. */
+  readonly warnSeconds: number;
   /** Whether its incident still has to be looked at: something of it lives, or can still come to life. */
   readonly watched: boolean;
   /** Null where nothing was given. */

@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { makeIncidents } from '../../../src/broker/incidents/registry.ts';
 import { makeCatalog } from '../../../src/broker/catalog/catalog.ts';
 import { parseBrokerConfig } from '../../../src/broker/config/config.ts';
 import { type Approvals, makeApprovals } from '../../../src/broker/service/approvals.ts';
@@ -84,6 +85,7 @@ export async function openTwins(file = ':memory:'): Promise<Twins> {
   const principal = (name: Name): Principal => asNow(accountOf(name).principal, outside.around.groups);
   const targets = new Map([['main', target('main', cloud.provider.kind)]]);
   const silent = (): void => undefined;
+  const log = { info: silent, warn: silent, error: silent };
   const brokers = ['one', 'other'].map(() => {
     const world: World = {
       store,
@@ -96,8 +98,10 @@ export async function openTwins(file = ':memory:'): Promise<Twins> {
       changes,
       now,
       random: (bytes) => randomBytes(bytes),
-      log: { info: silent, warn: silent, error: silent },
+      log,
       approvals: { approvers: 'people', waitMs: WAIT_MS, takeUpMs: TAKE_UP_MS, confirmMs: CONFIRM_MS },
+      incidents: makeIncidents({ sources: new Map(), people: new Map(), now, log }),
+      emergencies: { staleMs: 0, rate: { requests: 1, withinMs: 1 }, openReviews: 1, commanders: [] },
       teller: SILENT,
       present: async (who) => asNow(who, outside.around.groups),
     };

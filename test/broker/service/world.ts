@@ -9,12 +9,15 @@ import { makeChanges } from '../../../src/broker/service/changes.ts';
 import { makeIssuer } from '../../../src/broker/service/issue.ts';
 import { reconcile } from '../../../src/broker/service/reconcile.ts';
 import { SILENT, type Teller } from '../../../src/broker/service/tell.ts';
-import type { ApprovalSettings, World } from '../../../src/broker/service/world.ts';
+import type { ApprovalSettings, EmergencySettings, World } from '../../../src/broker/service/world.ts';
 import { openSqliteStore } from '../../../src/broker/store/sqlite/store.ts';
 import type { Store } from '../../../src/broker/store/store.ts';
 import { startWorker, type Worker } from '../../../src/broker/worker/worker.ts';
+import type { IsWho } from '../../../src/broker/incidents/people.ts';
+import { makeIncidents } from '../../../src/broker/incidents/registry.ts';
 import { makeCatalog } from '../../../src/broker/catalog/catalog.ts';
 import { parseBrokerConfig } from '../../../src/broker/config/config.ts';
+import type { IncidentSource } from '../../../src/core/incident.ts';
 import type { Provider, Target } from '../../../src/core/ports.ts';
 import type { Principal } from '../../../src/core/principal.ts';
 import { loadPolicies } from '../../../src/policy/load.ts';
@@ -65,6 +68,9 @@ export interface Setting {
   readonly startAt?: number;
   readonly approvals?: Partial<ApprovalSettings>;
   readonly teller?: Teller;
+  /** Where incidents are looked up; their people are known by their subjects. */
+  readonly sources?: readonly IncidentSource[];
+  readonly emergencies?: Partial<EmergencySettings>;
   /** Somebody as the identity provider last vouched for them, where that is newer than what is given. */
   readonly present?: (who: Principal) => Principal | undefined;
   /** Continues with the cloud and the clock of another broker, as its successor. */
@@ -95,8 +101,13 @@ export async function startBroker(setting: Setting = {}): Promise<TestBroker> {
   const targets =
     offer?.targets ?? new Map((setting.targets ?? ['main']).map((name) => [name, target(name, cloud.provider.kind)]));
   const { policy = POLICY } = setting;
-  const sources = typeof policy === 'string' ? [{ name: 'test.cedar', text: policy }] : policy;
-  const policies = { current: await loadPolicies({ sources }) };
+  const texts = typeof policy === 'string' ? [{ name: 'test.cedar', text: policy }] : policy;
+  const policies = { current: await loadPolicies({ sources: texts }) };
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  const sources = new Map((setting.sources ?? []).map((source) => [source.name, source]));
+  const isWho: IsWho = ({ id }, who) => id === who.subject;
+  const people = new Map([...sources.keys()].map((name) => [name, isWho]));
+  const incidents = makeIncidents({ sources, people, now, log });
   const world: World = {
     store,
     get policy() {
@@ -108,13 +119,21 @@ export async function startBroker(setting: Setting = {}): Promise<TestBroker> {
     changes: makeChanges(),
     now,
     random: (bytes) => randomBytes(bytes),
-    log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+    log,
     approvals: {
       approvers: 'people',
       waitMs: 3_600_000,
       takeUpMs: 1_800_000,
       confirmMs: 600_000,
       ...setting.approvals,
+    },
+    incidents,
+    emergencies: {
+      staleMs: 300_000,
+      rate: { requests: 3, withinMs: 3_600_000 },
+      openReviews: 2,
+      commanders: [],
+      ...setting.emergencies,
     },
     teller: setting.teller ?? SILENT,
     present: async (who) => setting.present?.(who) ?? who,

@@ -58,7 +58,7 @@ export interface Sample {
   readonly idempotency?: Idempotency | null;
   readonly decision?: Partial<Decision>;
   readonly votes?: readonly Vote[];
-  readonly incident?: BoundIncident;
+  readonly incident?: BoundIncident | null;
 }
 
 export function sampleRequest({ number, requester = ada, at = START, incident = null }: Sample): AccessRequest {

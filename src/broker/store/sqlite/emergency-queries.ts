@@ -9,11 +9,12 @@ const EMERGENCY =
 export const EMERGENCY_QUERIES = {
   emergency: `${EMERGENCY} WHERE request_n = :n`,
   emergencyInsert: `
-    INSERT INTO emergencies (request_n, source, incident, asked_at, ends_at, watched, review_opened_at, review, version)
-    VALUES (:n, :source, :incident, :askedAt, :endsAt, :watched, :reviewOpenedAt, :review, 1)
+    INSERT INTO emergencies (request_n, source, incident, asked_at, warn_seconds, watched, review_opened_at, review,
+      version)
+    VALUES (:n, :source, :incident, :askedAt, :warnSeconds, :watched, :reviewOpenedAt, :review, 1)
     ON CONFLICT DO NOTHING`,
   emergencyUpdate: `
-    UPDATE emergencies SET incident = :incident, ends_at = :endsAt, watched = :watched,
+    UPDATE emergencies SET incident = :incident, warn_seconds = :warnSeconds, watched = :watched,
       review_opened_at = :reviewOpenedAt, review = :review, version = version + 1
     WHERE request_n = :n AND version = :version`,
   emergenciesWatched: `${EMERGENCY} WHERE watched = 1 ORDER BY request_n LIMIT 10000`,

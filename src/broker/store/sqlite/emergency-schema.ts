@@ -11,7 +11,7 @@ export const EMERGENCY_TABLES = `
     source TEXT NOT NULL CHECK (source <> ''),
     incident TEXT CHECK (incident <> ''),
     asked_at INTEGER NOT NULL CHECK (${time('asked_at')}),
-    ends_at INTEGER CHECK (${time('ends_at')}),
+    warn_seconds INTEGER NOT NULL CHECK (warn_seconds >= 0),
     watched INTEGER NOT NULL CHECK (watched IN (0, 1)),
     review_opened_at INTEGER CHECK (${time('review_opened_at')}),
     review TEXT CHECK (json_valid(review)) CHECK (review IS NULL OR review_opened_at IS NOT NULL),

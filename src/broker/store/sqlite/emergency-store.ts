@@ -22,12 +22,12 @@ export type EmergencyStatements = (name: keyof typeof EMERGENCY_QUERIES) => Stat
  */
 export function writeEmergency(sql: EmergencyStatements, numbers: Numbers, { emergency, request }: Change): void {
   if (emergency === undefined) return;
-  const { id, incident, endsAt, watched, review, version } = emergency;
+  const { id, incident, warnSeconds, watched, review, version } = emergency;
   const n = numbers.of(id);
   const cells = {
     n,
     incident,
-    endsAt,
+    warnSeconds,
     watched: Number(watched),
     reviewOpenedAt: review?.openedAt ?? null,
     review: review === null || review.closed === null ? null : JSON.stringify(review.closed),
@@ -81,7 +81,7 @@ function readEmergency(sql: Statements, row: Row): StoredEmergency | null {
     return {
       request,
       incident: orNull(text, row, 'incident'),
-      endsAt: orNull(integer, row, 'ends_at'),
+      warnSeconds: integer(row, 'warn_seconds'),
       watched: integer(row, 'watched') === 1,
       review: readReview(row),
       version: integer(row, 'version'),

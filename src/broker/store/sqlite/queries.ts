@@ -50,7 +50,7 @@ const REQUEST = `
   FROM requests ${requesterOf('requests')} WHERE requests.id = :id`;
 
 const GRANT = `
-  SELECT grants.n, grants.id, requests.id AS request_id, grants.seconds, grants.state, state_at, expires_at, close_reason,
+  SELECT grants.n, grants.id, requests.id AS request_id, grants.seconds, grants.state, state_at, expires_at, close_reason, cut,
     grants.version, grants.created_at, delivered_at, renewals, renewal_keys, idle_seconds, used_at, ${REQUESTER}
   FROM grants LEFT JOIN requests ON requests.n = grants.n ${requesterOf('grants')} WHERE grants.id = :id`;
 
@@ -89,13 +89,14 @@ export const QUERIES = {
   grant: GRANT,
   grantNumber: 'SELECT n FROM grants WHERE id = :id',
   grantInsert: `
-    INSERT INTO grants (n, id, requester, owner, seconds, state, state_at, expires_at, close_reason, version, created_at,
-      delivered_at)
-    VALUES (:n, :id, :requester, :owner, :seconds, :state, :stateAt, :expiresAt, :closeReason, 1, :createdAt, :deliveredAt)
+    INSERT INTO grants (n, id, requester, owner, seconds, state, state_at, expires_at, close_reason, cut, version,
+      created_at, delivered_at)
+    VALUES (:n, :id, :requester, :owner, :seconds, :state, :stateAt, :expiresAt, :closeReason, :cut, 1, :createdAt,
+      :deliveredAt)
     ON CONFLICT DO NOTHING`,
   grantUpdate: `
     UPDATE grants SET seconds = :seconds, state = :state, state_at = :stateAt, expires_at = :expiresAt,
-      close_reason = :closeReason, version = version + 1, delivered_at = :deliveredAt, renewals = 0,
+      close_reason = :closeReason, cut = :cut, version = version + 1, delivered_at = :deliveredAt, renewals = 0,
       renewal_keys = NULL, idle_seconds = NULL, used_at = NULL
     WHERE id = :id AND version = :version`,
   // Of its own: most grants are never renewed and have no limit, and should not pay for those that are or do.

@@ -13,6 +13,7 @@ import { guarded, integer, list, orNull, type Row, text, word } from './cells.ts
 import { asAsk, asBound, asIdempotency, asPermission, asQuorum, asText, asVote } from './members.ts';
 
 export const GRANT_STATES = ['issuing', 'active', 'revoking', 'stuck', 'closed'] as const;
+const CUTS = ['incident-closed'] as const;
 const LEG_STATES = ['intended', 'maybe-issued', 'issued', 'gone'] as const;
 const REQUEST_STATES = ['pending', 'approved', 'denied', 'cancelled', 'timed-out'] as const;
 const EFFECTS = ['issue', 'revoke', 'tidy', 'expire', 'claim-by', 'idle'] as const;
@@ -114,7 +115,12 @@ function readState(row: Row): GrantState {
     case 'issuing':
       return { name };
     case 'active':
-      return { name, issuedAt: integer(row, 'state_at'), expiresAt: integer(row, 'expires_at') };
+      return {
+        name,
+        issuedAt: integer(row, 'state_at'),
+        expiresAt: integer(row, 'expires_at'),
+        cut: row['cut'] === null ? null : word(CUTS, row, 'cut'),
+      };
     case 'revoking':
     case 'stuck':
       return { name, reason: word(CLOSE_REASONS, row, 'close_reason'), since: integer(row, 'state_at') };

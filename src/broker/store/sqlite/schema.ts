@@ -88,6 +88,8 @@ export const MIGRATIONS: readonly string[] = [
     close_reason TEXT
       CHECK (close_reason IN ('expired', 'revoked', 'completed', 'idle', 'incident-closed', 'failed'))
       CHECK ((close_reason IS NULL) = (state IN ('issuing', 'active'))),
+    -- Why an active one ends sooner than was granted.
+    cut TEXT CHECK (cut = 'incident-closed') CHECK (cut IS NULL OR state = 'active'),
     version INTEGER NOT NULL CHECK (version > 0),
     created_at INTEGER NOT NULL CHECK (created_at BETWEEN 0 AND 9007199254740991),
     delivered_at INTEGER,
@@ -168,5 +170,5 @@ export const MIGRATIONS: readonly string[] = [
   WEB_TABLES,
   NOTICE_TABLES,
   EMERGENCY_TABLES,
-];
   REPORT_TABLES,
+];

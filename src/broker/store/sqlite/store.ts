@@ -6,7 +6,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { JitError } from '../../../core/errors.ts';
 import type { Clock } from '../../../core/ports.ts';
 import type { NoticeStore } from '../notices.ts';
-import type { IncidentReports } from '../reports.ts';
+import type { IncidentReports } from '../../../core/incident-report.ts';
 import type { SessionStore } from '../sessions.ts';
 import type { Store } from '../store.ts';
 import type { WebSessionStore } from '../web-sessions.ts';

@@ -105,12 +105,12 @@ function writeTerms(sql: Statements, n: number, { grant, usedAt, renewalKeys }: 
 }
 
 function stateCells(state: GrantState) {
-  const none = { stateAt: null, expiresAt: null, closeReason: null };
+  const none = { stateAt: null, expiresAt: null, closeReason: null, cut: null };
   switch (state.name) {
     case 'issuing':
       return { ...none, state: state.name };
     case 'active':
-      return { ...none, state: state.name, stateAt: state.issuedAt, expiresAt: state.expiresAt };
+      return { ...none, state: state.name, stateAt: state.issuedAt, expiresAt: state.expiresAt, cut: state.cut };
     case 'revoking':
     case 'stuck':
       return { ...none, state: state.name, stateAt: state.since, closeReason: state.reason };

@@ -15,7 +15,7 @@ export function commitContract(check: Check): void {
     const closed: Grant['state'] = { name: 'closed', reason: 'revoked', closedAt: START + 1 };
     await store.commit({ grant: changed(read, { state: closed }), entries: [event('grant.closed', { grant: gr(1) })] });
     const late = {
-      grant: changed(read, { state: { name: 'active', issuedAt: START, expiresAt: START + 1 } }),
+      grant: changed(read, { state: { name: 'active', issuedAt: START, expiresAt: START + 1, cut: null } }),
       effects: [{ kind: 'expire', dueAt: START, claimedUntil: null }],
       done: { grant: gr(1), kind: 'issue', target: 'prod' },
       entries: [event('grant.active', { grant: gr(1) })],

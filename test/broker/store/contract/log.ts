@@ -30,7 +30,7 @@ export function revokedContract(check: Check): void {
   check(
     'names legs that ended early, through every later state, until the cloud refuses their credentials',
     async (store) => {
-      await put(store, 1, {}, { name: 'active', issuedAt: START, expiresAt: START + 600_000 });
+      await put(store, 1, {}, { name: 'active', issuedAt: START, expiresAt: START + 600_000, cut: null });
       await put(store, 2, {}, revoking);
       await put(store, 3, {}, stuck);
       await put(store, 4, { state: 'gone' }, closed);

@@ -29,7 +29,7 @@ function step(number: number, version: number): Change {
       return { ...change, entries: [entry] };
     case 2:
       return {
-        ...move({ name: 'active', issuedAt: START, expiresAt: START + 1 }),
+        ...move({ name: 'active', issuedAt: START, expiresAt: START + 1, cut: null }),
         done: done('issue', 'prod'),
         effects: [{ kind: 'expire', ...plain }],
       };

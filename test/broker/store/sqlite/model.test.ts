@@ -46,7 +46,12 @@ const requester = fc.constantFrom(...people);
 
 const state: fc.Arbitrary<GrantState> = fc
   .oneof(
-    fc.record({ name: fc.constant('active' as const), issuedAt: time, expiresAt: time }),
+    fc.record({
+      name: fc.constant('active' as const),
+      issuedAt: time,
+      expiresAt: time,
+      cut: fc.constantFrom(null, 'incident-closed' as const),
+    }),
     fc.record({
       name: fc.constantFrom('revoking' as const, 'stuck' as const),
       reason: fc.constantFrom(...CLOSE_REASONS),

@@ -1,0 +1,50 @@
+/**
+ * What holds up somebody who breaks glass again and again, whatever policy says.
+ * @module
+ */
+import { formatDuration } from '../../../core/duration.ts';
+import type { BoundIncident } from '../../../core/incident.ts';
+import { type Principal, samePerson } from '../../../core/principal.ts';
+import { deny, type Denial } from '../../../policy/verdict.ts';
+import type { StoredEmergency } from '../../store/emergencies.ts';
+import type { World } from '../world.ts';
+
+const MOST = 1_000;
+/** Attempts that are refused count as well, more leniently: mistyping is no attack. */
+const ATTEMPTS_TO_A_REQUEST = 10;
+
+/** @returns why not now, or null. */
+export async function heldUp(
+  world: World,
+  who: Principal,
+  { source, id, standing }: BoundIncident,
+): Promise<Denial | null> {
+  const { rate, openReviews, commanders } = world.emergencies;
+  const own = ({ request }: StoredEmergency): boolean => samePerson(who, request.request.requester);
+  const recent = (
+    await world.store.emergencies({ kind: 'since', at: world.now() - rate.withinMs, limit: MOST })
+  ).filter(own);
+  const within = formatDuration(rate.withinMs / 1_000);
+  const given = recent.filter(({ request }) => request.decision.state !== 'denied');
+  if (given.length >= rate.requests || recent.length >= rate.requests * ATTEMPTS_TO_A_REQUEST) {
+    const times = given.length >= rate.requests ? `${given.length} times` : `${recent.length} times in vain`;
+    return deny(
+      `you have asked for emergency access ${times} within ${within}`,
+      [],
+      'ask a colleague on call to do it',
+    );
+  }
+  if (standing.commander || who.groups.some((group) => commanders.includes(group))) return null;
+  const open = (await world.store.emergencies({ kind: 'unreviewed', limit: MOST })).filter(own);
+  // What belongs to the emergency that is being dealt with cannot have been reviewed yet.
+  const others = open.filter(
+    ({ request: { request }, incident }) => request.incident?.source !== source || incident !== id,
+  );
+  if (others.length < openReviews) return null;
+  const [first] = others;
+  return deny(
+    `${others.length} of your earlier emergency accesses are not reviewed yet`,
+    [],
+    `somebody else has to close them: jit review ${first?.request.request.id ?? ''}`,
+  );
+}
