@@ -35,6 +35,9 @@ export interface Question {
   readonly now: number;
 }
 
+/** The severity of an incident for which none is known. */
+export const UNKNOWN_SEVERITY = 9;
+
 /** An incident as rules see it: what its source says, from where the requester stands. */
 export interface IncidentFacts {
   /** The name of the source in the configuration. */
@@ -49,19 +52,25 @@ export interface IncidentFacts {
   readonly commander: boolean;
   /** 1 for who is called first; 0 for who is not on call for it. */
   readonly onCallTier: number;
-  /** False only where the source cannot be reached: then a permit counts only if it has a sealed path, and all else here may be old. */
+  /** False only where the source cannot be reached: then a permit counts only if it has a sealed path, and see `believed`. */
   readonly verified: boolean;
   /** Whether it is an exercise. */
   readonly drill: boolean;
 }
 
+/** What rules are shown: of what could not be verified only which source it would be of, and whether it is an exercise. */
+export function believed(facts: IncidentFacts): IncidentFacts {
+  if (facts.verified) return facts;
+  const { source, drill } = facts;
+  return { source, drill, verified: false, open: false, ...UNKNOWN };
+}
+
+const UNKNOWN = { severity: UNKNOWN_SEVERITY, services: [], responder: false, commander: false, onCallTier: 0 };
+
 /** One permission of an emergency request. */
 export interface EmergencyQuestion extends Question {
   readonly incident: IncidentFacts;
 }
-
-/** The severity of an incident for which none is known. */
-export const UNKNOWN_SEVERITY = 9;
 
 /** How many characters a reason has, without the white space around it. */
 export function reasonLength(reason: string): number {

@@ -102,6 +102,30 @@ test('without its source an incident gives only what has a sealed path, and for 
   assert.deepEqual([long.why, long.hint], ['at most 15m here', '--for 15m']);
 });
 
+test('what could not be verified is shown to no rule, whatever was claimed of it', async () => {
+  const sealed = '@sealed("2") @sealed_group("on-call")';
+  const claimed = {
+    verified: false,
+    open: true,
+    severity: 1,
+    services: ['payments'],
+    responder: true,
+    commander: true,
+  };
+  for (const body of [
+    'context.incident.severity <= 5',
+    'context.incident.responder || context.incident.commander || context.incident.onCallTier == 1',
+    'context.incident.services.contains("payments")',
+    'context.incident.open',
+  ]) {
+    const set = await load(rule('s', `when { ${body} }`, sealed));
+    assert.equal(set.emergency(emergency(claimed)).kind, 'deny', body);
+    assert.equal(set.emergency(emergency({ ...claimed, verified: true })).kind, 'permit', body);
+  }
+  const silent = await load(rule('silent', 'when { !context.incident.verified }', sealed));
+  assert.equal(words(silent.emergency(emergency(claimed))), 'permit silent');
+});
+
 test('a pipeline gets what a scope names it for, and nothing of what is for people', async () => {
   const asked = emergency({}, { principal: PIPELINE });
   const decide = async (who: string): Promise<string> => (await load(rule('p', '', '', who))).emergency(asked).kind;

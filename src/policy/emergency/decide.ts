@@ -5,7 +5,7 @@
 import { emergencyCall, type Pair, pairsOf } from '../call.ts';
 import { forbidden, unfitness, unmatched } from '../decide.ts';
 import type { Matcher } from '../match.ts';
-import { type EmergencyQuestion, UNKNOWN_SEVERITY } from '../question.ts';
+import { believed, type EmergencyQuestion, UNKNOWN_SEVERITY } from '../question.ts';
 import type { Policy } from '../read.ts';
 import { type Denial, deny, type EmergencyVerdict } from '../verdict.ts';
 import {
@@ -53,9 +53,10 @@ export function makeEmergencyDecider(
     return { kind: 'matched', verdict: combineEmergencies(verdicts, question.incident) };
   };
 
-  return (question) => {
-    const barred = barrier(question);
+  return (asked) => {
+    const barred = barrier(asked);
     if (barred !== null) return deny(barred);
+    const question = { ...asked, incident: believed(asked.incident) };
     const pairs = pairsOf(question);
     const trial = attempt(question, pairs);
     if (trial.kind === 'matched') return trial.verdict;

@@ -72,13 +72,14 @@ export function alternatives({ expression, wanted }: Atom): readonly (readonly A
   return both === undefined ? null : both.map((part) => parts(part, wanted));
 }
 
-function atom(expression: unknown, wanted: boolean): Atom {
+/** A condition of its own. */
+export function atom(expression: unknown, wanted: boolean): Atom {
   return { expression, wanted, key: `${wanted ? '' : '!'}${JSON.stringify(expression)}` };
 }
 
 const OPEN = { among: null, not: new Set<string>(), least: -Infinity, most: Infinity, like: [] };
-const TURNED: Readonly<Record<string, string>> = { '<': '>', '<=': '>=', '>': '<', '>=': '<=' };
-const OPPOSITE: Readonly<Record<string, string>> = { '<': '>=', '<=': '>', '>': '<=', '>=': '<' };
+const TURNED: Readonly<Record<string, string>> = { '<': '>', '<=': '>=', '>': '<', '>=': '<=', '==': '==' };
+const OPPOSITE: Readonly<Record<string, string>> = { '<': '>=', '<=': '>', '>': '<=', '>=': '<', '==': '!=' };
 
 /** @returns null for a condition that says nothing in these terms. */
 export function limitsOf({ expression, wanted }: Atom): Limits | null {
@@ -138,6 +139,10 @@ function rangeOf(subject: string, operator: string | undefined, value: number): 
       return { ...OPEN, subject, least: value + 1 };
     case '>=':
       return { ...OPEN, subject, least: value };
+    case '==':
+      return { ...OPEN, subject, least: value, most: value };
+    case '!=':
+      return { ...OPEN, subject, not: new Set([String(value)]) };
     case undefined:
     default:
       return null;

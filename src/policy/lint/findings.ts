@@ -8,11 +8,22 @@
 import { formatDuration } from '../../core/duration.ts';
 import { type Attribute, mentions, nodes } from '../expression.ts';
 import type { Policy } from '../read.ts';
-import { precedes, type Terms } from '../verdict.ts';
+import { type Limits, precedes } from '../verdict.ts';
 import { type Atom, atomsOf } from './atoms.ts';
+import { doubtful, INCIDENT_RANGES, shadowsInEmergency, VERIFIED } from './emergency.ts';
 import { contradiction, entailsAll } from './logic.ts';
 
-export const RULES = ['shadowed', 'unreachable', 'not-configured', 'nobody-approves', 'requester-chooses'] as const;
+export const RULES = [
+  'shadowed',
+  'unreachable',
+  'not-configured',
+  'nobody-approves',
+  'requester-chooses',
+  'any-incident',
+  'any-person',
+  'not-on-call',
+  'sealed-useless',
+] as const;
 
 export interface Finding {
   readonly rule: (typeof RULES)[number];
@@ -35,10 +46,15 @@ export function findingsIn(policies: readonly Policy[]): Finding[] {
       .filter(({ actions, effect: own }) => own === effect && (actions === null || actions.includes(action)))
       .map((policy) => ({ policy, atoms: atomsOf(policy) }));
   const requests = { permits: on('Request', 'permit'), forbids: on('Request', 'forbid') };
+  const emergencies = { permits: on('BreakGlass', 'permit'), forbids: on('BreakGlass', 'forbid') };
   const approvals = { permits: on('Approve', 'permit'), forbids: on('Approve', 'forbid') };
   const found = [
     ...shadowed(requests.permits),
-    ...[requests, approvals].flatMap(({ permits, forbids }) => unreachable(permits, forbids)),
+    ...shadowed(emergencies.permits),
+    ...emergencies.permits.flatMap(({ policy }) =>
+      doubtful(policy).map(([rule, words]) => finding(rule, policy, words)),
+    ),
+    ...[requests, emergencies, approvals].flatMap(({ permits, forbids }) => unreachable(permits, forbids)),
     ...nobodyApproves(requests.permits, approvals),
     ...policies.flatMap(requesterChooses),
   ];
@@ -53,18 +69,27 @@ function finding(rule: Finding['rule'], policy: Policy, message: string): Findin
 /** A permit that never decides: wherever it matches and its limits are met, another one that goes first does, too. */
 function shadowed(permits: readonly Read[]): Finding[] {
   return permits.flatMap(({ policy, atoms }) => {
-    const { terms } = policy;
-    if (terms === null) return [];
-    const before = permits.find(({ policy: other, atoms: theirs }) => {
-      if (other === policy || other.terms === null || !asOften(other, policy)) return false;
-      if (!precedes({ id: other.id, terms: other.terms }, { id: policy.id, terms })) return false;
-      return reachesAsFar(other.terms, terms) && entailsAll(atoms, theirs);
-    });
+    const before = permits.find(
+      ({ policy: other, atoms: theirs }) =>
+        other !== policy && asOften(other, policy) && goesFirst(other, policy) && entailsAll(atoms, theirs),
+    );
     if (before === undefined) return [];
-    return [
-      finding('shadowed', policy, `never decides: ${before.policy.id} matches whenever it does and asks for less`),
-    ];
+    const better = policy.emergency === null ? 'asks for less' : 'gives more';
+    return [finding('shadowed', policy, `never decides: ${before.policy.id} matches whenever it does and ${better}`)];
   });
+}
+
+/** Whether one permit decides wherever both match and the limits of the other are met. */
+function goesFirst(one: Policy, other: Policy): boolean {
+  if (one.terms !== null && other.terms !== null) {
+    const [first, second] = [one.terms, other.terms];
+    return precedes({ id: one.id, terms: first }, { id: other.id, terms: second }) && reachesAsFar(first, second);
+  }
+  if (one.emergency === null || other.emergency === null) return false;
+  return (
+    reachesAsFar(one.emergency, other.emergency) &&
+    shadowsInEmergency({ id: one.id, terms: one.emergency }, { id: other.id, terms: other.emergency })
+  );
 }
 
 /** Whether one permit counts whenever the other does. */
@@ -73,7 +98,7 @@ function asOften(one: Policy, other: Policy): boolean {
   return other.season !== null && one.season.hours.text === other.season.hours.text;
 }
 
-function reachesAsFar(one: Terms, other: Terms): boolean {
+function reachesAsFar(one: Limits, other: Limits): boolean {
   return (
     one.maxSeconds >= other.maxSeconds && (!one.needsTicket || other.needsTicket) && one.minReason <= other.minReason
   );
@@ -81,19 +106,28 @@ function reachesAsFar(one: Terms, other: Terms): boolean {
 
 function unreachable(permits: readonly Read[], forbids: readonly Read[]): Finding[] {
   return permits.flatMap(({ policy, atoms }) => {
-    const why = contradiction([...atoms, ...limitAtoms(policy)]) ?? forbiddenBy(atoms, policy, forbids);
+    const all = [...atoms, ...limitAtoms(policy)];
+    const why = contradiction(all) ?? unsealed(policy, all) ?? forbiddenBy(atoms, policy, forbids);
     return why === null ? [] : [finding('unreachable', policy, `nothing can reach it: ${why}`)];
   });
 }
 
+/** @param atoms what has to hold, and can. */
+function unsealed({ emergency }: Policy, atoms: readonly Atom[]): string | null {
+  if (emergency === null || emergency.sealed !== null || contradiction([...atoms, VERIFIED]) === null) return null;
+  return 'it is for when the source of the incident cannot be reached, and has no @sealed';
+}
+
 /** What the limits of a permit demand, as conditions. */
-function limitAtoms({ terms }: Policy): Atom[] {
-  if (terms === null) return [];
+function limitAtoms({ terms, emergency }: Policy): Atom[] {
+  const limits = terms ?? emergency;
+  if (limits === null) return [];
   const attribute = (attr: string): object => ({ '.': { left: { Var: 'context' }, attr } });
-  const seconds = { '<=': { left: attribute('seconds'), right: { Value: terms.maxSeconds } } };
+  const seconds = { '<=': { left: attribute('seconds'), right: { Value: limits.maxSeconds } } };
   return [
-    { expression: seconds, wanted: true, key: `limit ${formatDuration(terms.maxSeconds)}` },
-    ...(terms.needsTicket ? [{ expression: attribute('hasTicket'), wanted: true, key: 'limit ticket' }] : []),
+    { expression: seconds, wanted: true, key: `limit ${formatDuration(limits.maxSeconds)}` },
+    ...(limits.needsTicket ? [{ expression: attribute('hasTicket'), wanted: true, key: 'limit ticket' }] : []),
+    ...(emergency === null ? [] : INCIDENT_RANGES),
   ];
 }
 

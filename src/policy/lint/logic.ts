@@ -64,8 +64,15 @@ function within(known: Limits, wanted: Limits): boolean {
   if (values !== null) return wanted.least === -Infinity && wanted.most === Infinity && values.every(fits);
   if (wanted.among !== null) return false;
   const ranged = known.least >= wanted.least && known.most <= wanted.most;
-  const excluded = [...wanted.not].every((value) => known.not.has(value) || !couldMatch(value, known.like));
+  const excluded = [...wanted.not].every(
+    (value) => known.not.has(value) || !couldMatch(value, known.like) || isOutside(Number(value), known),
+  );
   return ranged && excluded && wanted.like.every((pattern) => known.like.some((other) => narrower(other, pattern)));
+}
+
+/** False for what is not a number. */
+function isOutside(value: number, { least, most }: Limits): boolean {
+  return value < least || value > most;
 }
 
 function couldMatch(value: string, patterns: readonly (readonly string[])[]): boolean {
