@@ -29,6 +29,10 @@ export interface BoundIncident {
   readonly standing: Standing;
 }
 
+/** What people make of emergency access afterwards. */
+export const VERDICTS = ['justified', 'unjustified'] as const;
+export type ReviewVerdict = (typeof VERDICTS)[number];
+
 /** Name of the source of exercises, which reach sandboxes and nothing else. No other source can have it. */
 export const DRILLS = 'drill';
 

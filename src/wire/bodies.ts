@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { LONGEST_SECONDS } from '../core/duration.ts';
+import { incidentNameSchema, revokeIncidentBodySchema } from './emergencies.ts';
 
 /** One of the `authorization_details` of RFC 9396, of jit's own type. */
 export const detailSchema = z
@@ -28,10 +29,7 @@ export const requestBodySchema = z
     seconds: z.int().min(1).max(LONGEST_SECONDS).describe('length of the grant, counted from issuance'),
     reason: z.string().min(1).max(2_000).describe('why; at most 1,000 characters'),
     ticket: z.string().max(64).optional(),
-    incident: z
-      .string()
-      .min(1)
-      .max(192)
+    incident: incidentNameSchema
       .optional()
       .describe('asks for emergency access, bound to this open incident: INC-7, or pagerduty/INC-7'),
   })
@@ -69,7 +67,10 @@ export const renewBodySchema = z
   .meta({ id: 'RenewBody' });
 
 export const revocationsBodySchema = z
-  .strictObject({ scope: z.literal('mine').describe('every live grant of the caller') })
+  .discriminatedUnion('scope', [
+    z.strictObject({ scope: z.literal('mine').describe('every live grant of the caller') }),
+    revokeIncidentBodySchema,
+  ])
   .meta({ id: 'RevocationsBody' });
 
 /** What was used locally, counted by the keeper. It never says with what content. */

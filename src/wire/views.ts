@@ -28,10 +28,13 @@ export const askSchema = z.strictObject({
   target: name.optional(),
 });
 
-const personSchema = z.strictObject({ issuer: line, subject: line, name });
+export const personSchema = z.strictObject({ issuer: line, subject: line, name });
 
-/** `issue`: take an approved request up, which makes the grant. `confirm`: one's own word on a self-serve request. */
-export const REQUEST_ACTIONS = ['approve', 'deny', 'cancel', 'confirm', 'issue'] as const;
+/**
+ * `issue`: take an approved request up, which makes the grant. `confirm`: one's own word on a self-serve request.
+ * Of emergency access: `revoke` its grant, as long as that is live, and `review` it once that is over.
+ */
+export const REQUEST_ACTIONS = ['approve', 'deny', 'cancel', 'confirm', 'issue', 'revoke', 'review'] as const;
 
 export const requestViewSchema = z.strictObject({
   id: requestIdSchema,

@@ -2,13 +2,10 @@
  * What is remembered of emergency requests beside what is remembered of every request.
  * @module
  */
-import type { IncidentRef } from '../../core/incident.ts';
+import type { IncidentRef, ReviewVerdict } from '../../core/incident.ts';
 import type { RequestId } from '../../core/ids.ts';
 import type { Principal } from '../../core/principal.ts';
 import type { StoredRequest } from './store.ts';
-
-export const VERDICTS = ['justified', 'unjustified'] as const;
-export type ReviewVerdict = (typeof VERDICTS)[number];
 
 /** What people make of it afterwards. */
 export interface Review {

@@ -5,7 +5,8 @@
 import type { StatementSync } from 'node:sqlite';
 import { JitError } from '../../../core/errors.ts';
 import { isRequestId, type RequestId } from '../../../core/ids.ts';
-import { type EmergencyFilter, type Review, type StoredEmergency, VERDICTS } from '../emergencies.ts';
+import { VERDICTS } from '../../../core/incident.ts';
+import type { EmergencyFilter, Review, StoredEmergency } from '../emergencies.ts';
 import type { Change } from '../store.ts';
 import { guarded, integer, orNull, type Row, text } from './cells.ts';
 import type { EMERGENCY_QUERIES } from './emergency-queries.ts';
