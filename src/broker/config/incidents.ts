@@ -3,7 +3,7 @@
  * @module
  */
 import * as z from 'zod';
-import type { Severity } from '../../core/incident.ts';
+import { DRILLS, type Severity } from '../../core/incident.ts';
 import { urlProblem } from '../../outbound/address.ts';
 import { duration } from './duration.ts';
 
@@ -158,7 +158,7 @@ const webhook = z
       .strictObject({
         /** Holds `{id}` once. */
         url: z.string(),
-        token: secret.optional(),
+        token: secret,
         allow_private_addresses: z.boolean().default(false),
       })
       .optional(),
@@ -220,11 +220,18 @@ export const INCIDENT_FIELDS =
     ' ',
   );
 
-/** A name is also an address, so no source may have that of a notifier. */
+/** A name is also an address, so no source may have that of a notifier; nor may one be taken for exercises. */
 export function demandOwnHooks(
   { notify, incidents }: { readonly notify: object; readonly incidents: object },
   context: z.core.$RefinementCtx,
 ): void {
+  if (Object.hasOwn(incidents, DRILLS)) {
+    context.addIssue({
+      code: 'custom',
+      path: ['incidents', DRILLS],
+      message: 'another name: this is that of exercises',
+    });
+  }
   for (const name of Object.keys(incidents).filter((each) => Object.hasOwn(notify, each))) {
     const message = `a notifier has that name too, and both would be called at /v1/hooks/${name}`;
     context.addIssue({ code: 'custom', path: ['incidents', name], message });

@@ -121,6 +121,11 @@ test('the id of an incident has one place in an address, where it can change not
   for (const url of ['https://h.example/{id}', 'https://h.example/a/{id}/b', 'https://h.example/a?x=1&id={id}&y=2']) {
     assert.deepEqual(at(url), [], url);
   }
+  assert.equal(
+    problems(`${WEBHOOK}lookup: { url: 'https://h.example/{id}' }`).length,
+    1,
+    'nobody asks without a token',
+  );
   for (const url of [
     'https://h.example/',
     'https://h.example/{id}/{id}',
@@ -240,6 +245,7 @@ test('a mistake is told with its line and what was probably meant', () => {
     /broker\.yaml:5: .*severities/,
   );
   assert.match(said('incident: {}\n'), /incidents/);
+  assert.match(said('incidents:\n  drill: { type: file, file: x }\n'), /incidents\.drill: another name/);
   const both = `notify:\n  ops: { type: teams, url: { file: u } }\nincidents:\n  ops: { type: file, file: x }\n`;
   assert.match(said(both), /^broker\.yaml:4: incidents\.ops: a notifier has that name too/);
 });

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
-import { type IncidentReport, REPORT_KEPT_MS } from '../../../src/broker/store/reports.ts';
+import { type IncidentReport, REPORT_KEPT_MS } from '../../../src/core/incident-report.ts';
 import { openSqliteStore, type SqliteStore } from '../../../src/broker/store/sqlite/store.ts';
 import { JitError } from '../../../src/core/errors.ts';
 import { inFolder, now } from './places.ts';
