@@ -40,7 +40,8 @@ export function configuredPeople({ people, match }: PeopleConfig): IsWho {
   return ({ id, email }, who) => {
     const listed = people.filter((each) => each.id === id);
     // Whoever is named is this principal and no other, whatever address the source has for them.
-    if (listed.length > 0) return listed.some(({ issuer, subject }) => issuer === who.issuer && subject === who.subject);
+    if (listed.length > 0)
+      return listed.some(({ issuer, subject }) => issuer === who.issuer && subject === who.subject);
     if (match !== 'person' || email === null || who.personKey === undefined) return false;
     return isAscii(email) && isAscii(who.personKey) && email.toLowerCase() === who.personKey.toLowerCase();
   };

@@ -43,7 +43,7 @@ interface Look {
   retryAt: number;
 }
 
-/** @param pollMs how often everything is looked at, should no call come. */
+/** Looks at everything at once. @param pollMs how often it does so again, should no call come. */
 export function startIncidentWatch(parts: {
   readonly store: Pick<Store, 'emergencies'>;
   readonly incidents: Incidents;
@@ -147,15 +147,20 @@ export function startIncidentWatch(parts: {
     }
   }
 
+  function poll(): void {
+    polling ??= lookAtAll().finally(() => {
+      polling = null;
+    });
+  }
+
   const timer = setInterval(() => {
     for (const { place, running, retryAt } of looks.values()) {
       if (running === null && now() >= retryAt) void look(place);
     }
-    if (now() < nextPoll || polling !== null) return;
-    polling = lookAtAll().finally(() => {
-      polling = null;
-    });
+    if (now() >= nextPoll) poll();
   }, TICK_MS).unref();
+  // Whatever happened while no broker was there.
+  poll();
 
   return {
     heard: async (source, signals) => {

@@ -2,6 +2,7 @@
  * What policy says of an emergency request, with its incident as its source has it at this moment.
  * @module
  */
+import { display } from '../../../core/display.ts';
 import { JitError } from '../../../core/errors.ts';
 import { type BoundIncident, DRILLS, type Incident, type Standing } from '../../../core/incident.ts';
 import type { Principal } from '../../../core/principal.ts';
@@ -47,9 +48,20 @@ export async function emergencyRuling(
       const over = partOver(world, principal, questions, { bound, incident });
       if (over !== null) return deny(over);
       const now = world.incidents.standing(incident, principal);
-      return ruled(world, questions, factsOf(incident, eitherOf(bound.standing, now)));
+      const verdict = ruled(world, questions, factsOf(incident, eitherOf(bound.standing, now)));
+      return verdict.kind === 'permit' ? verdict : { ...verdict, hint: withHelp(verdict.hint, incident) };
     }
   }
+}
+
+const MOST_NAMED = 3;
+
+/** Whom to ask instead, as the incident's source has it. */
+function withHelp(hint: string | null, { commanders, onCall }: Incident): string | null {
+  const called = onCall.toSorted((a, b) => a.tier - b.tier).map(({ name }) => name);
+  const names = [...new Set([...commanders.map(({ name }) => name), ...called])].slice(0, MOST_NAMED);
+  const help = names.length === 0 ? null : `who can help: ${names.map((name) => display(name, 100)).join(', ')}`;
+  return [hint, help].filter((each) => each !== null).join('; ') || null;
 }
 
 /**
