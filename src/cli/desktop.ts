@@ -1,8 +1,8 @@
 /**
- * Tells somebody who has turned to something else that their waiting is over.
+ * Tells somebody who has turned to something else that their waiting is over, or their access.
  * @module
  */
-import { spawn } from 'node:child_process';
+import { notifyDesktop } from '../local/desktop.ts';
 import type { Context } from './context.ts';
 
 /**
@@ -15,20 +15,5 @@ export async function tellDesktop(
 ): Promise<void> {
   if (!terminal.interactive || !out.live) return;
   terminal.output.write('\u0007');
-  const program = notifier(platform, env, text);
-  if (program === null) return;
-  const [file, ...args] = program;
-  await new Promise<void>((resolve) => {
-    const child = spawn(file, args, { env, stdio: 'ignore', detached: true });
-    child.once('spawn', resolve);
-    child.once('error', () => resolve());
-    child.unref();
-  });
-}
-
-function notifier(platform: NodeJS.Platform, env: Context['env'], text: string): readonly [string, ...string[]] | null {
-  if (platform === 'darwin')
-    return ['osascript', '-e', `display notification ${JSON.stringify(text)} with title "jit"`];
-  const desktop = (env['DISPLAY'] ?? '') !== '' || (env['WAYLAND_DISPLAY'] ?? '') !== '';
-  return platform === 'linux' && desktop ? ['notify-send', '--app-name=jit', 'jit', text] : null;
+  await notifyDesktop({ platform, env }, text);
 }

@@ -52,6 +52,7 @@ export function heldFrom({ request, grant }: Outcome, ref: BrokerRef, now: numbe
         environment: grant.legs[0]?.environment ?? '',
         sandbox: grant.legs.some(({ sandbox }) => sandbox),
         reason: request.reason,
+        incident: request.incident?.reference ?? null,
         seconds: grant.seconds,
         idleSeconds: grant.idleSeconds,
       },

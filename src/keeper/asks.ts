@@ -25,6 +25,7 @@ const adoption = {
     .nullable(),
   delivery: z.enum(DELIVERIES),
   expiresAt: z.iso.datetime(),
+  version: z.int().nonnegative(),
   about: z.strictObject({
     operation: line,
     resources: z.array(line).max(50),
@@ -32,6 +33,7 @@ const adoption = {
     environment: word,
     sandbox: z.boolean(),
     reason: line,
+    incident: word.nullable(),
     seconds: z.int().min(1).max(LONGEST_SECONDS),
     idleSeconds: z.int().min(1).nullable(),
   }),

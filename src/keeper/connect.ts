@@ -9,6 +9,7 @@ import { Secret } from '../core/secret.ts';
 import type { LocalPaths } from '../local/paths.ts';
 import type { Outcome } from '../wire/views.ts';
 import { type Answer, converse, fault } from './converse.ts';
+import { overError, whyOver } from './ending.ts';
 import {
   addressOf,
   type Adoption,
@@ -35,7 +36,7 @@ export interface KeeperOptions {
 export interface Keeper {
   /**
    * Hands a grant over: from now on the keeper fetches its credentials, watches it, and wipes its profile at the end.
-   * Adopting the same grant again changes nothing but the profile and the delivery, and its end if it is a later one.
+   * Adopting the same grant again changes nothing but the profile and the delivery, and its end if it is newly heard of.
    * @returns where an SDK finds the credentials, for the delivery `endpoint`; else null.
    */
   adopt(adoption: Adoption): Promise<Endpoint | null>;
@@ -100,8 +101,7 @@ export function adoptionOf(
     });
   }
   if (grant.state !== 'active' || grant.expiresAt === null) {
-    const hint = 'ask anew with: jit request';
-    throw new JitError({ code: 'ERR_GRANT_ENDED', message: 'the grant has ended', hint, broker });
+    throw overError(whyOver(grant.reason, request.incident?.reference ?? null), broker);
   }
   const [first] = grant.legs;
   return {
@@ -110,6 +110,7 @@ export function adoptionOf(
     profile: ways.profile,
     delivery: ways.delivery,
     expiresAt: grant.expiresAt,
+    version: grant.version,
     about: {
       operation: request.asks.map(({ operation }) => operation).join(', '),
       // For display only, and the whole must fit into one message.
@@ -118,15 +119,16 @@ export function adoptionOf(
       environment: first?.environment ?? '',
       sandbox: grant.legs.some(({ sandbox }) => sandbox),
       reason: request.reason,
+      incident: request.incident?.reference ?? null,
       seconds: grant.seconds,
       idleSeconds: grant.idleSeconds,
     },
   };
 }
 
-/** Where its user's session rests, and where a workload of this machine is vouched for. Addresses and names, no secrets. */
+/** Where its user's session rests and their desktop is, and where a workload of this machine is vouched for. Addresses and names, no secrets. */
 const READ_BY_KEEPER =
-  /^(?:DBUS_SESSION_BUS_ADDRESS|JIT_SECRET_(?:STORE|PASSPHRASE_FILE)|SPIFFE_ENDPOINT_SOCKET|AWS_(?:DEFAULT_)?REGION|AWS_CONTAINER_CREDENTIALS_RELATIVE_URI|AWS_WEB_IDENTITY_TOKEN_FILE|AWS_ROLE_ARN|AZURE_(?:CLIENT_ID|TENANT_ID|AUTHORITY_HOST|FEDERATED_TOKEN_FILE)|GCE_METADATA_(?:HOST|IP))$/;
+  /^(?:DBUS_SESSION_BUS_ADDRESS|DISPLAY|WAYLAND_DISPLAY|JIT_SECRET_(?:STORE|PASSPHRASE_FILE)|SPIFFE_ENDPOINT_SOCKET|AWS_(?:DEFAULT_)?REGION|AWS_CONTAINER_CREDENTIALS_RELATIVE_URI|AWS_WEB_IDENTITY_TOKEN_FILE|AWS_ROLE_ARN|AZURE_(?:CLIENT_ID|TENANT_ID|AUTHORITY_HOST|FEDERATED_TOKEN_FILE)|GCE_METADATA_(?:HOST|IP))$/;
 
 async function start({ paths, launcher, env, signal }: KeeperOptions): Promise<void> {
   // Imported late: usually the keeper is there already.

@@ -4,11 +4,13 @@
  */
 import type { BrokerClient } from '../client/client.ts';
 import { namedIn, plainName } from '../client/ref.ts';
+import { formatDuration } from '../core/duration.ts';
 import { asJitError, atBroker, JitError, worded } from '../core/errors.ts';
 import { type Clocks, type Deadline, deadline, judge, pause, waitUntilOver } from '../local/clock.ts';
 import type { GrantView } from '../wire/views.ts';
 import { openCache, type Usable } from './cache.ts';
 import { type About, type Adoption, type Delivery, type HeldGrant, type HeldProfile, refOf } from './protocol.ts';
+import { incidentClosed, overError, whyOver } from './ending.ts';
 import { type Channel, countUses } from './uses.ts';
 import { watchGrant } from './watch.ts';
 
@@ -28,6 +30,8 @@ export interface HoldingDeps {
   readonly wipeStaticKeys: (profile: HeldProfile) => Promise<void>;
   /** Takes the endpoint away. */
   readonly closeEndpoint: () => Promise<void>;
+  /** Shows a sentence of jit's own to whoever sits at this machine. Never rejects. */
+  readonly tell: (sentence: string) => Promise<void>;
   readonly log: (line: string) => void;
 }
 
@@ -35,7 +39,7 @@ export interface Holding {
   readonly describe: () => HeldGrant;
   /** Fetches the credentials if they are not here. Throws as `credential` does. */
   takeUp(): Promise<void>;
-  /** The same grant again: only profile and delivery may be other ones, and the end a later one. */
+  /** The same grant again: only profile and delivery may be other ones, and the end. */
   update(adoption: Adoption): void;
   /** Throws `ERR_GRANT_ENDED` from the end on, whatever else is still going on; `ERR_TARGET` if none or several fit. */
   credential(target: string | undefined, channel: Channel): Promise<Usable>;
@@ -46,6 +50,8 @@ export interface Holding {
    * A profile that starts a keeper again stays. Never rejects.
    */
   leave(): Promise<void>;
+  /** Why it is over, where there is more to say than that; else null. */
+  readonly why: () => string | null;
   /** Resolves when it is over and nothing is left. Never rejects. */
   readonly gone: Promise<void>;
 }
@@ -66,7 +72,10 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
   const client = deps.openClient();
   const listener = deps.openClient(stop.signal);
   const adopted = read();
-  let { about, expiresAt } = adoption;
+  let { about, expiresAt, version } = adoption;
+  /** Its end has moved up: its incident is closed. */
+  let cut = false;
+  let why: string | null = null;
   let until = limited(expiresAt, about.seconds, adopted);
   /** The end that surely stands in the profile, and whether another is being written. */
   let marked: string | null = null;
@@ -105,25 +114,35 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
     );
   }
 
-  function onLive({ expiresAt: end, seconds, idleSeconds }: GrantView): void {
+  function onLive({ expiresAt: end, seconds, idleSeconds, version: seen }: GrantView): void {
     problem = null;
-    if (end !== null) follow(end, { seconds, idleSeconds });
+    if (end !== null) follow({ expiresAt: end, version: seen }, { seconds, idleSeconds });
     void mark();
   }
 
   /**
-   * The grant may have been renewed. Only a later end moves the deadline, and no grant gets an earlier one: the same end
-   * measured again would honour a clock that was set back meanwhile.
+   * The grant may have been renewed, or cut short. The same end again moves no deadline: measured again it would honour a
+   * clock that was set back meanwhile. An earlier one is measured from where the old one was, for the same reason.
    */
-  function follow(end: string, terms: Pick<About, 'seconds' | 'idleSeconds'>): void {
-    if (firstWipe !== null) return;
+  function follow(seen: Pick<Adoption, 'expiresAt' | 'version'>, terms: Pick<About, 'seconds' | 'idleSeconds'>): void {
+    if (firstWipe !== null || seen.version < version) return;
+    const newer = seen.version > version;
+    version = seen.version;
     const { seconds, idleSeconds } = terms;
     about = { ...about, seconds, idleSeconds };
-    if (Date.parse(end) <= Date.parse(expiresAt)) return;
-    expiresAt = end;
-    until = limited(expiresAt, seconds, read());
+    const [before, after] = [Date.parse(expiresAt), Date.parse(seen.expiresAt)];
+    if (after === before || (after < before && !newer)) return;
+    expiresAt = seen.expiresAt;
+    cut = after < before && about.incident !== null;
+    until = after > before ? limited(expiresAt, seconds, read()) : { ...until, endsAt: Math.min(until.endsAt, after) };
     log(`ends at ${expiresAt} now`);
+    if (cut) tell(`your access ends in ${formatDuration(Math.max(1, Math.round((after - read().wallMs) / 1_000)))}`);
     runTimer();
+  }
+
+  /** Only where nobody else does: whoever runs a command under the grant is told by it. */
+  function tell(what: string): void {
+    if (about.incident !== null && delivery === 'process') void deps.tell(`${incidentClosed(about.incident)}: ${what}`);
   }
 
   /** Tried again with every sign of life, since whoever finds an old end in a profile wipes it. */
@@ -147,15 +166,17 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
     if (error.code === 'ERR_BROKER_UNREACHABLE') await reviveBroker();
   }
 
-  function begin(why: string): Promise<void> {
+  function begin(reason: string): Promise<void> {
     if (firstWipe !== null) return firstWipe;
     const drift = driftSeconds();
-    log(`over (${why}${Math.abs(drift) < 5 ? '' : `; the wall clock was set by ${drift}s meanwhile`})`);
+    why = whyOver(cut && reason.startsWith('expired') ? 'incident-closed' : reason, about.incident);
+    log(`over (${reason}${Math.abs(drift) < 5 ? '' : `; the wall clock was set by ${drift}s meanwhile`})`);
     stop.abort();
     listener.close();
     cache.clear();
     uses.stop();
     firstWipe = wipe();
+    if (why !== null) tell('your access has ended');
     firstWipe.then(finishUp, () => void retry());
     return firstWipe;
   }
@@ -195,12 +216,13 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
 
   runTimer();
   watchGrant({ client: listener, grant, signal: stop.signal, onLive, onTrouble, random }).then(
-    (why) => void begin(why),
+    (reason) => void begin(reason),
     () => undefined,
   );
 
   return {
     gone,
+    why: () => why,
     describe: () => {
       const verdict = judge(until, read());
       return {
@@ -220,28 +242,34 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
     update: (again) => {
       profile = again.profile ?? profile;
       delivery = again.delivery;
-      follow(again.expiresAt, again.about);
+      follow(again, again.about);
       void mark();
     },
     takeUp: () =>
       named(async () => {
-        refuseEnded(until, firstWipe !== null, read());
+        refuseOver();
         await fetched();
       }),
     credential: (target, channel) =>
       named(async () => {
-        refuseEnded(until, firstWipe !== null, read());
+        refuseOver();
         const usable = choose(await fetched(), target);
         // Fetching may have outlasted the grant, or the process may have been stopped in between.
-        const remainingMs = refuseEnded(until, firstWipe !== null, read());
+        const remainingMs = refuseOver();
         uses.count(channel, remainingMs);
-        return { ...usable, notAfter: Math.min(usable.notAfter, servedUntil(about, read())) };
+        return { ...usable, notAfter: Math.min(usable.notAfter, until.endsAt, servedUntil(about, read())) };
       }),
     end: begin,
     leave: async () => {
       await Promise.allSettled([uses.flush(), ...(profile === null ? [] : [deps.wipeStaticKeys(profile)])]);
     },
   };
+
+  function refuseOver(): number {
+    const verdict = judge(until, read());
+    if (firstWipe === null && verdict.state === 'live') return verdict.remainingMs;
+    throw overError(why);
+  }
 
   async function fetched(): Promise<readonly Usable[]> {
     try {
@@ -262,12 +290,6 @@ function servedUntil({ idleSeconds }: About, { wallMs }: Clocks): number {
 /** A deadline that no clock can put off further than the grant's whole length from now. */
 function limited(expiresAt: string, seconds: number, now: Clocks): Deadline {
   return deadline(Math.min(Date.parse(expiresAt), now.wallMs + seconds * 1_000), now);
-}
-
-function refuseEnded(until: Deadline, ended: boolean, now: Clocks): number {
-  const verdict = judge(until, now);
-  if (!ended && verdict.state === 'live') return verdict.remainingMs;
-  throw new JitError({ code: 'ERR_GRANT_ENDED', message: 'the grant has ended', hint: 'ask anew with: jit request' });
 }
 
 function choose(usable: readonly Usable[], target: string | undefined): Usable {

@@ -43,6 +43,8 @@ export interface About {
   readonly environment: string;
   readonly sandbox: boolean;
   readonly reason: string;
+  /** What its source calls the incident with which it ends, or null. */
+  readonly incident: string | null;
   /** The grant's length, which no clock can stretch. */
   readonly seconds: number;
   /** It ends when not used for so long; null: it may rest. */
@@ -57,6 +59,8 @@ export interface Adoption {
   readonly delivery: Delivery;
   /** RFC 3339: the grant's end. */
   readonly expiresAt: string;
+  /** Of the grant's view that this was made from: what is older than the keeper's own changes nothing. */
+  readonly version: number;
   readonly about: About;
 }
 

@@ -57,6 +57,7 @@ function readAbout(members: Answer): About {
     environment: text(members, 'environment'),
     sandbox: members.get('sandbox') === true,
     reason: text(members, 'reason'),
+    incident: textOrNull(members, 'incident'),
     seconds: number(members, 'seconds'),
     idleSeconds: members.get('idleSeconds') === null ? null : number(members, 'idleSeconds'),
   };

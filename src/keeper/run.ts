@@ -10,6 +10,7 @@ import { asJitError } from '../core/errors.ts';
 import { type Clocks, pause } from '../local/clock.ts';
 import { holdLock } from '../local/lock.ts';
 import type { LocalPaths } from '../local/paths.ts';
+import { notifyDesktop } from '../local/desktop.ts';
 import { extendProfiles } from '../profiles/aws/extend.ts';
 import { awsFiles } from '../profiles/aws/names.ts';
 import { parseAsk } from './asks.ts';
@@ -155,6 +156,7 @@ function holdGrant(run: KeeperRun, adoption: Adoption, endpoint: LoopbackEndpoin
       extendProfiles(profile.files, adoption.grant, expiresAt, { locks: paths.locks }),
     wipeStaticKeys: (profile) => wipeStaticKeys(profile, adoption.grant, { locks: paths.locks }),
     closeEndpoint: () => endpoint.close(adoption.grant),
+    tell: (sentence) => notifyDesktop({ platform: process.platform, env }, sentence),
     log,
   });
 }

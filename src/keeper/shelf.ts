@@ -6,6 +6,7 @@ import { namedIn } from '../client/ref.ts';
 import { JitError } from '../core/errors.ts';
 import type { GrantId } from '../core/ids.ts';
 import type { Usable } from './cache.ts';
+import { overError } from './ending.ts';
 import type { Holding } from './holding.ts';
 import { type Adoption, type HeldGrant, refOf } from './protocol.ts';
 import type { Channel } from './uses.ts';
@@ -28,19 +29,25 @@ export interface Shelf {
   leaveAll(): Promise<void>;
 }
 
+/** A grant that was held here: the name of its broker and why it is over, for what is said of it, and its end as known here. */
+interface Over {
+  readonly broker: string | undefined;
+  readonly expiresAt: string;
+  readonly why: string | null;
+}
+
 /** Ended grants that are remembered, so that asking for one again is answered without a broker. */
 const REMEMBERED = 1_000;
 
 /** @param onChange called with the number of grants held, after each change. */
 export function openShelf(holdGrant: (adoption: Adoption) => Holding, onChange: (held: number) => void): Shelf {
   const held = new Map<GrantId, Holding>();
-  /** By grant: the name of its broker, for what is said of it, and its end as far as was known here. */
-  const ended = new Map<GrantId, { readonly broker: string | undefined; readonly expiresAt: string }>();
+  const ended = new Map<GrantId, Over>();
 
   function forget(grant: GrantId, broker: string | undefined): void {
-    const expiresAt = held.get(grant)?.describe().expiresAt ?? '';
+    const holding = held.get(grant);
     held.delete(grant);
-    ended.set(grant, { broker, expiresAt });
+    ended.set(grant, { broker, expiresAt: holding?.describe().expiresAt ?? '', why: holding?.why() ?? null });
     const [oldest] = ended.keys();
     if (ended.size > REMEMBERED && oldest !== undefined) ended.delete(oldest);
     onChange(held.size);
@@ -53,7 +60,9 @@ export function openShelf(holdGrant: (adoption: Adoption) => Holding, onChange: 
       const before = ended.get(adoption.grant);
       // With a later end than it had here it was renewed, and the word of it came too late.
       const renewed = before !== undefined && Date.parse(adoption.expiresAt) > Date.parse(before.expiresAt);
-      if (known?.describe().state === 'wiping' || (before !== undefined && !renewed)) throw over(broker);
+      if (known?.describe().state === 'wiping' || (before !== undefined && !renewed)) {
+        throw overError(known?.why() ?? before?.why ?? null, broker);
+      }
       ended.delete(adoption.grant);
       if (known !== undefined) {
         known.update(adoption);
@@ -69,7 +78,8 @@ export function openShelf(holdGrant: (adoption: Adoption) => Holding, onChange: 
     credential: async (grant, target, channel) => {
       const holding = held.get(grant);
       if (holding !== undefined) return holding.credential(target, channel);
-      if (ended.has(grant)) throw over(ended.get(grant)?.broker);
+      const over = ended.get(grant);
+      if (over !== undefined) throw overError(over.why, over.broker);
       throw new JitError({ code: 'ERR_NOT_FOUND', message: 'the keeper does not hold that grant' });
     },
     list: () =>
@@ -91,13 +101,4 @@ export function openShelf(holdGrant: (adoption: Adoption) => Holding, onChange: 
 // Not by the time left: that is read for one after the other, and the order of equals would change from call to call.
 function place({ expiresAt, grant }: HeldGrant): string {
   return `${expiresAt} ${grant}`;
-}
-
-function over(broker: string | undefined): JitError {
-  return new JitError({
-    code: 'ERR_GRANT_ENDED',
-    message: 'the grant has ended',
-    hint: 'ask anew with: jit request',
-    broker,
-  });
 }

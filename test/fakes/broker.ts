@@ -21,6 +21,8 @@ export interface FakeBroker {
   grant(options: GrantOptions): Outcome;
   /** Puts the end off, to `seconds` from now, as its requester would elsewhere. @returns the new end, epoch ms. */
   renew(grant: GrantId, seconds: number): number;
+  /** Moves the end up, to `seconds` from now, as the end of an incident does. @returns the new end, epoch ms. */
+  cut(grant: GrantId, seconds: number): number;
   /** Ends a grant as a person elsewhere would. */
   end(grant: GrantId, reason: NonNullable<GrantView['reason']>): void;
   /** Drops every connection under way and takes no new ones. */
@@ -35,6 +37,8 @@ export interface GrantOptions {
   readonly credentialDelayMs?: number;
   readonly targets?: readonly string[];
   readonly idleSeconds?: number;
+  /** The incident that it is for. */
+  readonly incident?: string;
 }
 
 /** The secret of every credential that this broker hands out: tests look for it where it must not be. */
@@ -129,6 +133,13 @@ export async function fakeBroker(at: string | 0): Promise<FakeBroker & { readonl
       change(held, { expiresAt: iso(held.endsAt), seconds: longest, renewals: before.renewals + 1 });
       return held.endsAt;
     },
+    cut: (grant, seconds) => {
+      const held = grants.get(grant);
+      if (held === undefined) throw new Error('no such grant');
+      held.endsAt = Math.min(held.endsAt, Date.now() + seconds * 1_000);
+      change(held, { expiresAt: iso(held.endsAt) });
+      return held.endsAt;
+    },
     end: (grant, reason) => {
       const held = grants.get(grant);
       if (held !== undefined) change(held, { state: 'revoking', reason, endedAt: iso(Date.now()) });
@@ -165,7 +176,7 @@ function open(options: GrantOptions): Held {
         seconds: options.seconds,
         reason: 'a test of the keeper',
         ticket: null,
-        incident: null,
+        incident: options.incident === undefined ? null : { source: 'file', id: 'one', reference: options.incident },
         policy: 'none',
         createdAt: iso(now),
         grant: id,
