@@ -5,15 +5,15 @@
 import type { PolicyJson } from '@cedar-policy/cedar-wasm/nodejs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { formatDuration } from '../core/duration.ts';
-import { pairsOf, requestCall, type TypedCall } from './call.ts';
+import { emergencyCall, type Pair, pairsOf, requestCall, type TypedCall } from './call.ts';
 import { type Cedar, evaluate, loadEngine } from './engine.ts';
 import { attributeOf, conjuncts, entitiesIn, nodes, operands } from './expression.ts';
 import { inZone, nextChange } from './hours.ts';
 import type { PolicySet } from './load.ts';
-import { countsAt } from './match.ts';
-import type { Question } from './question.ts';
+import { countsAt, onAction } from './match.ts';
+import { believed, type EmergencyQuestion, isEmergency, type Question } from './question.ts';
 import type { Policy } from './read.ts';
-import { flagsToMeet, type Verdict } from './verdict.ts';
+import { type EmergencyVerdict, flagsToMeet, type Limits, type Verdict } from './verdict.ts';
 
 /** What a policy has to do with an answer. */
 export interface PolicyReport {
@@ -24,12 +24,12 @@ export interface PolicyReport {
   readonly missing: readonly string[];
 }
 
-export interface Explanation {
-  readonly verdict: Verdict;
+export interface Explanation<V = Verdict> {
+  readonly verdict: V;
   /** The pair of permission and resource that the reports are about. */
   readonly permission: string;
   readonly resource: string;
-  /** On action Request, in the order of the files. */
+  /** On the action that was asked about, in the order of the files. */
   readonly reports: readonly PolicyReport[];
 }
 
@@ -38,19 +38,50 @@ const AT_ONCE = 20;
 
 /** About the first pair that is denied, or the first where none is. */
 export async function explain(set: PolicySet, question: Question): Promise<Explanation> {
+  return await explainBy(set, question, {
+    action: 'Request',
+    decide: set.decide,
+    call: requestCall,
+  });
+}
+
+/** The same in an emergency. For an agent there are no reports: no rule can say anything about it. */
+export async function explainEmergency(
+  set: PolicySet,
+  asked: EmergencyQuestion,
+): Promise<Explanation<EmergencyVerdict>> {
+  const { kind, actsFor } = asked.principal;
+  if (kind === 'agent' || actsFor !== undefined) {
+    return { verdict: set.emergency(asked), permission: '', resource: '', reports: [] };
+  }
+  const question = { ...asked, incident: believed(asked.incident) };
+  return await explainBy(set, question, { action: 'BreakGlass', decide: set.emergency, call: emergencyCall });
+}
+
+interface Way<Q extends Question, V> {
+  readonly action: 'Request' | 'BreakGlass';
+  readonly decide: (question: Q) => V;
+  readonly call: (question: Q, groups: ReadonlySet<string>, pair: Pair) => TypedCall;
+}
+
+async function explainBy<Q extends Question, V extends Verdict | EmergencyVerdict>(
+  set: PolicySet,
+  question: Q,
+  { action, decide, call: callFor }: Way<Q, V>,
+): Promise<Explanation<V>> {
   const { cedar } = await loadEngine();
-  const single = (pair: { permission: string; resource: string }): Question => ({
+  const single = (pair: Pair): Q => ({
     ...question,
     permission: { ...question.permission, actions: [pair.permission], resources: [pair.resource] },
   });
   const pairs = pairsOf(question);
-  const pair = pairs.find((each) => set.decide(single(each)).kind === 'deny') ?? pairs[0];
-  const verdict = set.decide(question);
+  const pair = pairs.find((each) => decide(single(each)).kind === 'deny') ?? pairs[0];
+  const verdict = decide(question);
   if (pair === undefined) return { verdict, permission: '', resource: '', reports: [] };
-  const policies = set.policies().filter(({ actions }) => actions === null || actions.includes('Request'));
+  const policies = onAction(set.policies(), action);
   const groups = new Set(policies.flatMap((policy) => entitiesIn(policy.json, 'Jit::Group')));
-  const call = requestCall(question, groups, pair);
-  const own = set.decide(single(pair));
+  const call = callFor(question, groups, pair);
+  const own = decide(single(pair));
   const reports: PolicyReport[] = [];
   for (const [position, policy] of policies.entries()) {
     // A broker has other calls to answer meanwhile.
@@ -66,7 +97,7 @@ function reportOn(
   policy: Policy,
   question: Question,
   call: TypedCall,
-  verdict: Verdict,
+  verdict: Verdict | EmergencyVerdict,
 ): PolicyReport {
   const pieces = piecesOf(policy.json);
   const holding = holdingOf(cedar, `${version}/explain/${policy.id}`, pieces, call);
@@ -178,7 +209,14 @@ function limitsMissing(policy: Policy, question: Question): string[] {
     const when = next === null ? 'never' : `next from ${inZone(season.hours, next)}`;
     found.push(`it counts ${season.counts === 'outside' ? 'outside' : 'during'} ${season.hours.text}, ${when}`);
   }
-  if (terms === null) return found;
-  if (question.seconds > terms.maxSeconds) found.push(`at most ${formatDuration(terms.maxSeconds)}`);
-  return [...found, ...flagsToMeet(terms, question).filter((flag) => !flag.startsWith('--for'))];
+  const limits = terms ?? emergencyLimits(policy, question);
+  if (limits === 'not sealed') return [...found, 'it has no sealed path, for when the source cannot be reached'];
+  if (limits === null) return found;
+  if (question.seconds > limits.maxSeconds) found.push(`at most ${formatDuration(limits.maxSeconds)}`);
+  return [...found, ...flagsToMeet(limits, question).filter((flag) => !flag.startsWith('--for'))];
+}
+
+function emergencyLimits({ emergency }: Policy, question: Question): Limits | 'not sealed' | null {
+  if (emergency === null || !isEmergency(question) || question.incident.verified) return emergency;
+  return emergency.sealed === null ? 'not sealed' : { ...emergency, maxSeconds: emergency.sealed.maxSeconds };
 }

@@ -5,8 +5,9 @@
 import { ACCESS_LEVELS } from '../core/access.ts';
 import type { Target } from '../core/ports.ts';
 import type { Principal } from '../core/principal.ts';
+import { type Case, incidentsFor } from './emergency/incidents.ts';
 import { entitiesIn, namedTexts } from './expression.ts';
-import type { Question } from './question.ts';
+import type { EmergencyQuestion, Question } from './question.ts';
 import type { Policy } from './read.ts';
 
 /** A question, and words for its three sides. */
@@ -14,7 +15,7 @@ export interface Point {
   readonly who: string;
   readonly where: string;
   readonly what: string;
-  readonly question: Question;
+  readonly question: Question | EmergencyQuestion;
 }
 
 type Place = Question['target'];
@@ -26,7 +27,8 @@ const MOST_POINTS = 20_000;
  * For each policy that only one of two sets has, a grid of what it speaks of: elsewhere the answers are the same. Each kind of
  * principal, in no group and in each that is named, whoever is named, agents of people in such groups; each target of the
  * configuration, or one for each that is named and for each environment and tag; each access level with each operation and resource
- * that is named, and one that is not. For fifteen minutes, with a ticket and a long reason.
+ * that is named, and one that is not; where it is about emergencies, in each incident that can be told apart. For fifteen minutes,
+ * with a ticket and a long reason.
  * @returns at most 20,000, taken evenly, and whether these are all.
  */
 export function gridOf(
@@ -39,7 +41,7 @@ export function gridOf(
   const grids = [...without(before, after), ...without(after, before)].map((policy) => ({
     people: peopleIn([policy]),
     places: places ?? placesIn([policy]),
-    things: thingsIn([policy]),
+    things: thingsIn([policy]).flatMap((thing) => incidentsIn(policy).map((incident) => ({ ...thing, incident }))),
   }));
   const sizes = grids.map((grid) => grid.people.length * grid.places.length * grid.things.length);
   const all = sizes.reduce((sum, size) => sum + size, 0);
@@ -74,12 +76,28 @@ interface Thing {
   readonly resource: string;
 }
 
-function pointOf(principal: Principal, target: Place, { access, operation, resource }: Thing, now: number): Point {
+/** Null: without an emergency. */
+function incidentsIn(policy: Policy): (Case | null)[] {
+  const { actions } = policy;
+  const inEmergencies = actions === null || actions.includes('BreakGlass');
+  const elsewhere = actions === null || actions.some((action) => action !== 'BreakGlass');
+  return [...(elsewhere ? [null] : []), ...(inEmergencies ? incidentsFor(policy) : [])];
+}
+
+type Happening = Thing & { readonly incident: Case | null };
+
+function pointOf(principal: Principal, target: Place, happening: Happening, now: number): Point {
+  const { access, operation, resource, incident } = happening;
   const raw = /[:/.]/.test(operation);
   return {
     who: principal.name,
     where: target.name,
-    what: [access, ...(operation === ELSE ? [] : [operation]), ...(resource === ELSE ? [] : [resource])].join(' '),
+    what: [
+      access,
+      ...(operation === ELSE ? [] : [operation]),
+      ...(resource === ELSE ? [] : [resource]),
+      ...(incident === null ? [] : [incident.words]),
+    ].join(' '),
     question: {
       principal,
       target,
@@ -90,6 +108,7 @@ function pointOf(principal: Principal, target: Place, { access, operation, resou
       hasTicket: true,
       reasonLength: 200,
       now,
+      ...(incident === null ? {} : { incident: incident.facts }),
     },
   };
 }

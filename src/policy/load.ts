@@ -26,8 +26,10 @@ export interface PolicySet {
   /**
    * The same in an emergency, by the policies on action `BreakGlass` alone. Whatever they say: nothing for agents, nothing for an
    * incident that is not open, and without a verified incident only what has a sealed path. Never throws.
+   * @param denial `explained` where it is left out: what failed and what would do is found by asking again, some hundred times at
+   * most. `plain` leaves that out.
    */
-  emergency(question: EmergencyQuestion): EmergencyVerdict;
+  emergency(question: EmergencyQuestion, denial?: 'explained' | 'plain'): EmergencyVerdict;
   /**
    * Whether a vote of `voter` counts on what the question asks, whose principal is the requester: a person in their own name,
    * not the requester, permitted on every pair of permission and resource. Whether the quorum names a group that they have to

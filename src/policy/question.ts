@@ -72,6 +72,11 @@ export interface EmergencyQuestion extends Question {
   readonly incident: IncidentFacts;
 }
 
+/** Whether a question is one of an emergency. */
+export function isEmergency(question: Question): question is EmergencyQuestion {
+  return 'incident' in question;
+}
+
 /** How many characters a reason has, without the white space around it. */
 export function reasonLength(reason: string): number {
   return Array.from(reason.trim()).length;

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { loadPolicies } from '../../src/policy/load.ts';
 import { starterPolicy } from '../../src/policy/starter.ts';
 import type { Verdict } from '../../src/policy/verdict.ts';
-import { ask, PROD, SANDBOX } from './questions.ts';
+import { emergency } from './emergencies.ts';
+import { ask, JANE, PROD, SANDBOX } from './questions.ts';
 
 const starter = await loadPolicies({ sources: [await starterPolicy()] });
 
@@ -41,6 +42,18 @@ test('the starter policy never permits a broad wildcard, and nothing for more th
     assert.ok(long.kind === 'deny');
     assert.deepEqual([long.why, long.hint], ['at most 1h here', '--for 1h']);
   }
+});
+
+test('the starter policy lets people rehearse break-glass in the sandbox, and nothing else in an emergency', () => {
+  const drill = { drill: true, severity: 9, responder: false, onCallTier: 0 };
+  const given = starter.emergency(emergency(drill, { target: SANDBOX }));
+  assert.ok(given.kind === 'permit');
+  assert.deepEqual([given.policyId, given.maxSeconds, given.warnSeconds], ['sandbox-drill', 900, 0]);
+  assert.equal(starter.emergency(emergency({}, { target: SANDBOX })).kind, 'deny');
+  assert.equal(starter.emergency(emergency(drill, { target: PROD })).kind, 'deny');
+  assert.equal(starter.emergency(emergency({ ...drill, verified: false }, { target: SANDBOX })).kind, 'deny');
+  const pipeline = { ...JANE, kind: 'workload' } as const;
+  assert.equal(starter.emergency(emergency(drill, { target: SANDBOX, principal: pipeline })).kind, 'deny');
 });
 
 test('the starter policy can be read in a minute', async () => {

@@ -66,6 +66,10 @@ export const policy = command<PolicyOptions>({
       line: "jit policy explain ./policies --cases cases.yaml --case 'reads logs'",
     },
     {
+      about: 'what would I get at 3 a.m., as responder to a severe incident?',
+      line: 'jit policy explain ./policies --config broker.yaml --break-glass --severity 1 \\\n      --service web --responder --operation rollback-web --access write \\\n      --target prod-web --group engineers',
+    },
+    {
       about: 'who gains and who loses what',
       line: 'jit policy check --diff ./policies ./policies.new --cases cases.yaml',
     },

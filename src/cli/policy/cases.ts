@@ -7,7 +7,9 @@ import { JitError } from '../../core/errors.ts';
 import type { Person, Principal } from '../../core/principal.ts';
 import type { Quorum } from '../../core/request.ts';
 import { didYouMean } from '../../core/suggest.ts';
-import { type Question, reasonLength } from '../../policy/question.ts';
+import { type EmergencyQuestion, type Question, reasonLength } from '../../policy/question.ts';
+import type { Sealed } from '../../policy/verdict.ts';
+import { factsOf } from './incident.ts';
 import {
   type CaseText,
   type ExpectedText,
@@ -27,6 +29,10 @@ export interface Expected {
   readonly idleSeconds: number | null;
   readonly renewals: number | null;
   readonly quorum: readonly Quorum[] | null;
+  /** `none`: there is no sealed path. */
+  readonly sealed: Pick<Sealed, 'approvers' | 'group'> | 'none' | null;
+  readonly warnSeconds: number | null;
+  readonly handover: 'ends' | 'stays' | null;
   readonly mayApprove: readonly Principal[];
   readonly mayNotApprove: readonly Principal[];
 }
@@ -35,7 +41,7 @@ export interface PolicyCase {
   readonly name: string;
   /** In its file, from 1. */
   readonly line: number;
-  readonly question: Question;
+  readonly question: Question | EmergencyQuestion;
   readonly expected: Expected;
 }
 
@@ -64,13 +70,27 @@ export function readCases(text: string, file: string, offered: Offered = NOTHING
       report([...path, 'name'], `${JSON.stringify(each.name)} is the name of another case, too`);
     names.add(each.name);
     const question = questionOf(each, known, (field, problem) => report([...path, field], problem));
-    const expected = expectedOf(each.expect, known.people, (field, problem) =>
-      report([...path, 'expect', field], problem),
-    );
+    const wrong = (field: string, problem: string): void => report([...path, 'expect', field], problem);
+    const expected = expectedOf(each.expect, known.people, wrong);
+    const foreign = each.action === 'break-glass' ? VOTING : EMERGENCY;
+    for (const field of foreign.filter((name) => isClaimed(each.expect[name]))) {
+      wrong(
+        field,
+        each.action === 'break-glass' ? 'nobody approves an emergency beforehand' : 'needs action: break-glass',
+      );
+    }
     return question === null ? [] : [{ name: each.name, line: yaml.lineOf(path), question, expected }];
   });
   if (problems.length > 0) throw problemsError(problems);
   return cases;
+}
+
+/** What is claimed of requests alone, and of emergencies alone. */
+const VOTING = ['quorum', 'may_approve', 'may_not_approve'] as const;
+const EMERGENCY = ['sealed', 'warn', 'handover'] as const;
+
+function isClaimed(value: unknown): boolean {
+  return Array.isArray(value) ? value.length > 0 : value !== undefined;
 }
 
 type Report = (field: string, problem: string) => void;
@@ -80,7 +100,7 @@ type Known = Offered & { readonly people: ReadonlyMap<string, Principal>; readon
 export type AskText = Omit<CaseText, 'name' | 'expect'>;
 
 /** @returns null where something is wrong. @param report is called with each problem. */
-export function questionOf(ask: AskText, known: Known, report: Report): Question | null {
+export function questionOf(ask: AskText, known: Known, report: Report): Question | EmergencyQuestion | null {
   let sound = true;
   const fail = (field: string, problem: string): null => {
     sound = false;
@@ -107,6 +127,9 @@ export function questionOf(ask: AskText, known: Known, report: Report): Question
   );
   const now = timeOf(ask.at ?? known.now);
   if (now === null) fail(ask.at === undefined ? 'now' : 'at', 'not a time such as 2026-03-30T10:00:00+02:00');
+  if (ask.action === 'break-glass' && ask.incident === undefined)
+    fail('incident', 'missing: write open, severity, responder …');
+  if (ask.action === 'request' && ask.incident !== undefined) fail('incident', 'needs action: break-glass');
   if (!sound || target === null || principal === null || permissions === null || access === null) return null;
   if (breadth === null || seconds === null || now === null) return null;
   return {
@@ -119,11 +142,12 @@ export function questionOf(ask: AskText, known: Known, report: Report): Question
     hasTicket: ask.ticket,
     reasonLength: reasonLength(ask.reason),
     now,
+    ...(ask.incident === undefined ? {} : { incident: factsOf(ask.incident) }),
   };
 }
 
 function expectedOf(text: ExpectedText, people: ReadonlyMap<string, Principal>, report: Report): Expected {
-  const duration = (field: 'max' | 'idle'): number | null => {
+  const duration = (field: 'max' | 'idle' | 'warn'): number | null => {
     const value = text[field];
     return value === undefined
       ? null
@@ -142,6 +166,9 @@ function expectedOf(text: ExpectedText, people: ReadonlyMap<string, Principal>, 
     idleSeconds: duration('idle'),
     renewals: text.renewals ?? null,
     quorum: text.quorum?.map(({ group = null, approvers }) => ({ group, approvers })) ?? null,
+    sealed: text.sealed === undefined ? null : text.sealed === false ? 'none' : text.sealed,
+    warnSeconds: duration('warn'),
+    handover: text.handover ?? null,
     mayApprove: voters('may_approve'),
     mayNotApprove: voters('may_not_approve'),
   };

@@ -6,15 +6,15 @@ import { display } from '../../core/display.ts';
 import { formatDuration } from '../../core/duration.ts';
 import { gridOf } from '../../policy/grid.ts';
 import type { PolicySet } from '../../policy/load.ts';
-import type { Question } from '../../policy/question.ts';
-import type { Verdict } from '../../policy/verdict.ts';
+import type { EmergencyQuestion, Question } from '../../policy/question.ts';
+import type { EmergencyTerms, EmergencyVerdict, Verdict } from '../../policy/verdict.ts';
 import type { Context } from '../context.ts';
 import type { Format } from '../output.ts';
 import { type Column, table } from '../table.ts';
 import { toned } from '../text.ts';
 import type { PolicyCase } from './cases.ts';
 import type { Offered } from './shape.ts';
-import { decisionOf, quorumWords } from './trial.ts';
+import { decisionOf, judge, quorumWords, sealedWords } from './trial.ts';
 
 interface Comparison {
   readonly before: PolicySet;
@@ -93,8 +93,8 @@ const COLUMNS: readonly Column[] = [
   { title: 'AFTER', cut: 'never' },
 ];
 
-function changeOf(before: PolicySet, after: PolicySet, question: Question) {
-  const [old, next] = [before.decide(question), after.decide(question)];
+function changeOf(before: PolicySet, after: PolicySet, question: Question | EmergencyQuestion) {
+  const [old, next] = [judge(before, question, 'plain'), judge(after, question, 'plain')];
   const [was, is] = [wordsFor(old), wordsFor(next)];
   if (was === is) return null;
   const step = rank(next) - rank(old);
@@ -102,21 +102,30 @@ function changeOf(before: PolicySet, after: PolicySet, question: Question) {
 }
 
 /** In rising order of what stands before access. */
-function rank(verdict: Verdict): number {
-  return ['auto', 'self-serve', 'manual', 'denied'].indexOf(decisionOf(verdict));
+function rank(verdict: Verdict | EmergencyVerdict): number {
+  return ['auto', 'self-serve', 'manual', 'break-glass', 'denied'].indexOf(decisionOf(verdict));
 }
 
-function wordsFor(verdict: Verdict): string {
+function wordsFor(verdict: Verdict | EmergencyVerdict): string {
   if (verdict.kind === 'deny') return 'denied';
-  const { tier, quorum, maxSeconds, needsTicket, minReason, renewals, idleSeconds } = verdict;
+  const { tier, maxSeconds, needsTicket, minReason, renewals, idleSeconds } = verdict;
   return [
-    tier === 'manual' ? `manual by ${quorumWords(quorum)}` : tier,
+    tier === 'manual' ? `manual by ${quorumWords(verdict.quorum)}` : tier,
     `up to ${formatDuration(maxSeconds)}`,
     ...(renewals > 0 ? [`${renewals} renewals`] : []),
     ...(idleSeconds === null ? [] : [`idle ${formatDuration(idleSeconds)}`]),
     ...(needsTicket ? ['ticket'] : []),
     ...(minReason > 0 ? [`reason of ${minReason}`] : []),
+    ...(verdict.tier === 'break-glass' ? emergencyWords(verdict) : []),
   ].join(', ');
+}
+
+function emergencyWords({ warnSeconds, handover, sealed }: EmergencyTerms): string[] {
+  return [
+    ...(warnSeconds === 0 ? [] : [`warning ${formatDuration(warnSeconds)}`]),
+    ...(handover === 'ends' ? ['until hand-over'] : []),
+    ...(sealed === null ? [] : [`sealed by ${sealedWords(sealed)} up to ${formatDuration(sealed.maxSeconds)}`]),
+  ];
 }
 
 /** What changes for the same person at the same place in the same way, on one line; gains first. */

@@ -5,10 +5,10 @@
 import { display } from '../../core/display.ts';
 import { formatDuration } from '../../core/duration.ts';
 import { didYouMean } from '../../core/suggest.ts';
-import { explain, type Explanation, type PolicyReport } from '../../policy/explain.ts';
+import { explain, explainEmergency, type Explanation, type PolicyReport } from '../../policy/explain.ts';
 import type { PolicySet } from '../../policy/load.ts';
-import type { Question } from '../../policy/question.ts';
-import type { Terms } from '../../policy/verdict.ts';
+import { type EmergencyQuestion, isEmergency, type Question } from '../../policy/question.ts';
+import type { EmergencyPermit, EmergencyVerdict, Permit, Verdict } from '../../policy/verdict.ts';
 import { usage } from '../command.ts';
 import type { PolicyOptions } from '../commands/policy.ts';
 import type { Context } from '../context.ts';
@@ -19,7 +19,7 @@ import { readText } from './files.ts';
 import type { AskFlags } from './flags.ts';
 import { type Report, reportLines } from './reports.ts';
 import { type Offered, parseCasesText } from './shape.ts';
-import { decisionOf, quorumWords } from './trial.ts';
+import { decisionOf, hintOf, quorumWords, sealedWords } from './trial.ts';
 
 type Options = Extract<PolicyOptions, { readonly verb: 'explain' }>;
 
@@ -31,9 +31,11 @@ export async function runExplain(
 ): Promise<number> {
   const { out } = context;
   const question = await chosen(context, options, offered ?? { targets: new Map(), operations: new Map() });
-  const explained = await explain(set, question);
+  const explained = isEmergency(question) ? await explainEmergency(set, question) : await explain(set, question);
   const behind = question.principal.actsFor;
-  const people = behind === undefined ? null : await explain(set, { ...question, principal: behind });
+  // In an emergency an agent gets nothing, whoever it acts for.
+  const people =
+    behind === undefined || isEmergency(question) ? null : await explain(set, { ...question, principal: behind });
   if (options.format === 'json') {
     out.document('policy-explanation', {
       policy: set.version,
@@ -47,7 +49,11 @@ export async function runExplain(
   return 0;
 }
 
-async function chosen(context: Context, { ask, cases }: Options, offered: Offered): Promise<Question> {
+async function chosen(
+  context: Context,
+  { ask, cases }: Options,
+  offered: Offered,
+): Promise<Question | EmergencyQuestion> {
   if (ask.kind === 'flags') return await questionFrom(context, ask.flags, cases, offered);
   const all = readCases(await readText(cases ?? ''), cases ?? '', offered);
   const found = all.find(({ name }) => name === ask.name);
@@ -64,7 +70,7 @@ async function questionFrom(
   flags: AskFlags,
   path: string | null,
   offered: Offered,
-): Promise<Question> {
+): Promise<Question | EmergencyQuestion> {
   const file = path === null ? null : parseCasesText(await readText(path), path).content;
   const targets = new Map([...offered.targets, ...Object.entries(file?.targets ?? {})]);
   const operations = new Map([...offered.operations, ...Object.entries(file?.operations ?? {})]);
@@ -81,6 +87,8 @@ async function questionFrom(
   const problems: string[] = [];
   const question = questionOf(
     {
+      action: flags.incident === null ? 'request' : 'break-glass',
+      incident: flags.incident ?? undefined,
       who,
       target,
       operation: flags.operation,
@@ -101,11 +109,11 @@ async function questionFrom(
   return question;
 }
 
-function documentOf({ verdict, permission, resource, reports }: Explanation): Readonly<Record<string, unknown>> {
+function documentOf({ verdict, permission, resource, reports }: AnyExplanation): Readonly<Record<string, unknown>> {
   return {
     decision: decisionOf(verdict),
     why: verdict.why,
-    hint: verdict.hint,
+    hint: hintOf(verdict),
     permission,
     resource,
     policies: reports.map(({ policy: { id, source, line, effect }, state, missing }) => ({
@@ -119,15 +127,18 @@ function documentOf({ verdict, permission, resource, reports }: Explanation): Re
   };
 }
 
-function linesFor({ verdict, permission, resource, reports }: Explanation, width: number): Line[] {
+type AnyExplanation = Explanation<Verdict | EmergencyVerdict>;
+
+function linesFor({ verdict, permission, resource, reports }: AnyExplanation, width: number): Line[] {
   const permit = verdict.kind === 'permit' ? verdict : null;
+  const hint = hintOf(verdict);
   return [
     ...record(
       [
         fact('decision', decisionOf(verdict), permit === null ? 'bad' : 'good'),
         fact('why', display(verdict.why)),
         ...(permit === null ? [] : [fact('terms', termsWords(permit))]),
-        ...(verdict.hint === null ? [] : [fact('or', display(verdict.hint))]),
+        ...(hint === null ? [] : [fact('or', display(hint))]),
         fact('permission', display(permission, 200)),
         fact('resource', display(resource, 200)),
       ],
@@ -137,17 +148,31 @@ function linesFor({ verdict, permission, resource, reports }: Explanation, width
   ];
 }
 
-function reportOf({ policy: { id, effect, terms }, state, missing }: PolicyReport): Report {
-  return { id, effect, tier: terms?.tier ?? null, state, missing };
+function reportOf({ policy: { id, effect, terms, emergency }, state, missing }: PolicyReport): Report {
+  return { id, effect, tier: terms?.tier ?? (emergency === null ? null : 'break-glass'), state, missing };
 }
 
-function termsWords({ maxSeconds, quorum, renewals, idleSeconds, needsTicket, minReason, tier }: Terms): string {
+function termsWords(permit: Permit | EmergencyPermit): string {
+  const { maxSeconds, renewals, idleSeconds, needsTicket, minReason } = permit;
   return [
     `up to ${formatDuration(maxSeconds)}`,
-    ...(tier === 'manual' ? [`approved by ${quorumWords(quorum)}`] : []),
+    ...(permit.tier === 'manual' ? [`approved by ${quorumWords(permit.quorum)}`] : []),
     ...(renewals > 0 ? [`renewed up to ${renewals} times`] : []),
     ...(idleSeconds === null ? [] : [`ended when unused for ${formatDuration(idleSeconds)}`]),
     ...(needsTicket ? ['with a ticket'] : []),
     ...(minReason > 0 ? [`with a reason of ${minReason} characters`] : []),
+    ...(permit.tier === 'break-glass' ? emergencyWords(permit) : []),
   ].join(', ');
+}
+
+function emergencyWords({ warnSeconds, handover, sealed }: EmergencyPermit): string[] {
+  return [
+    warnSeconds === 0
+      ? 'gone as soon as the incident is closed'
+      : `gone ${formatDuration(warnSeconds)} after the incident is closed`,
+    ...(handover === 'ends' ? ['ended by a hand-over of the on-call duty'] : []),
+    ...(sealed === null
+      ? []
+      : [`without its source confirmed by ${sealedWords(sealed)}, up to ${formatDuration(sealed.maxSeconds)}`]),
+  ];
 }

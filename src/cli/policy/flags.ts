@@ -4,6 +4,7 @@
  */
 import { ACCESS_LEVELS, BREADTHS } from '../../core/access.ts';
 import { type Flag, type Input, single, usage } from '../command.ts';
+import { INCIDENT_FLAGS, type IncidentText, readIncidentFlags } from './incident.ts';
 
 const KINDS = ['user', 'workload', 'agent'] as const;
 const RISKS = ['low', 'medium', 'high'] as const;
@@ -30,6 +31,7 @@ export const ASK_FLAGS: readonly Flag[] = [
   { name: 'for', value: 'duration', about: 'explain: how long (15m where nothing is said)' },
   { name: 'ticket', about: 'explain: with a ticket' },
   { name: 'at', value: 'time', about: 'explain: when, such as 2026-03-30T10:00:00+02:00 (now where nothing is said)' },
+  ...INCIDENT_FLAGS,
 ];
 
 /** What was given; null and empty where it was not. */
@@ -49,6 +51,8 @@ export interface AskFlags {
   readonly duration: string | null;
   readonly ticket: boolean;
   readonly at: string | null;
+  /** Null where it is no emergency. */
+  readonly incident: IncidentText | null;
 }
 
 /** Throws `ERR_USAGE`. */
@@ -88,5 +92,6 @@ export function readAskFlags(input: Input): AskFlags {
     duration: single(input, 'for'),
     ticket: input.switches.has('ticket'),
     at: single(input, 'at'),
+    incident: readIncidentFlags(input),
   };
 }

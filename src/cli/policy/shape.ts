@@ -9,6 +9,7 @@ import { JitError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/suggest.ts';
 import { parseYaml, type Yaml } from '../../local/yaml.ts';
 import { RISKS } from '../../policy/question.ts';
+import { incidentSchema } from './incident.ts';
 
 const text = z.string().min(1).max(2_048);
 const texts = z.array(text).max(100);
@@ -37,7 +38,7 @@ const person = z.strictObject({
 });
 
 const quorum = z.array(z.strictObject({ approvers: z.int().min(1), group: text.optional() }));
-const DECISIONS = ['auto', 'self-serve', 'manual', 'denied'] as const;
+const DECISIONS = ['auto', 'self-serve', 'manual', 'break-glass', 'denied'] as const;
 
 const expected = z.strictObject({
   decision: z.enum(DECISIONS).optional(),
@@ -47,11 +48,17 @@ const expected = z.strictObject({
   idle: text.optional(),
   renewals: z.int().min(0).optional(),
   quorum: quorum.optional(),
+  // Break-glass alone.
+  sealed: z.union([z.literal(false), z.strictObject({ approvers: z.int().min(2), group: text })]).optional(),
+  warn: text.optional(),
+  handover: z.enum(['ends', 'stays']).optional(),
   may_approve: texts.default([]),
   may_not_approve: texts.default([]),
 });
 
 const shared = {
+  action: z.enum(['request', 'break-glass']).default('request'),
+  incident: incidentSchema.optional(),
   who: text,
   operation: text,
   permissions: texts.min(1).optional(),
@@ -149,7 +156,8 @@ export function problemsError(problems: readonly string[]): JitError {
 }
 
 const FIELDS: readonly string[] = (
-  'now targets operations people cases provider environment tags sandbox kind issuer subject ' +
+  'now targets operations people cases provider environment tags sandbox kind issuer subject action incident ' +
+  'source open severity services responder commander on_call_tier reachable drill sealed warn handover ' +
   'groups person_key acts_for name who operation permissions resources target access breadth risk ' +
   'for ticket reason at expect decision policy why max idle renewals quorum approvers group ' +
   'may_approve may_not_approve '

@@ -9,7 +9,7 @@ import type { Context } from '../context.ts';
 import type { Format } from '../output.ts';
 import { type Line, toned } from '../text.ts';
 import type { PolicyCase } from './cases.ts';
-import { decisionOf, type Trial, tryCase } from './trial.ts';
+import { decisionOf, hintOf, type Trial, tryCase } from './trial.ts';
 
 /** @returns 0 where every case came out as it says, else 1. */
 export async function runTest(
@@ -43,6 +43,7 @@ export async function runTest(
 }
 
 function linesFor({ case: { name, line }, verdict, differences }: Trial, file: string): Line[] {
+  const hint = hintOf(verdict);
   if (differences.length === 0) return [[toned('good', 'ok   '), ` ${display(name, 200)}`]];
   return [
     [toned('bad', 'wrong'), ` ${display(name, 200)} (${display(file, 200)}:${line})`],
@@ -51,6 +52,6 @@ function linesFor({ case: { name, line }, verdict, differences }: Trial, file: s
       [toned('good', `          expected  ${display(expected, 200)}`)],
       [toned('bad', `          actual    ${display(actual, 200)}`)],
     ]),
-    `        ${display(verdict.why, 300)}${verdict.hint === null ? '' : ` (${display(verdict.hint, 200)})`}`,
+    `        ${display(verdict.why, 300)}${hint === null ? '' : ` (${display(hint, 200)})`}`,
   ];
 }

@@ -15,7 +15,7 @@ import {
   type EmergencyRule,
   foremostEmergency,
 } from './choose.ts';
-import { lacking } from './lacking.ts';
+import { lacking, UNMATCHED } from './lacking.ts';
 
 /** What comes of the pairs of a question, up to the first that is not permitted. */
 type Trial =
@@ -31,7 +31,7 @@ const MOST_EVALUATIONS = 500;
 export function makeEmergencyDecider(
   matcher: Matcher,
   policies: readonly Policy[],
-): (question: EmergencyQuestion) => EmergencyVerdict {
+): (question: EmergencyQuestion, denial?: 'explained' | 'plain') => EmergencyVerdict {
   const attempt = (question: EmergencyQuestion, pairs: readonly Pair[], budget = { left: Infinity }): Trial => {
     const verdicts: EmergencyVerdict[] = [];
     for (const pair of pairs) {
@@ -53,7 +53,7 @@ export function makeEmergencyDecider(
     return { kind: 'matched', verdict: combineEmergencies(verdicts, question.incident) };
   };
 
-  return (asked) => {
+  return (asked, denial = 'explained') => {
     const barred = barrier(asked);
     if (barred !== null) return deny(barred);
     const question = { ...asked, incident: believed(asked.incident) };
@@ -61,6 +61,7 @@ export function makeEmergencyDecider(
     const trial = attempt(question, pairs);
     if (trial.kind === 'matched') return trial.verdict;
     if (trial.kind === 'refused') return trial.denial;
+    if (denial === 'plain') return deny(UNMATCHED);
     const { pair } = trial;
     const resting = matcher.resting(emergencyCall(question, matcher.groups, pair), question.now);
     if (resting.length > 0) return unmatched(resting, question.now);

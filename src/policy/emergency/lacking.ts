@@ -14,6 +14,9 @@ import { type Aspect, aspectsOf, type Way } from './aspects.ts';
  */
 export type Attempt = (question: EmergencyQuestion) => EmergencyVerdict | null;
 
+/** Where nothing more can be said. */
+export const UNMATCHED = 'no policy permits break-glass on this';
+
 interface Finding {
   readonly lacks: string;
   readonly would: string;
@@ -39,7 +42,7 @@ export function lacking(policies: readonly Policy[], question: EmergencyQuestion
       if (found !== null) return told(found, 'and');
     }
   }
-  return deny('no policy permits break-glass on this');
+  return deny(UNMATCHED);
 }
 
 function changed(question: EmergencyQuestion, { ticket, ...facts }: Way): EmergencyQuestion {
