@@ -7,12 +7,15 @@ import { catalogView } from '../broker/catalog/view.ts';
 import { makeCatalog } from '../broker/catalog/catalog.ts';
 import { apiRoutes } from '../broker/http/api.ts';
 import { makeApp } from '../broker/http/app.ts';
+import { drillRoutes } from '../broker/http/drill-routes.ts';
 import { hookRoutes } from '../broker/http/hook-routes.ts';
 import { listen } from '../broker/http/listen.ts';
 import { openIssuer } from '../broker/issuer/issuer.ts';
 import { makeApprovals } from '../broker/service/approvals.ts';
 import { makeBroker } from '../broker/service/broker.ts';
 import { makeChanges } from '../broker/service/changes.ts';
+import { drillPort } from '../broker/service/emergency/drills.ts';
+import { makeEnds } from '../broker/service/emergency/end.ts';
 import { makeIssuer } from '../broker/service/issue.ts';
 import { reconcile } from '../broker/service/reconcile.ts';
 import type { Log } from '../broker/service/log.ts';
@@ -29,6 +32,7 @@ import { steadyClock } from './clock.ts';
 import { untilIdle } from './idle.ts';
 import { makeLog } from './log.ts';
 import { makeMetrics } from './metrics.ts';
+import { openIncidents } from './incidents.ts';
 import { openNotices } from './notices.ts';
 import { openPages } from './pages.ts';
 import { type BrokerPlan, type Mode, planBroker } from './plan.ts';
@@ -80,7 +84,9 @@ async function run(plan: BrokerPlan, log: Log, opened: Closer[]): Promise<void> 
   const catalog = makeCatalog(plan.config, targets);
   const changes = makeChanges();
   const notices = await openNotices(plan, { store, targets, now, random, log });
+  const incidents = await openIncidents(plan, { store, now, random, log });
   const { wait, takeUp, confirm } = plan.config.approvals;
+  const { stale, rate, reviews, commanders } = plan.config.emergencies;
   const world: World = {
     store,
     get policy() {
@@ -98,6 +104,13 @@ async function run(plan: BrokerPlan, log: Log, opened: Closer[]): Promise<void> 
       waitMs: wait * 1_000,
       takeUpMs: takeUp * 1_000,
       confirmMs: confirm * 1_000,
+    },
+    incidents: incidents.incidents,
+    emergencies: {
+      staleMs: stale * 1_000,
+      rate: { requests: rate.requests, withinMs: rate.within * 1_000 },
+      openReviews: reviews,
+      commanders,
     },
     teller: notices.teller,
     present: presentIn(store),
@@ -132,7 +145,8 @@ async function run(plan: BrokerPlan, log: Log, opened: Closer[]): Promise<void> 
     routes: [
       ...signIn.routes,
       ...apiRoutes(broker, async (principal) => catalogView(world, principal)),
-      ...hookRoutes(notices.hooks),
+      ...drillRoutes(drillPort(incidents.drills, world.incidents)),
+      ...hookRoutes(new Map([...notices.hooks, ...incidents.hooks])),
     ],
     version,
     identify: signIn.identify,
@@ -162,6 +176,7 @@ async function run(plan: BrokerPlan, log: Log, opened: Closer[]): Promise<void> 
   log.info('ready', { version, policy: world.policy.version.slice(0, 12), targets: targets.size, port: listener.port });
 
   opened.push(notices.start(broker));
+  opened.push(incidents.start(makeEnds(world, approvals, worker.wake)));
   opened.push(startDeadlines(approvals, log));
   opened.push(
     policies.watch(async (from, to) => {
