@@ -23,19 +23,22 @@ test('a permit that looks at severity and part in the incident has nothing doubt
 });
 
 test('a permit that does not look at the incident is named: any open one would do', async () => {
-  const any = 'any-incident x: does not look at the incident: whoever it means may, in any that is open, however small';
-  assert.deepEqual(await found(rule('x')), [any]);
-  assert.deepEqual(await found(rule('x', 'when { context.incident.open && context.access == "read" }')), [any]);
+  const doubt =
+    'any-incident x: does not look at the incident: whoever it means may, in any that is open, however small';
+  assert.deepEqual(await found(rule('x')), [doubt]);
+  assert.deepEqual(await found(rule('x', 'when { context.incident.open && context.access == "read" }')), [doubt]);
 });
 
 test('a permit that asks for no part in the incident is named, but for pipelines and drills', async () => {
-  const any =
+  const doubt =
     'any-person x: asks for no part in the incident: add context.incident.responder or context.incident.onCallTier == 1';
   const severe = 'when { context.incident.severity == 1 }';
-  assert.deepEqual(await found(rule('x', severe)), [any]);
+  assert.deepEqual(await found(rule('x', severe)), [doubt]);
   assert.deepEqual(await found(rule('x', severe, '', 'principal is Jit::Workload')), []);
   assert.deepEqual(await found(rule('x', 'when { context.incident.drill && resource.sandbox }')), []);
-  assert.deepEqual(await found(rule('x', 'when { context.incident.drill || context.incident.severity == 1 }')), [any]);
+  assert.deepEqual(await found(rule('x', 'when { context.incident.drill || context.incident.severity == 1 }')), [
+    doubt,
+  ]);
 });
 
 test('tiers with an upper limit alone are named, for 0 is nobody', async () => {
