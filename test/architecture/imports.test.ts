@@ -19,7 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   outbound: ['core'],
   // One source of incidents is a file of the operator.
   incidents: ['core', 'outbound', 'local'],
-  // Which calls it has seen, too.
+  // A call that was seen before is noticed as a proof that was used is.
   notify: ['core', 'outbound', 'identity'],
   'providers/*': ['core'],
   // A cloud in a box keeps its state in files of its own, so it may use the same writer as everybody.
