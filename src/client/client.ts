@@ -27,6 +27,7 @@ import type {
   OutcomeList,
   PlanView,
   ReviewView,
+  UserRevocation,
 } from '../wire/views.ts';
 import type { Authorizer } from './authorizer.ts';
 import { type BrokerRef, brokerWord, namedIn } from './ref.ts';
@@ -98,6 +99,8 @@ export interface BrokerClient {
   revoke(id: GrantId, reason: RevokeBody['reason']): Promise<Outcome>;
   /** Every live grant of the caller. */
   revokeMine(): Promise<OutcomeList>;
+  /** Ends the live grants of a user, as far as the caller may. The issuer is the caller's own where it is left out. */
+  revokeUser(holder: { readonly issuer?: string; readonly subject: string }): Promise<UserRevocation>;
   /** Throws `ERR_GRANT_ENDED` once the grant is not live. */
   credentials(id: GrantId): Promise<IssuedCredentials>;
   use(id: GrantId, body: UseBody): Promise<void>;
@@ -186,6 +189,13 @@ export function openClient(ref: BrokerRef, options: ClientOptions): BrokerClient
         method: 'POST',
         path: 'v1/revocations',
         body: { scope: 'mine' },
+        safe: 'repeat',
+      }),
+    revokeUser: (holder) =>
+      call((v) => v.userRevocationSchema, {
+        method: 'POST',
+        path: 'v1/revocations',
+        body: { scope: 'user', ...holder },
         safe: 'repeat',
       }),
     credentials: (id) =>

@@ -2,7 +2,7 @@
  * When a broker may end: when it is told to, or, embedded, when nobody needs it any more.
  * @module
  */
-import { LIVE } from '../broker/service/broker.ts';
+import { LIVE } from '../broker/service/revocation.ts';
 import type { World } from '../broker/service/world.ts';
 import type { Worker } from '../broker/worker/worker.ts';
 

@@ -33,6 +33,7 @@ export function openApiDocument(): object {
     renew: refuse,
     revoke: refuse,
     revokeMine: refuse,
+    revokeUser: refuse,
     use: refuse,
     entries: refuse,
   };

@@ -6,12 +6,12 @@ import type { Principal } from '../core/principal.ts';
 import type { Call } from './engine.ts';
 import { entityName } from './expression.ts';
 import type { Entity, Known, Scene } from './known.ts';
-import type { EmergencyQuestion, Question } from './question.ts';
+import type { EmergencyQuestion, Question, RevokeQuestion } from './question.ts';
 
 const KINDS = { user: 'Jit::User', workload: 'Jit::Workload', agent: 'Jit::Agent' } as const;
 
 /** The actions on which policies are asked. */
-export type DecidedAction = 'Request' | 'BreakGlass' | 'Approve';
+export type DecidedAction = 'Request' | 'BreakGlass' | 'Approve' | 'Revoke';
 
 /** The type of groups in the schema. */
 export const GROUP = 'Jit::Group';
@@ -78,17 +78,25 @@ export function emergencyCall(question: EmergencyQuestion, groups: ReadonlySet<s
 
 /** May `voter` approve that the question's principal is given this? */
 export function approveCall(voter: Principal, question: Question, groups: ReadonlySet<string>, pair: Pair): TypedCall {
-  const requester = question.principal;
+  const context = { ...contextOf(question, pair), ...requesterFacts(question.principal, groups) };
+  return callFor('Approve', voter, question, groups, context);
+}
+
+/** May `caller` end what the holder has at this target? */
+export function revokeCall(caller: Principal, question: RevokeQuestion, groups: ReadonlySet<string>): TypedCall {
+  return callFor('Revoke', caller, question, groups, requesterFacts(question.holder, groups));
+}
+
+function requesterFacts(requester: Principal, groups: ReadonlySet<string>): Record<string, Value> {
   const person = requester.kind === 'user' ? requester : requester.actsFor;
   const set = (of: readonly string[]): Value => parentsOf(of, groups).map((group) => ({ __entity: group }));
-  return callFor('Approve', voter, question, groups, {
-    ...contextOf(question, pair),
+  return {
     requesterKind: requester.kind,
     requesterIssuer: requester.issuer,
     requesterSubject: requester.subject,
     requesterGroups: set(requester.groups),
     requesterPersonGroups: set(person?.groups ?? []),
-  });
+  };
 }
 
 function contextOf(question: Question, { permission, resource }: Pair): Record<string, Value> {
@@ -109,7 +117,7 @@ function contextOf(question: Question, { permission, resource }: Pair): Record<s
 function callFor(
   action: DecidedAction,
   principal: Principal,
-  { target }: Question,
+  { target }: Pick<Question, 'target'>,
   groups: ReadonlySet<string>,
   context: Context,
 ): TypedCall {

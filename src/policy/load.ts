@@ -13,8 +13,9 @@ import { makeConfirmer } from './emergency/confirm.ts';
 import { makeEmergencyDecider } from './emergency/decide.ts';
 import { type Cedar, loadEngine } from './engine.ts';
 import { makeMatcher, onAction } from './match.ts';
-import type { EmergencyQuestion, Question } from './question.ts';
+import type { EmergencyQuestion, Question, RevokeQuestion } from './question.ts';
 import { guarded, place, type Policy, type PolicySource, readSource, words } from './read.ts';
+import { makeRevoker } from './revoke.ts';
 import type { EmergencyVerdict, Verdict } from './verdict.ts';
 
 export interface PolicySet {
@@ -38,6 +39,11 @@ export interface PolicySet {
    * @param manner `attended` where it is left out.
    */
   approves(voter: Principal, question: Question, manner?: Manner): boolean;
+  /**
+   * Whether `caller` may end what somebody else holds there. For an agent that acts for a person, that person has to be
+   * permitted as well. Never throws: any doubt is no.
+   */
+  mayRevoke(caller: Principal, question: RevokeQuestion): boolean;
   /**
    * Whether nothing forbids `voter` to vote on it: for those whom the rule of an emergency names itself. The same people are
    * barred whatever the rules as for `approves`, and any doubt is no.
@@ -76,6 +82,7 @@ export async function loadPolicies({ sources }: { readonly sources: readonly Pol
   return {
     version,
     policies: () => policies,
+    mayRevoke: makeRevoker(makeMatcher(cedar, version, policies, 'Revoke')),
     decide: makeDecider(makeMatcher(cedar, version, policies, 'Request')),
     emergency: makeEmergencyDecider(
       makeMatcher(cedar, version, policies, 'BreakGlass'),

@@ -77,6 +77,14 @@ export function isEmergency(question: Question): question is EmergencyQuestion {
   return 'incident' in question;
 }
 
+/** A grant of somebody else at one target, which is to end. */
+export interface RevokeQuestion {
+  readonly holder: Principal;
+  readonly target: Question['target'];
+  /** Epoch ms by the broker's clock, for the hours of rules. */
+  readonly now: number;
+}
+
 /** How many characters a reason has, without the white space around it. */
 export function reasonLength(reason: string): number {
   return Array.from(reason.trim()).length;

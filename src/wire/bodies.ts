@@ -70,6 +70,11 @@ export const revocationsBodySchema = z
   .discriminatedUnion('scope', [
     z.strictObject({ scope: z.literal('mine').describe('every live grant of the caller') }),
     revokeIncidentBodySchema,
+    z.strictObject({
+      scope: z.literal('user').describe('every live grant of this user, as far as policy lets the caller end it'),
+      issuer: z.string().min(1).max(2_048).optional().describe("the caller's own where it is left out"),
+      subject: z.string().min(1).max(512),
+    }),
   ])
   .meta({ id: 'RevocationsBody' });
 

@@ -276,6 +276,11 @@ export const catalogViewSchema = z.strictObject({
 
 /** Newest first. */
 export const outcomeListSchema = z.strictObject({ items: z.array(outcomeSchema) });
+/** What came of ending the grants of a user. */
+export const userRevocationSchema = outcomeListSchema.extend({
+  /** Grants that are live still: the caller may not end them, or the store failed there. */
+  kept: z.array(grantIdSchema),
+});
 export const entriesViewSchema = z.strictObject({
   entries: z.array(z.strictObject({ sequence: z.int(), line: z.string() })),
 });
@@ -292,5 +297,6 @@ export type RequestAction = (typeof REQUEST_ACTIONS)[number];
 export type CredentialsView = z.infer<typeof credentialsViewSchema>;
 export type CatalogView = z.infer<typeof catalogViewSchema>;
 export type OutcomeList = z.infer<typeof outcomeListSchema>;
+export type UserRevocation = z.infer<typeof userRevocationSchema>;
 export type EntriesView = z.infer<typeof entriesViewSchema>;
 export type Health = z.infer<typeof healthSchema>;

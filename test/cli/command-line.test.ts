@@ -178,6 +178,9 @@ const REFUSED: readonly (readonly [argv: readonly string[], code: string, said: 
   [['aprove', REQUEST], 'ERR_USAGE', /no command aprove/],
   [['approve', 'gr_01hv3k9x7m2q5w8e4r6t0yabcd'], 'ERR_USAGE', /a grant, not of a request/],
   [['approve'], 'ERR_USAGE', /missing/],
+  [['revoke', '--user', 'mallory', '--all'], 'ERR_USAGE', /--user goes with neither/],
+  [['revoke', 'gr_01hv3k9x7m2q5w8e4r6t0yabcd', '--user', 'mallory'], 'ERR_USAGE', /--user goes with neither/],
+  [['revoke', '--issuer', 'https://id.test'], 'ERR_USAGE', /--issuer says whose user is meant/],
   [['deny', REQUEST, '--reason', ''], 'ERR_REASON', /empty/],
   [['cancel'], 'ERR_USAGE', /missing/],
 ];

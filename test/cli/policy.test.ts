@@ -49,7 +49,7 @@ test('the worked example comes out as its cases say, and nothing in it is doubtf
   assert.match(tested.stdout, /\n[56]\d passed, 0 failed\n$/);
   const checked = await jit('check', EXAMPLE, '--config', CONFIG, '--strict');
   assert.equal(checked.status, 0, checked.stdout);
-  assert.match(checked.stdout, /^33 policies, 0 warnings\n$/);
+  assert.match(checked.stdout, /^37 policies, 0 warnings\n$/);
 });
 
 test('the policies of a new broker have nothing doubtful either', async () => {
@@ -68,6 +68,12 @@ test('a case that comes out otherwise is shown with what was expected, and the e
     /wrong a change needs two leads \(.*cases\.yaml:\d+\)\n +quorum\n +expected {2}2 of leads\n +actual {4}1 of those who may approve/,
   );
   assert.match(stdout, / failed\n$/);
+  const open = await changed(t, 'revocations.cedar', (text) => text.replace('context.requesterKind != "user"', 'true'));
+  const wide = await jit('test', join(open, 'cases.yaml'), '--config', CONFIG);
+  assert.match(
+    wide.stdout,
+    /wrong a change needs two leads .*\n +bob\n +expected {2}may not revoke\n +actual {4}may revoke/,
+  );
   const json = await jit('test', join(folder, 'cases.yaml'), '--config', CONFIG, '--json');
   assert.equal(json.status, 1);
   const document: unknown = JSON.parse(json.stdout);
@@ -97,6 +103,11 @@ const mistakes: readonly (readonly [name: string, change: (text: string) => stri
     'a voter who does not exist',
     (text) => text.replace('may_approve: [bob]', 'may_approve: [bbo]'),
     /may_approve: there is no person "bbo"/,
+  ],
+  [
+    'somebody to end it who does not exist',
+    (text) => text.replace('may_revoke: [ivy]', 'may_revoke: [ivi]'),
+    /may_revoke: there is no person "ivi"/,
   ],
   ['a wildcard of unsaid breadth', (text) => text.replace('    breadth: broad\n', ''), /breadth: missing/],
   [

@@ -111,7 +111,7 @@ export function apiRoutes(
     route({
       method: 'POST',
       path: '/v1/grants/{id}/revoke',
-      summary: 'End a grant now',
+      summary: 'End a grant of yours now, or one that policy lets you end',
       body: bodies.revokeBodySchema,
       reply: views.outcomeSchema,
       status: 200,
@@ -129,11 +129,12 @@ export function apiRoutes(
     route({
       method: 'POST',
       path: '/v1/revocations',
-      summary: 'End all of your live grants',
+      summary: 'End all of your live grants, or those of a user as far as policy lets you',
       body: bodies.revocationsBodySchema,
-      reply: views.outcomeListSchema,
+      reply: views.outcomeListSchema.or(views.userRevocationSchema),
       status: 200,
-      run: async ({ principal }) => broker.revokeMine(principal),
+      run: async ({ principal, body }) =>
+        body.scope === 'user' ? broker.revokeUser(principal, body) : broker.revokeMine(principal),
     }),
     route({
       method: 'GET',

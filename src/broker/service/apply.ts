@@ -10,6 +10,7 @@ import type { GrantId } from '../../core/ids.ts';
 import type { Principal } from '../../core/principal.ts';
 import type { AddressedNotice } from '../store/notices.ts';
 import type { EffectKey, StoredGrant } from '../store/store.ts';
+import { endedBy } from './ended-by.ts';
 import { grantNoticeKindOf } from './tell.ts';
 import type { World } from './world.ts';
 
@@ -57,7 +58,7 @@ export async function applyEvent(world: World, id: GrantId, event: GrantEvent, h
       return stored;
     }
     const next = { ...stored, grant, ...how.keep?.(grant) };
-    const notices = await noticesOf(world, stored, grant, event.at);
+    const notices = await noticesOf(world, stored, grant, event, how.actor);
     try {
       await world.store.commit({
         grant: next,
@@ -82,7 +83,8 @@ async function noticesOf(
   world: World,
   before: StoredGrant,
   grant: Grant,
-  at: number,
+  event: GrantEvent,
+  actor: Application['actor'],
 ): Promise<readonly AddressedNotice[]> {
   const kind = grantNoticeKindOf(before.grant, grant);
   if (kind === null || !world.teller.wants(kind)) return [];
@@ -90,7 +92,8 @@ async function noticesOf(
   const asked = await world.store.request(grant.requestId).catch(() => null);
   if (asked === null) return [];
   const { request, hash, decision } = asked;
-  const told = { kind, at, serial: before.version + 1, request, hash, decision, grant, by: [] };
+  const by = kind === 'ended' ? await endedBy(world, grant, event, actor) : [];
+  const told = { kind, at: event.at, serial: before.version + 1, request, hash, decision, grant, by };
   return world.teller.compose({ ...told, risk: null, access: null });
 }
 

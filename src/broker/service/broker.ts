@@ -17,6 +17,7 @@ import type {
   OutcomeList,
   PlanView,
   ReviewView,
+  UserRevocation,
 } from '../../wire/views.ts';
 import type { EntryFilter, Idempotency, StoredGrant, StoredRequest } from '../store/store.ts';
 import { applyEvent } from './apply.ts';
@@ -25,6 +26,7 @@ import { draft, judge, plansOf } from './decide.ts';
 import { explanationOf } from './explain.ts';
 import { historyOf } from './history.ts';
 import type { Issuer } from './issue.ts';
+import { endAllOf, insightOf, LIVE, mayRevoke } from './revocation.ts';
 import { submit, type Submitted } from './submit.ts';
 import { renewGrant } from './renew.ts';
 import { reportUse } from './use.ts';
@@ -33,7 +35,6 @@ import { type Insight, insightFor } from './votes.ts';
 import type { World } from './world.ts';
 
 const ISSUE_PATIENCE_MS = 10_000;
-export const LIVE = ['issuing', 'active', 'revoking', 'stuck'] as const;
 
 export interface Wait {
   readonly ms: number;
@@ -68,8 +69,14 @@ export interface Broker {
   credentials(principal: Principal, id: GrantId): Promise<CredentialsView>;
   /** Puts the end off. The same key and body renew once. */
   renew(principal: Principal, id: GrantId, body: RenewBody, idempotency: Idempotency | null): Promise<Outcome>;
+  /** One's own, or one that policy lets the caller end. */
   revoke(principal: Principal, id: GrantId, reason: Extract<CloseReason, 'revoked' | 'completed'>): Promise<Outcome>;
   revokeMine(principal: Principal): Promise<OutcomeList>;
+  /** Ends the live grants of a user, as far as the caller may. @param holder the issuer is the caller's own where it is left out. */
+  revokeUser(
+    principal: Principal,
+    holder: { readonly issuer?: string | undefined; readonly subject: string },
+  ): Promise<UserRevocation>;
   use(principal: Principal, id: GrantId, body: UseBody): Promise<void>;
   entries(principal: Principal, filter: EntryFilter): Promise<EntriesView>;
 }
@@ -79,7 +86,7 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
   const { store, targets } = world;
 
   async function view(principal: Principal, stored: StoredRequest, known?: StoredGrant | null): Promise<Outcome> {
-    const insight = await insightFor(world, principal, stored);
+    const insight = await insightOf(world, principal, stored);
     if (insight === null) throw notYourRequest(stored.request.id);
     const made = known === undefined && stored.grant !== null ? await store.grant(stored.grant) : (known ?? null);
     return outcomeView(stored, made, targets, insight);
@@ -88,7 +95,7 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
   // The same answer for what does not exist and for what is somebody else's.
   async function visible(principal: Principal, id: RequestId): Promise<readonly [StoredRequest, Insight]> {
     const stored = await store.request(id);
-    const insight = stored === null ? null : await insightFor(world, principal, stored);
+    const insight = stored === null ? null : await insightOf(world, principal, stored);
     if (stored === null || insight === null) throw notYourRequest(id);
     return [stored, insight];
   }
@@ -106,6 +113,16 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
       return [stored, request];
     }
     throw notYours(id);
+  }
+
+  /** One's own, or one that policy lets the caller end: only to look at it and to end it. */
+  async function endableGrant(principal: Principal, id: GrantId): Promise<readonly [StoredGrant, StoredRequest]> {
+    const stored = await store.grant(id);
+    const request = stored === null ? null : await store.request(stored.grant.requestId);
+    if (stored === null || request === null) throw notYours(id);
+    const may = answersFor(principal, request.request.requester) || (await mayRevoke(world, principal, request));
+    if (!may) throw notYours(id);
+    return [stored, request];
   }
 
   async function settle(principal: Principal, { request, grant: fresh, made }: Submitted): Promise<Outcome> {
@@ -128,21 +145,22 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
     return view(principal, request);
   }
 
-  async function end(principal: Principal, id: GrantId, reason: CloseReason): Promise<void> {
-    await applyEvent(world, id, { type: 'end', reason, at: world.now() }, { actor: principal });
+  async function end(principal: Principal, id: GrantId, reason: CloseReason): Promise<StoredGrant> {
+    const ended = await applyEvent(world, id, { type: 'end', reason, at: world.now() }, { actor: principal });
     wake(world.now());
+    return ended;
   }
 
   async function grant(principal: Principal, id: GrantId, wait: Parameters<Broker['grant']>[2]): Promise<Outcome> {
-    let [stored, request] = await ownGrant(principal, id);
+    let [stored, request] = await endableGrant(principal, id);
     const deadline = world.now() + (wait?.ms ?? 0);
     while (wait !== null && stored.version <= wait.after && !wait.signal.aborted && world.now() < deadline) {
       const announced = world.changes.next(id, deadline - world.now(), wait.signal);
       // Looked at again after listening, so that a change in between is not slept through.
-      [stored, request] = await ownGrant(principal, id);
+      [stored, request] = await endableGrant(principal, id);
       if (stored.version > wait.after) break;
       await announced;
-      [stored, request] = await ownGrant(principal, id);
+      [stored, request] = await endableGrant(principal, id);
     }
     return view(principal, request, stored);
   }
@@ -241,7 +259,11 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
       }
     },
     revoke: async (principal, id, reason) => {
-      await ownGrant(principal, id);
+      const [, { request }] = await endableGrant(principal, id);
+      if (reason !== 'revoked' && !answersFor(principal, request.requester)) {
+        const message = 'denied: that its task is done is said by whoever holds it';
+        throw new JitError({ code: 'ERR_DENIED', message, subject: id });
+      }
       await end(principal, id, reason);
       return grant(principal, id, null);
     },
@@ -250,11 +272,17 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
       for (const stored of found) await end(principal, stored.grant.id, 'revoked');
       return liveOf(principal, 1_000);
     },
+    revokeUser: async (principal, who) => {
+      const holder = { issuer: who.issuer ?? principal.issuer, subject: who.subject };
+      const { ended, kept } = await endAllOf(world, principal, holder, async (id) => end(principal, id, 'revoked'));
+      const items = ended.map(async ([stored, request]) => view(principal, request, stored));
+      return { items: await Promise.all(items), kept: [...kept] };
+    },
     use: async (principal, id, body) => {
       await reportUse(world, principal, await ownGrant(principal, id), body);
     },
     entries: async (principal, filter) => {
-      if (filter.grant !== undefined) await ownGrant(principal, filter.grant);
+      if (filter.grant !== undefined) await endableGrant(principal, filter.grant);
       else if (filter.request !== undefined) await visible(principal, filter.request);
       else throw new JitError({ code: 'ERR_DENIED', message: 'name the grant or the request whose entries you want' });
       const found = await store.entries(filter);

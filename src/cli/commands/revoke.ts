@@ -1,13 +1,14 @@
 /**
- * `jit revoke`: end access now.
+ * `jit revoke`: end access now, one's own or what policy lets one end of others.
  * @module
  */
-import { asJitError, JitError, worded } from '../../core/errors.ts';
+import { display } from '../../core/display.ts';
+import { asJitError, ERRORS, JitError, worded } from '../../core/errors.ts';
 import type { GrantId } from '../../core/ids.ts';
-import type { GrantView, Outcome } from '../../wire/views.ts';
+import type { GrantView, Outcome, UserRevocation } from '../../wire/views.ts';
 import { pollSeconds } from '../access/submit.ts';
 import { accessWords, targetWords } from '../access/words.ts';
-import { command, usage } from '../command.ts';
+import { command, single, usage } from '../command.ts';
 import type { Broker, Context } from '../context.ts';
 import { GRANT_ID, isLive, readGrantId } from '../ids.ts';
 import type { Format } from '../output.ts';
@@ -18,7 +19,11 @@ import { type Line, toned } from '../text.ts';
 import { bothTimes, clockTime } from '../time.ts';
 
 export interface RevokeOptions {
-  readonly scope: { readonly kind: 'one'; readonly id: GrantId } | { readonly kind: 'all' };
+  readonly scope:
+    | { readonly kind: 'one'; readonly id: GrantId }
+    | { readonly kind: 'all' }
+    /** The issuer is the caller's own where it is null. */
+    | { readonly kind: 'user'; readonly subject: string; readonly issuer: string | null };
   readonly format: Format;
 }
 
@@ -29,41 +34,70 @@ export const revoke = command<RevokeOptions>({
   group: 'everyday',
   summary: 'end a grant now, here and at the cloud',
   positionals: [{ ...GRANT_ID, takes: 'at most one' }],
-  flags: [{ name: 'all', about: 'every live grant of yours' }],
+  flags: [
+    { name: 'all', about: 'every live grant of yours' },
+    { name: 'user', value: 'subject', about: 'every live grant of this user, as far as policy lets you end it' },
+    { name: 'issuer', value: 'url', about: 'with --user: their identity provider, where it is not your own' },
+  ],
   examples: [
     { about: 'end one grant', line: 'jit revoke gr_01hv3k9x7m2q5w8e4r6t0yabcd' },
     { about: 'end everything', line: 'jit revoke --all' },
+    { about: 'end what somebody else has', line: 'jit revoke --user mallory' },
   ],
   notes: [
+    'By its id you end a grant of your own, and one that policy lets you end: see action\nRevoke. --user says which grants stay, and then exits 5; 9 where there was nothing\nthat you may end.',
     'Exit status: 0 when the grant is over; 10 when the cloud has not confirmed the\nend within 30s (jit keeps trying, and says until when access could last).',
   ],
   parse: (input) => ({ scope: parseScope(input), format: input.format }),
   run: async (context, { scope, format }) => {
     await wipeFirst(context, scope);
     const broker = await context.broker();
-    const begun =
-      scope.kind === 'one'
-        ? [await broker.client.revoke(scope.id, 'revoked')]
-        : (await broker.client.revokeMine()).items;
+    const { items: begun, kept } = await begin(broker, scope);
     const site = await siteOf(context);
+    if (scope.kind === 'user' && begun.length + kept.length === 0) {
+      throw new JitError({
+        code: 'ERR_NOT_FOUND',
+        message: `there is no live grant of ${display(scope.subject, 100)} that you may end`,
+        broker: site.broker,
+      });
+    }
     const until = context.now() + WAIT_MS;
     const what =
       begun.length === 1 ? 'waiting for the cloud to confirm' : `waiting for the cloud to confirm ${begun.length} ends`;
     const outcomes = await withProgress(context, { what, broker: site.broker, until }, () =>
       unlessStopped(context.signal, Promise.all(begun.map((each) => untilClosed(context, broker, each, until)))),
     );
-    return await report(context, outcomes, site, format);
+    return await report(context, { outcomes, kept }, site, format);
   },
 });
 
 function parseScope(input: Parameters<typeof readGrantId>[0]): RevokeOptions['scope'] {
   const all = input.switches.has('all');
+  const [subject, issuer] = [single(input, 'user'), single(input, 'issuer')];
   if (all && input.words.length > 0) throw usage('an id and --all exclude each other');
+  if (subject !== null && (all || input.words.length > 0)) throw usage('--user goes with neither an id nor --all');
+  if (issuer !== null && subject === null) throw usage('--issuer says whose user is meant', 'add: --user SUBJECT');
+  if (subject !== null) return { kind: 'user', subject, issuer };
   return all ? { kind: 'all' } : { kind: 'one', id: readGrantId(input) };
+}
+
+async function begin({ client }: Broker, scope: RevokeOptions['scope']): Promise<UserRevocation> {
+  switch (scope.kind) {
+    case 'one':
+      return { items: [await client.revoke(scope.id, 'revoked')], kept: [] };
+    case 'all':
+      return { ...(await client.revokeMine()), kept: [] };
+    case 'user': {
+      const { subject, issuer } = scope;
+      return await client.revokeUser({ subject, ...(issuer === null ? {} : { issuer }) });
+    }
+  }
 }
 
 /** Locally first: that works although the broker is out of reach. */
 async function wipeFirst(context: Context, scope: RevokeOptions['scope']): Promise<void> {
+  // What others hold is not here.
+  if (scope.kind === 'user') return;
   const { failed } = await wipeHere(context, scope.kind === 'one' ? ({ grant }) => grant === scope.id : () => true);
   for (const error of failed) await context.out.note(worded(error));
 }
@@ -86,24 +120,28 @@ async function untilClosed(context: Context, { client }: Broker, begun: Outcome,
 
 async function report(
   { out, now }: Context,
-  outcomes: readonly Outcome[],
+  { outcomes, kept }: { readonly outcomes: readonly Outcome[]; readonly kept: readonly GrantId[] },
   { broker, name, line }: Site,
   format: Format,
 ): Promise<number> {
   const open = outcomes.filter(({ grant }) => grant !== null && isLive(grant));
-  const exit = open.length === 0 ? 0 : new JitError({ code: 'ERR_CLOUD_BUSY', message: '' }).facts.exit;
+  const problem = kept.length > 0 ? 'ERR_DENIED' : open.length > 0 ? 'ERR_CLOUD_BUSY' : null;
+  const exit = problem === null ? 0 : ERRORS[problem].exit;
   if (format === 'json') {
     out.document('revocation', {
       items: outcomes.map(({ request, grant }) => ({ request, grant, ...(grant === null ? {} : endOfAccess(grant)) })),
+      kept,
       broker: name,
       exit,
     });
     return exit;
   }
-  if (outcomes.length === 0) await out.note(worded({ broker, message: 'no live grants' }));
+  if (outcomes.length + kept.length === 0) await out.note(worded({ broker, message: 'no live grants' }));
   await out.print(outcomes.map((outcome) => sentence(outcome, broker, now())));
   for (const { grant } of open)
     if (grant !== null) await out.hint(`jit goes on trying; look again with: ${line(`jit show ${grant.id}`)}`);
+  for (const id of kept) await out.note(worded({ broker, message: `${id} was not ended: it goes on` }));
+  if (kept.length > 0) await out.hint('somebody who may has to end them, or try again where the broker was busy');
   return exit;
 }
 

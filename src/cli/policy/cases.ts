@@ -35,6 +35,9 @@ export interface Expected {
   readonly handover: 'ends' | 'stays' | null;
   readonly mayApprove: readonly Principal[];
   readonly mayNotApprove: readonly Principal[];
+  /** Whether they could end it, were it granted. */
+  readonly mayRevoke: readonly Principal[];
+  readonly mayNotRevoke: readonly Principal[];
 }
 
 export interface PolicyCase {
@@ -156,7 +159,7 @@ function expectedOf(text: ExpectedText, people: ReadonlyMap<string, Principal>, 
           (problem) => report(field, problem),
         );
   };
-  const voters = (field: 'may_approve' | 'may_not_approve'): Principal[] =>
+  const some = (field: 'may_approve' | 'may_not_approve' | 'may_revoke' | 'may_not_revoke'): Principal[] =>
     text[field].flatMap((name) => find(name, people, 'person', (problem) => report(field, problem)) ?? []);
   return {
     decision: text.decision ?? null,
@@ -169,8 +172,10 @@ function expectedOf(text: ExpectedText, people: ReadonlyMap<string, Principal>, 
     sealed: text.sealed === undefined ? null : text.sealed === false ? 'none' : text.sealed,
     warnSeconds: duration('warn'),
     handover: text.handover ?? null,
-    mayApprove: voters('may_approve'),
-    mayNotApprove: voters('may_not_approve'),
+    mayApprove: some('may_approve'),
+    mayNotApprove: some('may_not_approve'),
+    mayRevoke: some('may_revoke'),
+    mayNotRevoke: some('may_not_revoke'),
   };
 }
 

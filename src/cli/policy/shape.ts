@@ -54,6 +54,8 @@ const expected = z.strictObject({
   handover: z.enum(['ends', 'stays']).optional(),
   may_approve: texts.default([]),
   may_not_approve: texts.default([]),
+  may_revoke: texts.default([]),
+  may_not_revoke: texts.default([]),
 });
 
 const shared = {
@@ -160,7 +162,7 @@ const FIELDS: readonly string[] = (
   'source open severity services responder commander on_call_tier reachable drill sealed warn handover ' +
   'groups person_key acts_for name who operation permissions resources target access breadth risk ' +
   'for ticket reason at expect decision policy why max idle renewals quorum approvers group ' +
-  'may_approve may_not_approve '
+  'may_approve may_not_approve may_revoke may_not_revoke '
 )
   .trim()
   .split(' ');

@@ -77,6 +77,14 @@ export function tryCase(set: PolicySet, subject: PolicyCase): Trial {
       plain !== null && wouldCount(set, plain, voter, question) ? 'may approve' : 'may not approve',
     );
   }
+  const revokers = [
+    ...expected.mayRevoke.map((who) => ({ who, wanted: 'may revoke' })),
+    ...expected.mayNotRevoke.map((who) => ({ who, wanted: 'may not revoke' })),
+  ];
+  const held = { holder: question.principal, target: question.target, now: question.now };
+  for (const { who, wanted } of revokers) {
+    compare(who.name, wanted, set.mayRevoke(who, held) ? 'may revoke' : 'may not revoke');
+  }
   return { case: subject, verdict, differences };
 }
 

@@ -104,6 +104,7 @@ function foreign(
     requests: null,
     liveGrants: null,
     revokeMine: null,
+    revokeUser: null,
     request: async (broker, id) => broker.request(who, id, null),
     review: async (broker, id) => broker.review(who, id),
     explanation: async (broker, id) => broker.explanation(who, id),
@@ -158,6 +159,8 @@ test('every use case answers for the things of others as for what does not exist
     }
     const lists = [w.broker.requests(who, 10), w.broker.liveGrants(who, 10), w.broker.inbox(who, 10)];
     for (const { items } of await Promise.all([...lists, w.broker.revokeMine(who)])) assert.deepEqual(items, []);
+    const { issuer, subject } = ALICE;
+    assert.deepEqual(await w.broker.revokeUser(who, { issuer, subject }), { items: [], kept: [] });
   }
   assert.deepEqual(await w.store.entries({ from: 0, limit: 100 }), before, 'nothing has happened');
   assert.equal(w.cloud.works(grant.id), true);

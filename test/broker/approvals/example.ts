@@ -29,6 +29,8 @@ const PEOPLE: ReadonlyMap<string, Principal> = new Map(
     question.principal,
     ...expected.mayApprove,
     ...expected.mayNotApprove,
+    ...expected.mayRevoke,
+    ...expected.mayNotRevoke,
   ]).map((each) => [each.name, each]),
 );
 
