@@ -40,7 +40,7 @@ import { livePolicies } from './policies.ts';
 import { pooledRandom } from './random.ts';
 import { signInBySession, signInBySocket } from './sign-in.ts';
 import { openTargets } from './targets.ts';
-import { providerViews, verifierOf } from './verifier.ts';
+import { providerViews, standingsOf, verifierOf } from './verifier.ts';
 import { version } from './version.ts';
 
 const GRACE_MS = 5_000;
@@ -134,6 +134,8 @@ async function run(plan: BrokerPlan, log: Log, opened: Closer[]): Promise<void> 
           store,
           verifier,
           limits: plan.config.sessions,
+          emergencySeconds: plan.config.emergencies.sessions,
+          standing: standingsOf({ identity: plan.config.identity, seconds: plan.config.emergencies.sessions, log }),
           signIn: { audience: plan.issuer, providers: [...providerViews(plan.config.identity)] },
           scheme: plan.address.kind === 'tcp' && plan.address.tls !== null ? 'https' : 'http',
           now,

@@ -8,14 +8,17 @@ import { sessionRoutes } from '../broker/http/session-routes.ts';
 import type { Route } from '../broker/http/routes.ts';
 import type { Log } from '../broker/service/log.ts';
 import { makeAuthenticate } from '../broker/sessions/authenticate.ts';
+import { makeOutages } from '../broker/sessions/outages.ts';
 import { makeRefusals } from '../broker/sessions/refusals.ts';
 import { makeSessions } from '../broker/sessions/sessions.ts';
+import { makeGoOn } from '../broker/sessions/unconfirmed.ts';
 import type { SessionStore } from '../broker/store/sessions.ts';
 import type { Clock, Random } from '../core/ports.ts';
 import type { Principal } from '../core/principal.ts';
 import { makeProofChecker } from '../identity/dpop/check.ts';
 import { makeNonces, NONCE_MS } from '../identity/dpop/nonces.ts';
 import { makeReplays } from '../identity/dpop/replays.ts';
+import type { Standing } from '../identity/verify/standing.ts';
 import type { Verifier } from '../identity/verify/verified.ts';
 import { CONFIRMATION_HEADER, type SignInView } from '../wire/sessions.ts';
 
@@ -37,6 +40,10 @@ export interface SessionWorld {
   readonly store: SessionStore;
   readonly verifier: Verifier;
   readonly limits: SessionsConfig;
+  /** How old a word of an identity provider may be while it is down, for emergency calls; 0: no older than at other times. */
+  readonly emergencySeconds: number;
+  /** Asks whether a provider is down. Never rejects. */
+  readonly standing: (provider: string) => Promise<Standing>;
   readonly signIn: SignInView;
   /** `http` only where the broker listens without TLS of its own. */
   readonly scheme: 'http' | 'https';
@@ -46,12 +53,14 @@ export interface SessionWorld {
 }
 
 export function signInBySession(world: SessionWorld): SignIn {
-  const { store, verifier, limits, signIn, scheme, now, random, log } = world;
+  const { store, verifier, limits, emergencySeconds, standing, signIn, scheme, now, random, log } = world;
   const publicHost = new URL(signIn.audience).host;
   const nonces = makeNonces(now, random);
   const proofs = makeProofChecker({ now, nonces, replays: makeReplays(now, NONCE_MS) });
   const refusals = makeRefusals({ store, now, log });
-  const authenticate = makeAuthenticate({ store, proofs, refusals, now });
+  const outages = makeOutages({ ask: standing, now, log });
+  const goOn = makeGoOn({ store, outages, seconds: emergencySeconds, now, log });
+  const authenticate = makeAuthenticate({ store, proofs, refusals, goOn, now });
   const deviceProviders = new Set(
     signIn.providers.filter(({ client }) => client?.device === true).map(({ name }) => name),
   );
@@ -61,13 +70,14 @@ export function signInBySession(world: SessionWorld): SignIn {
     deviceProviders,
     limits: { lengthSeconds: limits.length, tokenSeconds: limits.token },
     wordSeconds: limits.word,
+    outages,
     refusals,
     now,
     random,
     log,
   });
   return {
-    identify: async (request, access) => {
+    identify: async (request, access, emergency) => {
       const { pathname } = new URL(request.url);
       const { headers, method } = request;
       const host = headers.get('host')?.toLowerCase() ?? '';
@@ -75,7 +85,7 @@ export function signInBySession(world: SessionWorld): SignIn {
       const url = `${host === publicHost ? signIn.audience : `${scheme}://${host}`}${pathname}`;
       const [authorization, dpop] = [headers.get('authorization'), headers.get('dpop')];
       const confirmation = headers.get(CONFIRMATION_HEADER);
-      return authenticate({ method, url, authorization, dpop, confirmation }, access);
+      return authenticate({ method, url, authorization, dpop, confirmation }, access, emergency);
     },
     nonce: nonces.current,
     routes: sessionRoutes(signIn, sessions),

@@ -7,7 +7,8 @@ import type { Log } from '../broker/service/log.ts';
 import { JitError } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import { type AwsEntry, awsIssuerLabel, makeAwsVerifier } from '../identity/aws/config.ts';
-import { type ProviderConfig, providerView } from '../identity/verify/config.ts';
+import { type OidcConfig, type ProviderConfig, providerView } from '../identity/verify/config.ts';
+import { makeAskStanding, type Standing } from '../identity/verify/standing.ts';
 import type { Verifier } from '../identity/verify/verified.ts';
 import { makeVerifier } from '../identity/verify/verifier.ts';
 import type { ProviderView } from '../wire/sessions.ts';
@@ -34,6 +35,33 @@ export function verifierOf({ identity, audience, now, log }: VerifierParts): Ver
         hint: 'sign in with: jit login',
       });
     },
+  };
+}
+
+/**
+ * How the broker asks whether a provider of people is down, by its name; of any other it cannot tell. Warns of those that it could
+ * not ask in an emergency, where that would matter.
+ */
+export function standingsOf({
+  identity,
+  seconds,
+  log,
+}: Pick<VerifierParts, 'identity' | 'log'> & {
+  /** How old a word may be while its provider is down; 0: no older than at other times. */
+  readonly seconds: number;
+}): (provider: string) => Promise<Standing> {
+  const ask = makeAskStanding();
+  const people = new Map<string, OidcConfig>();
+  for (const [name, config] of identity) {
+    if (config.type !== 'oidc') continue;
+    people.set(name, config);
+    if (seconds > 0 && config.keys !== 'discovery') {
+      log.warn('emergencies.sessions does not count for a provider whose keys are not found by discovery', { name });
+    }
+  }
+  return async (provider) => {
+    const config = people.get(provider);
+    return config === undefined ? { kind: 'unknown' } : ask(config);
   };
 }
 

@@ -84,6 +84,9 @@ export const confirmViewSchema = z
 /** The header that carries a confirmation. */
 export const CONFIRMATION_HEADER = 'jit-confirmation';
 
+/** In place of a confirmation, on an emergency call: the identity provider did not answer. The broker finds out whether it is down. */
+export const NO_WORD = 'none';
+
 export const tokenViewSchema = z
   .strictObject({
     access_token: token,

@@ -46,6 +46,8 @@ export function believer(now: () => number): Verifier {
 
 export interface SessionAppParts extends Pick<SessionWorld, 'store' | 'signIn' | 'now' | 'random' | 'log'> {
   readonly limits?: Partial<SessionsConfig>;
+  /** How old a word may be in an emergency while `standing` finds its provider down; by default nobody goes on without one. */
+  readonly emergency?: Pick<SessionWorld, 'emergencySeconds' | 'standing'>;
   /** Instead of the one that believes. */
   readonly verifier?: Verifier;
   /** Beside those of sessions. */
@@ -55,10 +57,13 @@ export interface SessionAppParts extends Pick<SessionWorld, 'store' | 'signIn' |
 
 export function sessionApp(parts: SessionAppParts): Hono {
   const { store, signIn, now, random, log, limits, routes, hosts, verifier = believer(now) } = parts;
+  const { emergencySeconds = 0, standing = async () => ({ kind: 'answers' as const }) } = parts.emergency ?? {};
   const sessions = signInBySession({
     store,
     verifier,
     limits: { length: 3_600, token: 600, word: 30, ...limits },
+    emergencySeconds,
+    standing,
     signIn,
     scheme: 'http',
     now,

@@ -10,6 +10,7 @@ import * as views from '../../wire/views.ts';
 import type { Broker, Wait } from '../service/broker.ts';
 import { approvalRoutes } from './approval-routes.ts';
 import { grantIdOf, requestIdOf } from './ids.ts';
+import { asksInEmergency, grantedInEmergency } from './emergency-calls.ts';
 import { type Call, type Query, type Route, route } from './routes.ts';
 
 const LONGEST_WAIT_SECONDS = 60;
@@ -27,14 +28,15 @@ export function apiRoutes(
       summary: 'Ask for access; with plan=true only show what would happen',
       query: [{ name: 'plan', description: 'true: decide and show, store nothing', status: 200 }],
       access: (query) => (flag(query, 'plan') ? 'signed in' : 'fresh'),
+      emergency: asksInEmergency,
       idempotent: 'by key',
       body: bodies.requestBodySchema,
       reply: views.outcomeSchema.or(views.planViewSchema),
       status: 201,
-      run: async ({ principal, body, query, idempotencyKey, bodyHash }) => {
+      run: async ({ principal, unconfirmed, body, query, idempotencyKey, bodyHash }) => {
         if (flag(query, 'plan')) return broker.plan(principal, body);
         const idempotency = idempotencyKey === null ? null : { key: idempotencyKey, bodyHash };
-        return broker.submit(principal, body, idempotency);
+        return broker.submit(principal, body, idempotency, unconfirmed);
       },
     }),
     route({
@@ -90,9 +92,10 @@ export function apiRoutes(
       path: '/v1/grants/{id}/credentials',
       summary: 'Credentials of a live grant; the reply carries secrets',
       access: () => 'fresh',
+      emergency: grantedInEmergency(broker),
       reply: views.credentialsViewSchema,
       status: 200,
-      run: async (call) => broker.credentials(call.principal, grantIdOf(call)),
+      run: async (call) => broker.credentials(call.principal, grantIdOf(call), call.unconfirmed),
     }),
     route({
       method: 'POST',

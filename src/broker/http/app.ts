@@ -11,6 +11,7 @@ import type { Log } from '../service/log.ts';
 import { readBody, readRawBody } from './body.ts';
 import { openApi } from './openapi.ts';
 import type { Access, Caller } from '../sessions/caller.ts';
+import type { EmergencyTest } from '../sessions/unconfirmed.ts';
 import type { Route } from './routes.ts';
 
 const KEY = /^[A-Za-z0-9_-]{1,128}$/;
@@ -18,8 +19,11 @@ const KEY = /^[A-Za-z0-9_-]{1,128}$/;
 export interface AppParts {
   readonly routes: readonly Route[];
   readonly version: string;
-  /** Who is calling, proven as far as the route demands. Throws `ERR_NOT_SIGNED_IN` and what a session mends by itself. */
-  readonly identify: (request: Request, access: Access) => Promise<Caller>;
+  /**
+   * Who is calling, proven as far as the route demands. Throws `ERR_NOT_SIGNED_IN` and what a session mends by itself.
+   * @param emergency null for a route of which no call is an emergency one.
+   */
+  readonly identify: (request: Request, access: Access, emergency: EmergencyTest | null) => Promise<Caller>;
   /** For the header `DPoP-Nonce` (RFC 9449 section 8); null where nobody signs in. */
   readonly nonce: (() => string) | null;
   /** Values of the Host header that are served, lower case, or null where the socket itself proves the caller (no DNS rebinding). */
@@ -88,7 +92,11 @@ function mount(app: Hono, spec: Route, parts: AppParts): void {
     const request = context.req.raw;
     const body = spec.body === undefined ? { value: undefined, hash: '' } : await readBody(request, spec.body);
     const query = queryOf(new URL(request.url), spec);
-    const caller = await parts.identify(request, spec.access(query));
+    const id = context.req.param('id') ?? '';
+    const { emergency } = spec;
+    const test: EmergencyTest | null =
+      emergency === undefined ? null : async (principal) => emergency({ principal, id, body: body.value });
+    const caller = await parts.identify(request, spec.access(query), test);
     const reply = await spec.run({
       caller,
       id: context.req.param('id') ?? '',

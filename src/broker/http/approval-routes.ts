@@ -5,11 +5,13 @@
 import * as bodies from '../../wire/bodies.ts';
 import * as views from '../../wire/views.ts';
 import type { Broker } from '../service/broker.ts';
+import { requestedInEmergency } from './emergency-calls.ts';
 import { requestIdOf } from './ids.ts';
 import { type Route, route } from './routes.ts';
 
 /** A yes, a confirmation and the taking up need the identity provider's word; a no and a withdrawal only take access away. */
 export function approvalRoutes(broker: Broker): readonly Route[] {
+  const emergency = requestedInEmergency(broker);
   return [
     route({
       method: 'GET',
@@ -33,6 +35,7 @@ export function approvalRoutes(broker: Broker): readonly Route[] {
       path: '/v1/requests/{id}/approve',
       summary: 'Vote for a request, exactly as it was shown',
       access: () => 'fresh',
+      emergency,
       body: bodies.approveBodySchema,
       reply: views.outcomeSchema,
       status: 200,
@@ -70,9 +73,10 @@ export function approvalRoutes(broker: Broker): readonly Route[] {
       path: '/v1/requests/{id}/issue',
       summary: 'Take an approved request up: everything is judged anew, and the clock of the grant starts',
       access: () => 'fresh',
+      emergency,
       reply: views.outcomeSchema,
       status: 200,
-      run: async (call) => broker.issue(call.principal, requestIdOf(call)),
+      run: async (call) => broker.issue(call.principal, requestIdOf(call), call.unconfirmed),
     }),
   ];
 }

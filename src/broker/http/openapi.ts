@@ -39,7 +39,7 @@ function operation(spec: Route): Json {
       schema: { type: 'string' },
     })),
     ...(spec.idempotent === undefined ? [] : [idempotencyKey]),
-    ...(spec.access({ get: () => undefined }) === 'fresh' ? [confirmation] : []),
+    ...(spec.access({ get: () => undefined }) === 'fresh' ? [confirmationOf(spec)] : []),
   ];
   return {
     summary: spec.summary,
@@ -74,12 +74,20 @@ const idempotencyKey = {
   schema: { type: 'string', pattern: '^[A-Za-z0-9_-]{1,128}$' },
 };
 
-const confirmation = {
-  name: 'JIT-Confirmation',
-  in: 'header',
-  description:
-    'a confirmation from /v1/sessions/confirm, for this call only; not needed with plan=true, by sessions whose proof of identity cannot be had anew, and at an embedded broker',
-  schema: { type: 'string', pattern: '^jit_cf_[A-Za-z0-9_-]{43}$' },
-};
+function confirmationOf({ emergency }: Route): Json {
+  const confirmation = {
+    name: 'JIT-Confirmation',
+    in: 'header',
+    description:
+      'a confirmation from /v1/sessions/confirm, for this call only; not needed with plan=true, by sessions whose proof of identity cannot be had anew, and at an embedded broker',
+    schema: { type: 'string', pattern: '^jit_cf_[A-Za-z0-9_-]{43}$' },
+  };
+  if (emergency === undefined) return confirmation;
+  return {
+    ...confirmation,
+    description: `${confirmation.description}; or none, from a person in an emergency, while the broker finds the identity provider down`,
+    schema: { type: 'string', pattern: '^(?:jit_cf_[A-Za-z0-9_-]{43}|none)$' },
+  };
+}
 
 const json = (schema: Json): Json => ({ 'application/json': { schema } });

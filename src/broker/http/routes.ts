@@ -6,7 +6,9 @@ import type * as z from 'zod';
 import { JitError } from '../../core/errors.ts';
 import type { HookCall } from '../../core/hook.ts';
 import type { Principal } from '../../core/principal.ts';
+import type { Unconfirmed } from '../service/unconfirmed.ts';
 import type { Access, Caller } from '../sessions/caller.ts';
+import type { EmergencyCall } from '../sessions/unconfirmed.ts';
 
 export interface Query {
   get(name: string): string | undefined;
@@ -31,7 +33,12 @@ export interface OpenCall<B> {
 /** A call by somebody who is known. */
 export interface Call<B> extends OpenCall<B> {
   readonly principal: Principal;
+  /** Of an emergency call without a word of the identity provider: access that is given on it ends early. Else null. */
+  readonly unconfirmed: Unconfirmed | null;
 }
+
+/** A call before it is known how far its caller may be believed. */
+export type Asking<B> = Pick<Call<B>, 'principal' | 'id' | 'body'>;
 
 export interface Parameter {
   readonly name: string;
@@ -47,6 +54,11 @@ export interface Route {
   readonly summary: string;
   /** What the caller must have proven for this call. */
   readonly access: (query: Query) => Access;
+  /**
+   * Of a route that needs a word of the identity provider: whether this call is an emergency one, which may do without while the
+   * provider is down; null where it is not. Left out, no call of the route is. Throws as `run` does.
+   */
+  readonly emergency?: (call: Asking<unknown>) => Promise<EmergencyCall | null>;
   readonly query?: readonly Parameter[];
   readonly idempotent?: 'by key';
   readonly body?: z.ZodType;
@@ -57,7 +69,7 @@ export interface Route {
   readonly run: (call: OpenCall<unknown>) => Promise<unknown>;
 }
 
-interface Spec<B, R, C> extends Omit<Route, 'access' | 'body' | 'reply' | 'run'> {
+interface Spec<B, R, C> extends Omit<Route, 'access' | 'body' | 'emergency' | 'reply' | 'run'> {
   readonly body?: z.ZodType<B>;
   readonly reply: z.ZodType<R> | null;
   readonly run: (call: C) => Promise<R | void>;
@@ -65,17 +77,24 @@ interface Spec<B, R, C> extends Omit<Route, 'access' | 'body' | 'reply' | 'run'>
 
 /** A route for those who are signed in, whose handler is typed by its own schemas. */
 export function route<B = undefined, R = null>(
-  spec: Spec<B, R, Call<B>> & { readonly access?: (query: Query) => 'signed in' | 'fresh' },
+  spec: Spec<B, R, Call<B>> & {
+    readonly access?: (query: Query) => 'signed in' | 'fresh';
+    readonly emergency?: (call: Asking<B>) => Promise<EmergencyCall | null>;
+  },
 ): Route {
-  return openRoute<B, R>({
-    ...spec,
+  const { emergency, ...rest } = spec;
+  const served = openRoute<B, R>({
+    ...rest,
     access: spec.access ?? (() => 'signed in'),
     run: async (call) => {
       const { caller } = call;
       if (caller.kind === 'nobody' || caller.kind === 'key holder') throw notSignedIn();
-      return spec.run({ ...call, principal: caller.principal });
+      const unconfirmed = caller.kind === 'signed in' ? caller.unconfirmed : null;
+      return spec.run({ ...call, principal: caller.principal, unconfirmed });
     },
   });
+  // Safe: as in `openRoute`, the body has been parsed by this route's own schema.
+  return emergency === undefined ? served : { ...served, emergency: async (call) => emergency(call as Asking<B>) };
 }
 
 /** A route that says itself what it demands of the caller. */

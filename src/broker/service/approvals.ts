@@ -17,6 +17,7 @@ import { openedReview } from './emergency/record.ts';
 import { openFor } from './open.ts';
 import { decidedAlready, mayNot, notApproved, refusalOf, type Seen, unattended } from './refusals.ts';
 import type { Submitted } from './submit.ts';
+import type { Unconfirmed } from './unconfirmed.ts';
 import { decidedBy, noticeKindOf, weightOf } from './tell.ts';
 import { type Electorate, electorateOf, mayConfirm, understoodQuestions } from './votes.ts';
 import type { World } from './world.ts';
@@ -35,7 +36,7 @@ export interface Approvals {
    * Opens the grant of an approved request, after everything has been judged anew. Throws `ERR_PENDING` where approvals are
    * missing (again), `ERR_DENIED` where policy does not permit it any more.
    */
-  takeUp(requester: Principal, id: RequestId): Promise<Submitted>;
+  takeUp(requester: Principal, id: RequestId, unconfirmed?: Unconfirmed | null): Promise<Submitted>;
   /** Ends what nobody decided or took up in time. @returns when to look again, epoch ms, or null. */
   timeOut(): Promise<number | null>;
   /** Judges every open request by the present policy. */
@@ -162,7 +163,7 @@ export function makeApprovals(world: World): Approvals {
         return keep(stored, step({ stored, entries: [] }, event, caller));
       }),
 
-    takeUp: async (requester, id) =>
+    takeUp: async (requester, id, unconfirmed = null) =>
       changing(id, async (stored) => {
         if (!samePrincipal(requester, stored.request.requester)) throw mayNot(stored, requester);
         const earlier = stored.grant === null ? null : await store.grant(stored.grant);
@@ -172,7 +173,7 @@ export function makeApprovals(world: World): Approvals {
         const { decision } = ready.stored;
         const at = world.now();
         if (decision.state !== 'approved' || isOver(decision, at)) throw notApproved(await keep(stored, ready), at);
-        const opening = openFor(world, ready.stored, at, ready.idleSeconds);
+        const opening = openFor(world, ready.stored, at, { idleSeconds: ready.idleSeconds, unconfirmed });
         const { effects, grant } = opening;
         const entries = [...ready.entries, ...opening.entries];
         // Judging anew may have been what approved it.

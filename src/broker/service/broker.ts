@@ -29,6 +29,7 @@ import type { Issuer } from './issue.ts';
 import { endAllOf, insightOf, LIVE, mayRevoke } from './revocation.ts';
 import { submit, type Submitted } from './submit.ts';
 import { renewGrant } from './renew.ts';
+import type { Unconfirmed } from './unconfirmed.ts';
 import { reportUse } from './use.ts';
 import { credentialsView, outcomeView, planView, requestView, targetViews } from './views.ts';
 import { type Insight, insightFor } from './votes.ts';
@@ -43,8 +44,16 @@ export interface Wait {
 
 export interface Broker {
   plan(principal: Principal, body: RequestBody): Promise<PlanView>;
-  /** Decides and, when granted, issues; waits up to 10 s for the cloud, after which the grant may still be `issuing`. */
-  submit(principal: Principal, body: RequestBody, idempotency: Idempotency | null): Promise<Outcome>;
+  /**
+   * Decides and, when granted, issues; waits up to 10 s for the cloud, after which the grant may still be `issuing`.
+   * @param unconfirmed here and below, of an emergency call that no identity provider has vouched for: what is given ends early.
+   */
+  submit(
+    principal: Principal,
+    body: RequestBody,
+    idempotency: Idempotency | null,
+    unconfirmed?: Unconfirmed | null,
+  ): Promise<Outcome>;
   /** Somebody's own request, or one on which they may vote. With `after`: waits until its version is above it, or its grant is there. */
   request(
     principal: Principal,
@@ -61,12 +70,12 @@ export interface Broker {
   confirm(principal: Principal, id: RequestId, body: SelfServeBody): Promise<Outcome>;
   cancel(principal: Principal, id: RequestId): Promise<Outcome>;
   /** Takes an approved request up: everything is judged anew, the grant's clock starts, and the cloud is asked. */
-  issue(principal: Principal, id: RequestId): Promise<Outcome>;
+  issue(principal: Principal, id: RequestId, unconfirmed?: Unconfirmed | null): Promise<Outcome>;
   /** With `after`: waits until the grant's version is above it. */
   grant(principal: Principal, id: GrantId, wait: (Wait & { readonly after: number }) | null): Promise<Outcome>;
   requests(principal: Principal, limit: number): Promise<OutcomeList>;
   liveGrants(principal: Principal, limit: number): Promise<OutcomeList>;
-  credentials(principal: Principal, id: GrantId): Promise<CredentialsView>;
+  credentials(principal: Principal, id: GrantId, unconfirmed?: Unconfirmed | null): Promise<CredentialsView>;
   /** Puts the end off. The same key and body renew once. */
   renew(principal: Principal, id: GrantId, body: RenewBody, idempotency: Idempotency | null): Promise<Outcome>;
   /** One's own, or one that policy lets the caller end. */
@@ -167,8 +176,8 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
 
   return {
     plan: async (principal, body) => planView(await draft(world, principal, body), world.approvals.approvers),
-    submit: async (principal, body, idempotency) =>
-      settle(principal, await submit(world, principal, body, idempotency)),
+    submit: async (principal, body, idempotency, unconfirmed = null) =>
+      settle(principal, await submit(world, principal, body, idempotency, unconfirmed)),
     request: async (principal, id, wait) => {
       const deadline = world.now() + (wait?.ms ?? 0);
       for (;;) {
@@ -227,10 +236,10 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
       await ownRequest(principal, id);
       return view(principal, await approvals.cancel(principal, id));
     },
-    issue: async (principal, id) => {
+    issue: async (principal, id, unconfirmed = null) => {
       const stored = await ownRequest(principal, id);
       if (!samePrincipal(principal, stored.request.requester)) throw notYourRequest(id);
-      return settle(principal, await approvals.takeUp(principal, id));
+      return settle(principal, await approvals.takeUp(principal, id, unconfirmed));
     },
     grant,
     requests: async (principal, limit) => {
@@ -238,11 +247,11 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
       return { items: await Promise.all(found.map(async (each) => view(principal, each))) };
     },
     liveGrants: async (principal, limit) => liveOf(principal, limit),
-    credentials: async (principal, id) => {
+    credentials: async (principal, id, unconfirmed = null) => {
       const [stored, request] = await ownGrant(principal, id);
       // Whoever answers for an agent sees and ends what it does, but its credentials are its own.
       if (!samePrincipal(principal, request.request.requester)) throw notYours(id);
-      return credentialsView(await issuer.handOut(principal, request, stored));
+      return credentialsView(await issuer.handOut(principal, request, stored, unconfirmed));
     },
     renew: async (principal, id, { seconds }, idempotency) => {
       const [stored, request] = await ownGrant(principal, id);

@@ -14,6 +14,7 @@ import { applyEvent } from './apply.ts';
 import { byTarget, placeOf } from './decide.ts';
 import { ended, live } from './live.ts';
 import { demandSameDecision, isAsDecided } from './same-decision.ts';
+import { latestEnd, type Unconfirmed } from './unconfirmed.ts';
 import type { World } from './world.ts';
 
 const CALL_MS = 15_000;
@@ -55,8 +56,14 @@ export interface Issuer {
   /**
    * Credentials for every target of a live grant. Those issued with the grant are given out once, from memory; after that
    * fresh ones are issued. Throws `ERR_GRANT_ENDED`, `ERR_PENDING` while issuing, `ERR_CLOUD…`.
+   * @param unconfirmed of a call that nobody has vouched for: the credentials may end before the grant.
    */
-  handOut(principal: Principal, asked: StoredRequest, stored: StoredGrant): Promise<Handouts>;
+  handOut(
+    principal: Principal,
+    asked: StoredRequest,
+    stored: StoredGrant,
+    unconfirmed: Unconfirmed | null,
+  ): Promise<Handouts>;
 }
 
 export function makeIssuer(world: World): Issuer {
@@ -102,9 +109,15 @@ export function makeIssuer(world: World): Issuer {
     }
   }
 
-  async function handOut(principal: Principal, asked: StoredRequest, seen: StoredGrant): Promise<Handouts> {
+  async function handOut(
+    principal: Principal,
+    asked: StoredRequest,
+    seen: StoredGrant,
+    unconfirmed: Unconfirmed | null,
+  ): Promise<Handouts> {
     const { id, legs, state } = seen.grant;
     const { expiresAt } = live(state, id);
+    const latest = latestEnd(expiresAt, unconfirmed, world.now());
     const first = legs.every(({ target }) => waiting.has(`${id} ${target}`));
     // What this process has just issued under the very same policies, for somebody of the very same groups, is not judged twice.
     if (!first || !isAsDecided(world, principal, asked)) await demandSameDecision(world, principal, asked, seen);
@@ -113,8 +126,8 @@ export function makeIssuer(world: World): Issuer {
     for (const { target } of legs) {
       const held = take(id, target);
       const { issued, stored, endsAt } =
-        held === undefined
-          ? { ...(await issueAgain(world, asked, id, target, expiresAt)), endsAt: expiresAt }
+        held === undefined || (unconfirmed !== null && held.endsAt > unconfirmed.until)
+          ? { ...(await issueAgain(world, asked, id, target, latest)), endsAt: latest }
           : { ...held, stored: last };
       const { tool } = placeOf(world, target).target;
       // A renewal moves the end of the grant, and not the one that the cloud was given with a credential.

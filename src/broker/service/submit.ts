@@ -14,6 +14,7 @@ import { type Draft, draft, type Ruling } from './decide.ts';
 import { firstOf, incidentData } from './emergency/record.ts';
 import { openFor } from './open.ts';
 import { noticeKindOf, weightOf } from './tell.ts';
+import { markedDecision, type Unconfirmed, unconfirmedData } from './unconfirmed.ts';
 import type { World } from './world.ts';
 
 export interface Submitted {
@@ -33,6 +34,7 @@ export async function submit(
   principal: Principal,
   body: RequestBody,
   idempotency: Idempotency | null,
+  unconfirmed: Unconfirmed | null,
 ): Promise<Submitted> {
   const earlier = idempotency === null ? null : await replay(world, principal, idempotency);
   if (earlier !== null) return earlier;
@@ -49,9 +51,9 @@ export async function submit(
     incident: drafted.incident,
     createdAt: at,
   };
-  const decision = decisionOf(world, drafted, principal, at);
+  const decision = markedDecision(decisionOf(world, drafted, principal, at), unconfirmed, at);
   const hash = requestHash(request);
-  const entries = [submittedEntry(request, hash), decidedEntry(request, decision, drafted.verdict)];
+  const entries = [submittedEntry(request, hash), decidedEntry(request, decision, drafted.verdict, unconfirmed)];
   const stored: StoredRequest = { request, hash, decision, votes: [], grant: null, version: 0 };
   if (decision.state === 'pending') await demandRoom(world, principal);
   if (decision.state !== 'approved') {
@@ -64,7 +66,10 @@ export async function submit(
     return { request: { ...stored, version: 1 }, grant: null, made: 'now' };
   }
   const { verdict } = drafted;
-  const opening = openFor(world, stored, at, verdict.kind === 'permit' ? verdict.idleSeconds : null);
+  const opening = openFor(world, stored, at, {
+    idleSeconds: verdict.kind === 'permit' ? verdict.idleSeconds : null,
+    unconfirmed,
+  });
   const change = {
     request: { ...opening.request, idempotency },
     grant: opening.grant,
@@ -213,9 +218,15 @@ function submittedEntry(request: AccessRequest, hash: string): AuditEvent {
   };
 }
 
-function decidedEntry(request: AccessRequest, decision: Decision, verdict: Ruling): AuditEvent {
+function decidedEntry(
+  request: AccessRequest,
+  decision: Decision,
+  verdict: Ruling,
+  unconfirmed: Unconfirmed | null,
+): AuditEvent {
   const policies = verdict.kind === 'deny' ? verdict.policyIds : [verdict.policyId];
   const { state, tier, why, policy } = decision;
-  const data = { state, tier, why, version: policy, policies };
+  const wordless = unconfirmed === null ? {} : { unconfirmed: unconfirmedData(unconfirmed) };
+  const data = { state, tier, why, version: policy, policies, ...wordless };
   return { type: 'request.decided', at: request.createdAt, actor: 'broker', request: request.id, grant: null, data };
 }

@@ -10,6 +10,8 @@ import type { StoredSession } from '../store/sessions.ts';
 export type SessionEvent =
   | 'session.opened'
   | 'session.confirmed'
+  /** A call of an emergency went on without a word of the identity provider, which was down. */
+  | 'session.unconfirmed'
   | 'session.renewed'
   | 'session.ended'
   /** A token, or what should prove it, came from somebody who does not hold its key, or came a second time. */

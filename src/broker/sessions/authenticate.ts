@@ -5,10 +5,12 @@
 import { JitError } from '../../core/errors.ts';
 import type { Clock } from '../../core/ports.ts';
 import { type Fault, type ProofChecker, refusal } from '../../identity/dpop/check.ts';
+import { NO_WORD } from '../../wire/sessions.ts';
 import type { SessionStore, StoredSession } from '../store/sessions.ts';
 import type { Access, Caller } from './caller.ts';
 import type { Refusals } from './refusals.ts';
 import { tokenHash } from './tokens.ts';
+import type { EmergencyTest, GoOn } from './unconfirmed.ts';
 
 export interface Credentials {
   readonly method: string;
@@ -20,12 +22,18 @@ export interface Credentials {
   readonly confirmation: string | null;
 }
 
-export type Authenticate = (credentials: Credentials, access: Access) => Promise<Caller>;
+/** @param emergency null where no call of the route can be one. */
+export type Authenticate = (
+  credentials: Credentials,
+  access: Access,
+  emergency: EmergencyTest | null,
+) => Promise<Caller>;
 
 export interface AuthenticateParts {
   readonly store: SessionStore;
   readonly proofs: ProofChecker;
   readonly refusals: Refusals;
+  readonly goOn: GoOn;
   readonly now: Clock;
 }
 
@@ -34,7 +42,7 @@ export interface AuthenticateParts {
  * `ERR_PROOF_NONCE` and `ERR_IDENTITY_STALE` for what the holder of the session mends by itself.
  */
 export function makeAuthenticate(parts: AuthenticateParts): Authenticate {
-  const { store, proofs, refusals, now } = parts;
+  const { store, proofs, refusals, goOn, now } = parts;
 
   async function keyHolder({ method, url, dpop }: Credentials): Promise<Caller> {
     const checked = await proofs.check({ method, url, proof: dpop, accessToken: null });
@@ -65,16 +73,24 @@ export function makeAuthenticate(parts: AuthenticateParts): Authenticate {
       throw unknown();
     }
     judge(session, now());
-    return { kind: 'signed in', principal: session.principal, session, proof: checked.proof };
+    return { kind: 'signed in', principal: session.principal, session, proof: checked.proof, unconfirmed: null };
   }
 
-  return async (credentials, access) => {
+  return async (credentials, access, emergency) => {
     if (access === 'open') return { kind: 'nobody' };
     if (access === 'key') return keyHolder(credentials);
     const caller = await signedIn(credentials);
     const { session } = caller;
     // Where nothing newer can be had, the session ends with the proof instead.
     if (access !== 'fresh' || session.renewal === 'fixed') return caller;
+    if (credentials.confirmation === NO_WORD) {
+      const through = await goOn(session, emergency);
+      // Asking about the provider takes seconds, in which its holder may have ended it.
+      const still = await store.session(session.id);
+      if (still === null) throw unknown();
+      judge(still, now());
+      return { ...caller, ...through };
+    }
     const at = now();
     const hash = tokenHash(credentials.confirmation ?? '');
     // As it is when the confirmation is used up: another word may have come since it was read.

@@ -12,6 +12,7 @@ import type { ConfirmBody, ConfirmView } from '../../wire/sessions.ts';
 import type { Log } from '../service/log.ts';
 import type { SessionStore, StoredSession } from '../store/sessions.ts';
 import { sessionEntry } from './audit.ts';
+import type { Outages } from './outages.ts';
 import { isPerson, notProven, type Prove, spentBy } from './proving.ts';
 import type { Refusals } from './refusals.ts';
 import { hashOf, newToken } from './tokens.ts';
@@ -22,6 +23,7 @@ export interface ConfirmParts {
   readonly prove: Prove;
   /** How old a word may be, when it is given to the broker and when something is issued on it. */
   readonly wordSeconds: number;
+  readonly outages: Pick<Outages, 'vouched'>;
   readonly refusals: Refusals;
   readonly now: Clock;
   readonly random: Random;
@@ -36,7 +38,7 @@ export interface ConfirmParts {
 export type Confirm = (session: StoredSession, proof: Proof, body: ConfirmBody) => Promise<ConfirmView>;
 
 export function makeConfirm(parts: ConfirmParts): Confirm {
-  const { store, prove, wordSeconds, refusals, now, random, log } = parts;
+  const { store, prove, wordSeconds, outages, refusals, now, random, log } = parts;
 
   async function taken(session: StoredSession, verified: Verified): Promise<ConfirmView | 'changed meanwhile'> {
     const principal = confirmed(session, verified);
@@ -56,6 +58,8 @@ export function makeConfirm(parts: ConfirmParts): Confirm {
         confirmation: { hash: hashOf(confirmation), until },
         entries: [sessionEntry('session.confirmed', next, at, { groups: groupsOf(principal) })],
       });
+      // As long as something can be issued on its word.
+      outages.vouched(verified.provider, until);
       return { confirmation, session: sessionView(next) };
     } catch (thrown) {
       if (thrown instanceof JitError && thrown.code === 'ERR_CONFLICT') return 'changed meanwhile';

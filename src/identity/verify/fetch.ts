@@ -25,34 +25,58 @@ export type Resolve = (
 /** Throws `ERR_IDENTITY_PROVIDER`, whatever went wrong; the detail is in `cause`. */
 export type FetchJson = (url: string, reach: Reach, signal: AbortSignal) => Promise<unknown>;
 
+/** @param ca PEM of the authorities to trust instead of the usual ones. */
+export interface FetchParts {
+  readonly resolve?: Resolve | undefined;
+  readonly ca?: string | undefined;
+}
+
 /**
- * One GET, straight to the host, never through a proxy. Every address that the name has at the moment of connecting must be
- * within reach, so a name that changes its mind after a check gains nothing. TLS is verified whatever the environment says;
- * redirects, other statuses than 200, compressed or overlong bodies and JSON with doubtful parts are errors.
- * @param parts.ca PEM of the authorities to trust instead of the usual ones.
+ * The head of an answer, whose body must be read or destroyed. Throws `ERR_IDENTITY_PROVIDER` for a URL that is out of reach, and
+ * otherwise what `node:http` says.
+ * @param form is posted; without one it is a GET.
  */
-export function makeFetchJson(
-  parts: { readonly resolve?: Resolve | undefined; readonly ca?: string | undefined } = {},
-): FetchJson {
-  const { resolve = resolveBySystem, ca } = parts;
-  return async (text, reach, signal) => {
-    const problem = urlProblem(text, reach);
-    if (problem !== null) throw unavailable(`${display(text, 200)} is not ${problem}`);
-    const url = new URL(text);
+export type Open = (url: string, reach: Reach, signal: AbortSignal, form?: URLSearchParams) => Promise<IncomingMessage>;
+
+/**
+ * Straight to the host, never through a proxy. Every address that the name has at the moment of connecting must be within reach, so
+ * a name that changes its mind after a check gains nothing. TLS is verified whatever the environment says.
+ */
+export function makeOpen({ resolve = resolveBySystem, ca }: FetchParts = {}): Open {
+  return async (text, reach, signal, form) => {
+    const url = fitUrl(text, reach);
     const plain = url.protocol === 'http:';
     const permits = (address: string): boolean => isReachable(address, reach) && (!plain || isLoopback(address));
+    const body = form?.toString();
     const options: RequestOptions = {
+      method: body === undefined ? 'GET' : 'POST',
       agent: false,
       rejectUnauthorized: true,
       lookup: guarded(resolve, permits),
-      headers: { accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': 'jit-broker' },
+      headers: {
+        accept: 'application/json',
+        'accept-encoding': 'identity',
+        'user-agent': 'jit-broker',
+        ...(body === undefined
+          ? {}
+          : { 'content-type': 'application/x-www-form-urlencoded', 'content-length': Buffer.byteLength(body) }),
+      },
       maxHeaderSize: 16_384,
       insecureHTTPParser: false,
       signal,
       ...(ca === undefined ? {} : { ca }),
     };
+    return await headOf(url, options, body);
+  };
+}
+
+/** One GET. Redirects, other statuses than 200, compressed or overlong bodies and JSON with doubtful parts are errors. */
+export function makeFetchJson(parts: FetchParts = {}): FetchJson {
+  const open = makeOpen(parts);
+  return async (text, reach, signal) => {
+    const url = fitUrl(text, reach);
     try {
-      const response = await open(url, options);
+      const response = await open(text, reach, signal);
       try {
         return parse(await read(response));
       } finally {
@@ -63,6 +87,12 @@ export function makeFetchJson(
       throw unavailable(`${url.origin}${url.pathname}: ${late}`, thrown);
     }
   };
+}
+
+function fitUrl(text: string, reach: Reach): URL {
+  const problem = urlProblem(text, reach);
+  if (problem !== null) throw unavailable(`${display(text, 200)} is not ${problem}`);
+  return new URL(text);
 }
 
 const resolveBySystem: Resolve = (host, callback) => systemLookup(host, { all: true, verbatim: true }, callback);
@@ -81,7 +111,7 @@ function guarded(resolve: Resolve, permits: (address: string) => boolean): Looku
   };
 }
 
-async function open(url: URL, options: RequestOptions): Promise<IncomingMessage> {
+async function headOf(url: URL, options: RequestOptions, body: string | undefined): Promise<IncomingMessage> {
   return await new Promise((resolve, reject) => {
     const request = (url.protocol === 'http:' ? requestPlain : requestSecure)(url, options);
     request.on('response', resolve).on('error', reject);
@@ -89,11 +119,12 @@ async function open(url: URL, options: RequestOptions): Promise<IncomingMessage>
       socket.destroy();
       reject(new Error('it changes the protocol'));
     });
-    request.end();
+    request.end(body);
   });
 }
 
-async function read(response: IncomingMessage): Promise<Buffer> {
+/** Throws `ERR_IDENTITY_PROVIDER` for another status than 200 and for what is too long, otherwise what `node:http` says. */
+export async function read(response: IncomingMessage): Promise<Buffer> {
   const { statusCode, headers } = response;
   if (statusCode !== 200) throw unavailable(`status ${statusCode ?? 'unknown'}, and redirects are not followed`);
   if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw unavailable('compressed content');

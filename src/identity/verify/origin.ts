@@ -25,12 +25,17 @@ const discovery = z.object({ issuer: z.string(), jwks_uri: z.string() });
 /** OpenID Connect Discovery 1.0 section 4: the document at the issuer, which must name exactly that issuer (section 4.3). */
 export function fromDiscovery(issuer: string, reach: Reach, net: Net): Origin {
   return remote(issuer, net, async (signal) => {
-    const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+    const url = discoveryUrl(issuer);
     const read = discovery.safeParse(await net.fetchJson(url, reach, signal));
     if (!read.success) throw unavailable(`${url} is no discovery document`);
     if (read.data.issuer !== issuer) throw unavailable(`${url} speaks for another issuer`);
     return keysIn(await net.fetchJson(read.data.jwks_uri, reach, signal), 'sig', read.data.jwks_uri);
   });
+}
+
+/** Where an issuer publishes its discovery document. */
+export function discoveryUrl(issuer: string): string {
+  return `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
 }
 
 export function fromUrl(url: string, use: KeyUse, reach: Reach, net: Net): Origin {
