@@ -30,6 +30,7 @@ import type {
   UserRevocation,
 } from '../wire/views.ts';
 import type { Authorizer } from './authorizer.ts';
+import { type Ask, emergencyCalls, type EmergencyClient } from './emergencies.ts';
 import { type BrokerRef, brokerWord, namedIn } from './ref.ts';
 import { type Call, openTransport, type Reply } from './transport.ts';
 
@@ -68,7 +69,7 @@ export interface Wait {
  * `ERR_BROKER_UNREACHABLE` when there is no answer, `ERR_BROKER_REPLY` when the answer is not one of jit's. Whatever it is,
  * and whoever worded it, its `broker` is the name of this one, unless it is the embedded one or an interruption.
  */
-export interface BrokerClient {
+export interface BrokerClient extends EmergencyClient {
   /** @param key Idempotency-Key, 1 to 128 of [A-Za-z0-9_-]: the same key and body give the same request. */
   request(body: RequestBody, key: string): Promise<Outcome>;
   /** Stores nothing. */
@@ -153,6 +154,7 @@ export function openClient(ref: BrokerRef, options: ClientOptions): BrokerClient
     ask(async () => read(await import('../wire/views.ts')), request);
   const about = <T>(read: (views: typeof sessions) => Schema<T>, request: Call): Promise<T> =>
     ask(async () => read(await import('../wire/sessions.ts')), request);
+  const urgently: Ask = (read, request) => ask(async () => read(await import('../wire/emergencies.ts')), request);
 
   return {
     request: (body, key) => call((v) => v.outcomeSchema, { method: 'POST', path: 'v1/requests', body, key }),
@@ -228,6 +230,7 @@ export function openClient(ref: BrokerRef, options: ClientOptions): BrokerClient
           limit: of.limit,
         }),
       ),
+    ...emergencyCalls(urgently),
     signIn: () => about((v) => v.signInViewSchema, { ...get('v1/sign-in', {}), access: 'open' }),
     exchange: (body) => about((v) => v.tokenViewSchema, { method: 'POST', path: 'v1/sessions', body }),
     confirm: (body) => about((v) => v.confirmViewSchema, { method: 'POST', path: 'v1/sessions/confirm', body }),

@@ -3,6 +3,7 @@
  * @module
  */
 import { apiRoutes } from '../broker/http/api.ts';
+import { drillRoutes } from '../broker/http/drill-routes.ts';
 import { hookRoutes } from '../broker/http/hook-routes.ts';
 import { openApi } from '../broker/http/openapi.ts';
 import { sessionRoutes } from '../broker/http/session-routes.ts';
@@ -36,7 +37,16 @@ export function openApiDocument(): object {
     revokeUser: refuse,
     use: refuse,
     entries: refuse,
+    incidents: refuse,
+    incident: refuse,
+    revokeIncident: refuse,
+    reviews: refuse,
+    closeReview: refuse,
   };
+  const drills = { begin: refuse, end: refuse };
   const sessions = sessionRoutes({ audience: '', providers: [] }, null);
-  return openApi([...sessions, ...apiRoutes(described, refuse), ...hookRoutes(new Map())], version);
+  return openApi(
+    [...sessions, ...apiRoutes(described, refuse), ...drillRoutes(drills), ...hookRoutes(new Map())],
+    version,
+  );
 }

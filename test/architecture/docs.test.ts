@@ -99,7 +99,9 @@ test('the OpenAPI document describes every route that the application serves und
   const served = apiRoutes(api as Parameters<typeof apiRoutes>[0], refuse);
   const { hookRoutes } = await import('../../src/broker/http/hook-routes.ts');
   const sessions = sessionRoutes({ audience: '', providers: [] }, null);
-  const routes: readonly Route[] = [...sessions, ...served, ...hookRoutes(new Map())];
+  const { drillRoutes } = await import('../../src/broker/http/drill-routes.ts');
+  const drills = drillRoutes({ begin: refuse, end: refuse });
+  const routes: readonly Route[] = [...sessions, ...served, ...drills, ...hookRoutes(new Map())];
   const app = makeApp({
     routes,
     version: '0',
@@ -122,7 +124,7 @@ test('the OpenAPI document describes every route that the application serves und
 });
 
 test('every address that the client calls is in the OpenAPI document', async () => {
-  const known = new Set((await described()).map((each) => each.replace(/^\w+ /, '')));
+  const known = new Set((await described()).map((each) => each.replace(/^\w+ /, '').replaceAll(/\{\w+\}/g, '{id}')));
   const called = sources('src/client/**/*.ts').flatMap(({ code }) =>
     [...code.matchAll(/['"`](v1\/[^'"`?]*)/g)].map((match) => `/${match[1] ?? ''}`.replaceAll(/\$\{[^}]*\}/g, '{id}')),
   );

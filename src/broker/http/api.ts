@@ -6,9 +6,11 @@ import { parseDuration } from '../../core/duration.ts';
 import { JitError } from '../../core/errors.ts';
 import type { Principal } from '../../core/principal.ts';
 import * as bodies from '../../wire/bodies.ts';
+import { revocationViewSchema } from '../../wire/emergencies.ts';
 import * as views from '../../wire/views.ts';
 import type { Broker, Wait } from '../service/broker.ts';
 import { approvalRoutes } from './approval-routes.ts';
+import { emergencyRoutes } from './emergency-routes.ts';
 import { grantIdOf, requestIdOf } from './ids.ts';
 import { asksInEmergency, grantedInEmergency } from './emergency-calls.ts';
 import { type Call, type Query, type Route, route } from './routes.ts';
@@ -65,6 +67,7 @@ export function apiRoutes(
       },
     }),
     ...approvalRoutes(broker),
+    ...emergencyRoutes(broker),
     route({
       method: 'GET',
       path: '/v1/grants',
@@ -132,12 +135,20 @@ export function apiRoutes(
     route({
       method: 'POST',
       path: '/v1/revocations',
-      summary: 'End all of your live grants, or those of a user as far as policy lets you',
+      summary: 'End all of your live grants, or those of a user or of an incident as far as you may',
       body: bodies.revocationsBodySchema,
-      reply: views.outcomeListSchema.or(views.userRevocationSchema),
+      reply: views.outcomeListSchema.or(views.userRevocationSchema).or(revocationViewSchema),
       status: 200,
-      run: async ({ principal, body }) =>
-        body.scope === 'user' ? broker.revokeUser(principal, body) : broker.revokeMine(principal),
+      run: async ({ principal, body }) => {
+        switch (body.scope) {
+          case 'mine':
+            return broker.revokeMine(principal);
+          case 'user':
+            return broker.revokeUser(principal, body);
+          case 'incident':
+            return broker.revokeIncident(principal, body.incident);
+        }
+      },
     }),
     route({
       method: 'GET',

@@ -99,7 +99,8 @@ function mount(app: Hono, spec: Route, parts: AppParts): void {
     const caller = await parts.identify(request, spec.access(query), test);
     const reply = await spec.run({
       caller,
-      id: context.req.param('id') ?? '',
+      id,
+      source: context.req.param('source') ?? '',
       query,
       body: body.value,
       bodyHash: body.hash,

@@ -31,7 +31,12 @@ export function openApi(routes: readonly Route[], version: string): Json {
 
 function operation(spec: Route): Json {
   const parameters = [
-    ...(spec.path.includes('{id}') ? [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }] : []),
+    ...[...spec.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+      name,
+      in: 'path',
+      required: true,
+      schema: { type: 'string' },
+    })),
     ...(spec.query ?? []).map(({ name, description }) => ({
       name,
       description,

@@ -17,8 +17,10 @@ export interface Query {
 /** One call, checked as far as the table says. */
 export interface OpenCall<B> {
   readonly caller: Caller;
-  /** The `{id}` of the path, or empty. */
+  /** The `{id}` of the path, or empty; as it was before it was encoded. */
   readonly id: string;
+  /** The `{source}` of the path, or empty. */
+  readonly source: string;
   readonly query: Query;
   readonly body: B;
   /** SHA-256 of the body's bytes. */
@@ -49,7 +51,7 @@ export interface Parameter {
 
 export interface Route {
   readonly method: 'GET' | 'POST';
-  /** With `{id}` as in OpenAPI. */
+  /** With `{id}` and `{source}` as in OpenAPI. */
   readonly path: string;
   readonly summary: string;
   /** What the caller must have proven for this call. */

@@ -12,14 +12,14 @@ import { type Principal, samePerson, samePrincipal } from '../../core/principal.
 import type { Permission } from '../../core/request.ts';
 import type { AddressedNotice } from '../store/notices.ts';
 import type { StoredRequest } from '../store/store.ts';
-import { judge } from './decide.ts';
+import { judge, understoodQuestions } from './decide.ts';
 import { openedReview } from './emergency/record.ts';
 import { openFor } from './open.ts';
 import { decidedAlready, mayNot, notApproved, refusalOf, type Seen, unattended } from './refusals.ts';
 import type { Submitted } from './submit.ts';
 import type { Unconfirmed } from './unconfirmed.ts';
 import { decidedBy, noticeKindOf, weightOf } from './tell.ts';
-import { type Electorate, electorateOf, mayConfirm, understoodQuestions } from './votes.ts';
+import { type Electorate, electorateOf, mayConfirm } from './votes.ts';
 import type { World } from './world.ts';
 
 export interface Approvals {
@@ -31,7 +31,8 @@ export interface Approvals {
     seen: Seen,
   ): Promise<StoredRequest>;
   confirm(caller: Principal, id: RequestId, seen: Seen): Promise<StoredRequest>;
-  cancel(caller: Principal, id: RequestId): Promise<StoredRequest>;
+  /** @param why left out: it was their own, and they took it back. */
+  cancel(caller: Principal, id: RequestId, why?: string): Promise<StoredRequest>;
   /**
    * Opens the grant of an approved request, after everything has been judged anew. Throws `ERR_PENDING` where approvals are
    * missing (again), `ERR_DENIED` where policy does not permit it any more.
@@ -154,12 +155,12 @@ export function makeApprovals(world: World): Approvals {
         return keep(stored, step(ready, event, caller));
       }),
 
-    cancel: async (caller, id) =>
+    cancel: async (caller, id, why = `${caller.name} took it back`) =>
       changing(id, async (stored) => {
         if (stored.decision.state === 'cancelled') return stored;
         const refusal = decidedAlready(stored, world.now());
         if (refusal !== null) throw refusal;
-        const event = { type: 'cancel', at: world.now(), why: `${caller.name} took it back` } as const;
+        const event = { type: 'cancel', at: world.now(), why } as const;
         return keep(stored, step({ stored, entries: [] }, event, caller));
       }),
 

@@ -23,10 +23,13 @@ import type { EntryFilter, Idempotency, StoredGrant, StoredRequest } from '../st
 import { applyEvent } from './apply.ts';
 import type { Approvals } from './approvals.ts';
 import { draft, judge, plansOf } from './decide.ts';
+import { type EmergencyAccess, makeEmergencyAccess } from './emergency/access.ts';
+import { type Part, partIn } from './emergency/part.ts';
 import { explanationOf } from './explain.ts';
 import { historyOf } from './history.ts';
 import type { Issuer } from './issue.ts';
-import { endAllOf, insightOf, LIVE, mayRevoke } from './revocation.ts';
+import { mayRevoke } from './may-revoke.ts';
+import { endAllOf, insightOf, LIVE } from './revocation.ts';
 import { submit, type Submitted } from './submit.ts';
 import { renewGrant } from './renew.ts';
 import type { Unconfirmed } from './unconfirmed.ts';
@@ -42,7 +45,7 @@ export interface Wait {
   readonly signal: AbortSignal;
 }
 
-export interface Broker {
+export interface Broker extends EmergencyAccess {
   plan(principal: Principal, body: RequestBody): Promise<PlanView>;
   /**
    * Decides and, when granted, issues; waits up to 10 s for the cloud, after which the grant may still be `issuing`.
@@ -124,13 +127,14 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
     throw notYours(id);
   }
 
-  /** One's own, or one that policy lets the caller end: only to look at it and to end it. */
-  async function endableGrant(principal: Principal, id: GrantId): Promise<readonly [StoredGrant, StoredRequest]> {
+  /** One's own, one that policy lets the caller end, and of emergency access what concerns them. */
+  async function seenGrant(principal: Principal, id: GrantId): Promise<readonly [StoredGrant, StoredRequest]> {
     const stored = await store.grant(id);
     const request = stored === null ? null : await store.request(stored.grant.requestId);
     if (stored === null || request === null) throw notYours(id);
-    const may = answersFor(principal, request.request.requester) || (await mayRevoke(world, principal, request));
-    if (!may) throw notYours(id);
+    if (answersFor(principal, request.request.requester)) return [stored, request];
+    const concerned = request.request.incident !== null && (await insightFor(world, principal, request)) !== null;
+    if (!concerned && !(await mayRevoke(world, principal, request))) throw notYours(id);
     return [stored, request];
   }
 
@@ -161,20 +165,21 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
   }
 
   async function grant(principal: Principal, id: GrantId, wait: Parameters<Broker['grant']>[2]): Promise<Outcome> {
-    let [stored, request] = await endableGrant(principal, id);
+    let [stored, request] = await seenGrant(principal, id);
     const deadline = world.now() + (wait?.ms ?? 0);
     while (wait !== null && stored.version <= wait.after && !wait.signal.aborted && world.now() < deadline) {
       const announced = world.changes.next(id, deadline - world.now(), wait.signal);
       // Looked at again after listening, so that a change in between is not slept through.
-      [stored, request] = await endableGrant(principal, id);
+      [stored, request] = await seenGrant(principal, id);
       if (stored.version > wait.after) break;
       await announced;
-      [stored, request] = await endableGrant(principal, id);
+      [stored, request] = await seenGrant(principal, id);
     }
     return view(principal, request, stored);
   }
 
   return {
+    ...makeEmergencyAccess(world, approvals, wake),
     plan: async (principal, body) => planView(await draft(world, principal, body), world.approvals.approvers),
     submit: async (principal, body, idempotency, unconfirmed = null) =>
       settle(principal, await submit(world, principal, body, idempotency, unconfirmed)),
@@ -268,11 +273,9 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
       }
     },
     revoke: async (principal, id, reason) => {
-      const [, { request }] = await endableGrant(principal, id);
-      if (reason !== 'revoked' && !answersFor(principal, request.requester)) {
-        const message = 'denied: that its task is done is said by whoever holds it';
-        throw new JitError({ code: 'ERR_DENIED', message, subject: id });
-      }
+      const [, asked] = await seenGrant(principal, id);
+      const part = (await mayRevoke(world, principal, asked)) ? 'policy' : await partIn(world, principal, asked);
+      demandEnding(principal, asked, id, part, reason);
       await end(principal, id, reason);
       return grant(principal, id, null);
     },
@@ -291,7 +294,7 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
       await reportUse(world, principal, await ownGrant(principal, id), body);
     },
     entries: async (principal, filter) => {
-      if (filter.grant !== undefined) await endableGrant(principal, filter.grant);
+      if (filter.grant !== undefined) await seenGrant(principal, filter.grant);
       else if (filter.request !== undefined) await visible(principal, filter.request);
       else throw new JitError({ code: 'ERR_DENIED', message: 'name the grant or the request whose entries you want' });
       const found = await store.entries(filter);
@@ -309,6 +312,19 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
     );
     return { items: items.flat() };
   }
+}
+
+/** Others end what policy lets them, and emergency access in which they have a part; whether a task is done is only for its owner to say. */
+function demandEnding(
+  principal: Principal,
+  { request }: StoredRequest,
+  id: GrantId,
+  part: Part | 'policy',
+  reason: CloseReason,
+): void {
+  if (answersFor(principal, request.requester) || (part !== 'none' && reason === 'revoked')) return;
+  const why = part === 'none' ? 'you may not end this grant' : 'whether its task is done is for its holder to say';
+  throw new JitError({ code: 'ERR_DENIED', message: `denied: ${why}`, hint: `jit show ${request.id}`, subject: id });
 }
 
 /** What a grant of it could become by renewal, and how idle it may be. */

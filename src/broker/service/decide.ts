@@ -11,6 +11,7 @@ import { type Ask, parseReason, parseResource, parseTicket, type Permission } fr
 import { type Question, reasonLength } from '../../policy/question.ts';
 import { combine, type Verdict } from '../../policy/verdict.ts';
 import type { RequestBody } from '../../wire/bodies.ts';
+import type { StoredRequest } from '../store/store.ts';
 import { bindIncident } from './emergency/bind.ts';
 import { heldUp } from './emergency/limits.ts';
 import { type EmergencyRuling, emergencyRuling } from './emergency/rule.ts';
@@ -127,4 +128,17 @@ export async function questionsOf(
     }
   }
   return questions;
+}
+
+/** None where the request cannot be understood any more, such as after its target was taken out: then nobody may vote. */
+export async function understoodQuestions(
+  world: World,
+  { request }: Pick<StoredRequest, 'request'>,
+): Promise<readonly Question[]> {
+  try {
+    return await questionsOf(world, request.requester, request, world.now());
+  } catch (thrown) {
+    if (thrown instanceof JitError && !thrown.facts.retryable) return [];
+    throw thrown;
+  }
 }

@@ -8,33 +8,9 @@ import type { Grant } from '../../core/grant.ts';
 import type { GrantId } from '../../core/ids.ts';
 import { answersFor, type Principal, type PrincipalKey } from '../../core/principal.ts';
 import type { StoredGrant, StoredRequest } from '../store/store.ts';
+import { mayRevoke, mayRevokeAt } from './may-revoke.ts';
 import { type Insight, insightFor } from './votes.ts';
 import type { World } from './world.ts';
-
-/** Whether policy lets the caller end the grant of that request, at every target of it. */
-export async function mayRevoke(world: World, caller: Principal, stored: StoredRequest): Promise<boolean> {
-  if (stored.grant === null) return false;
-  const { requester, permissions } = stored.request;
-  const places = new Set(permissions.map(({ target }) => target));
-  return mayRevokeAt(world, caller, requester, 'every', [...places]);
-}
-
-async function mayRevokeAt(
-  { policy, targets, now, present }: World,
-  caller: Principal,
-  requester: Principal,
-  where: 'every' | 'some',
-  places: readonly string[],
-): Promise<boolean> {
-  const holder = await present(requester);
-  const at = now();
-  // Of a target that was taken out nothing is known by which it could be judged.
-  const may = (name: string): boolean => {
-    const target = targets.get(name);
-    return target !== undefined && policy.mayRevoke(caller, { holder, target, now: at });
-  };
-  return places.length > 0 && (where === 'every' ? places.every(may) : places.some(may));
-}
 
 /** As `insightFor`, also for those who may end what came of the request. */
 export async function insightOf(world: World, caller: Principal, stored: StoredRequest): Promise<Insight | null> {

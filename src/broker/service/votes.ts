@@ -13,15 +13,14 @@ import {
   type Serves,
   type Vote,
 } from '../../core/approval.ts';
-import { JitError } from '../../core/errors.ts';
 import { answersFor, type Principal, samePrincipal } from '../../core/principal.ts';
 import type { Quorum } from '../../core/request.ts';
 import type { Manner } from '../../policy/attendance.ts';
 import type { PolicySet } from '../../policy/load.ts';
-import type { Question } from '../../policy/question.ts';
 import type { RequestAction } from '../../wire/views.ts';
 import type { StoredRequest } from '../store/store.ts';
-import { questionsOf } from './decide.ts';
+import { understoodQuestions } from './decide.ts';
+import { type Part, partIn } from './emergency/part.ts';
 import type { World } from './world.ts';
 
 /** Who may vote on one request, for the voters that it has and for one more. */
@@ -71,16 +70,6 @@ function confirms(policy: PolicySet): PolicySet['approves'] {
   return (voter, question, manner = 'attended') => manner === 'attended' && policy.confirms(voter, question);
 }
 
-/** None where the request cannot be understood any more, such as after its target was taken out: then nobody may vote. */
-export async function understoodQuestions(world: World, { request }: StoredRequest): Promise<readonly Question[]> {
-  try {
-    return await questionsOf(world, request.requester, request, world.now());
-  } catch (thrown) {
-    if (thrown instanceof JitError && !thrown.facts.retryable) return [];
-    throw thrown;
-  }
-}
-
 /** What a caller is shown of a request beside what is stored. */
 export interface Insight {
   /** For each entry of the quorum how many people are missing. */
@@ -94,11 +83,17 @@ export interface Insight {
 export async function insightFor(world: World, caller: Principal, stored: StoredRequest): Promise<Insight | null> {
   const { decision, grant, votes, request } = stored;
   const own = answersFor(caller, request.requester);
+  const part = await partIn(world, caller, stored);
+  const after = await afterwards(world, part, stored);
   if (!asksPeople(decision)) {
-    return own ? { missing: [], counting: new Set(), can: await ownActions(caller, stored, world.now()) } : null;
+    if (!own && part === 'none') return null;
+    const can = [...(own ? await ownActions(caller, stored, world.now()) : []), ...after];
+    return { missing: [], counting: new Set(), can };
   }
   const electorate = await electorateOf(world, stored, caller);
-  if (!own && !electorate.admits(caller) && !votes.some(({ voter }) => samePrincipal(voter, caller))) return null;
+  // In an emergency only what forbids a vote is asked there.
+  const concerned = request.incident === null ? electorate.admits(caller) : part !== 'none';
+  if (!own && !concerned && !votes.some(({ voter }) => samePrincipal(voter, caller))) return null;
   const serves = electorate.serves(decision.quorum);
   const open = isOpen(decision) && grant === null;
   const counting = new Set(counted(stored).filter((vote) => !open || serves(vote).length > 0));
@@ -109,8 +104,16 @@ export async function insightFor(world: World, caller: Principal, stored: Stored
     can: [
       ...(own ? await ownActions(caller, stored, world.now()) : []),
       ...voterActions(world, caller, stored, electorate),
+      ...after,
     ],
   };
+}
+
+/** What may be done about emergency access that has been given. */
+async function afterwards(world: World, part: Part, { request, grant }: StoredRequest): Promise<RequestAction[]> {
+  if (part === 'none' || grant === null) return [];
+  const review = part === 'reviews' ? (await world.store.emergency(request.id))?.review : null;
+  return ['revoke', ...(review?.closed === null ? (['review'] as const) : [])];
 }
 
 function voterActions(world: World, caller: Principal, stored: StoredRequest, electorate: Electorate): RequestAction[] {

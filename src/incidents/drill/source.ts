@@ -12,7 +12,7 @@ export interface Drills {
   /** Opens an exercise of which `who` is the only responder and on call. Throws `ERR_DENIED` where too many are under way. */
   begin(who: Principal): Incident;
   /** Closes it and says so, as a service would. Throws `ERR_NOT_FOUND` for what is not an exercise of theirs. */
-  end(who: Principal, reference: string): Promise<void>;
+  end(who: Principal, reference: string): Promise<Incident>;
   hear(heard: Heard): void;
 }
 
@@ -77,8 +77,10 @@ export function makeDrills({ now, random }: { readonly now: Clock; readonly rand
       if (drill === undefined || !drill.responders.some(({ id }) => id === drillId(who))) {
         throw new JitError({ code: 'ERR_NOT_FOUND', message: 'there is no drill of yours by that name' });
       }
-      drills.set(reference, { ...drill, state: 'closed', onCall: [] });
+      const closed: Incident = { ...drill, state: 'closed', onCall: [] };
+      drills.set(reference, closed);
       await tell(DRILLS, [{ event: `${reference}-closed`, id: reference, says: 'closed' }]);
+      return closed;
     },
     hear: (heard) => {
       tell = heard;

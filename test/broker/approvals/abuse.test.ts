@@ -105,6 +105,10 @@ function foreign(
     liveGrants: null,
     revokeMine: null,
     revokeUser: null,
+    incidents: null,
+    incident: null,
+    revokeIncident: null,
+    reviews: null,
     request: async (broker, id) => broker.request(who, id, null),
     review: async (broker, id) => broker.review(who, id),
     explanation: async (broker, id) => broker.explanation(who, id),
@@ -118,6 +122,7 @@ function foreign(
     renew: async (broker, _, id) => broker.renew(who, id, { seconds: 900 }, null),
     revoke: async (broker, _, id) => broker.revoke(who, id, 'revoked'),
     use: async (broker, _, id) => broker.use(who, id, { uses }),
+    closeReview: async (broker, id) => broker.closeReview(who, id, { hash, verdict: 'justified', comment: 'x' }),
     entries: async (broker, request, grant) =>
       Promise.allSettled([
         broker.entries(who, { request, from: 0, limit: 10 }),

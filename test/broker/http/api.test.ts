@@ -201,6 +201,7 @@ void test('a method override header changes nothing', async () => {
 
 const seen = `"hash":"${'0'.repeat(64)}","policy":"p"`;
 const BODIES: Readonly<Record<string, string>> = {
+  review: `{"hash":"${'0'.repeat(64)}","verdict":"justified","comment":"x"}`,
   renew: '{"seconds":60}',
   revoke: '{"reason":"revoked"}',
   revocations: '{"scope":"mine"}',

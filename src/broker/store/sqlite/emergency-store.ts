@@ -98,6 +98,7 @@ function readReview(row: Row): Review | null {
 }
 
 function readClosed(value: unknown): NonNullable<Review['closed']> {
+  // Safe: every member is looked at below.
   const { at, by, verdict, comment } = Object(value) as Readonly<Record<string, unknown>>;
   const known = VERDICTS.find((each) => each === verdict);
   const person = asPerson(by);

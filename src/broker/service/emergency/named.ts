@@ -1,0 +1,105 @@
+/**
+ * The emergency access of an incident that somebody names, also where its source knows it no more or gives no answer.
+ * @module
+ */
+import { JitError } from '../../../core/errors.ts';
+import type { Incident, IncidentRef } from '../../../core/incident.ts';
+import type { StoredEmergency } from '../../store/emergencies.ts';
+import type { World } from '../world.ts';
+
+export interface NamedIncident {
+  readonly source: string;
+  /** The source's own; of one that could not be looked up yet, its reference. */
+  readonly id: string;
+  readonly reference: string;
+  /** Null where its source gives no answer or does not know it any more. */
+  readonly incident: Incident | null;
+  /** Of it and of those that were merged into it, newest first. */
+  readonly emergencies: readonly StoredEmergency[];
+}
+
+const MOMENT_MS = 5_000;
+/** What something depends on is looked at more often than that. */
+const LOOK_MS = 300_000;
+const MOST = 1_000;
+
+/** @param text `INC-7`, or `pagerduty/INC-7`. Throws `ERR_USAGE` for what is no name or names several, `ERR_NOT_FOUND`. */
+export async function incidentNamed(world: World, text: string): Promise<NamedIncident> {
+  const watched = await world.store.emergencies({ kind: 'watched' });
+  const found = await world.incidents.find(text);
+  if (found.kind === 'several') throw several(found.sources, text);
+  if (found.kind === 'found') {
+    const seen = await world.incidents.see(found.ref, MOMENT_MS);
+    const incident = seen.kind === 'seen' ? seen.incident : found.incident;
+    return named(world, incident, incident.reference, incident, watched);
+  }
+  const known = watched.flatMap((each) => {
+    const bound = each.request.request.incident;
+    if (bound === null) return [];
+    const names = [bound.reference, each.incident].flatMap((name) => (name === null ? [] : [name]));
+    const meant = names.some((name) => name === text || `${bound.source}/${name}` === text);
+    return meant ? [{ source: bound.source, id: each.incident ?? bound.reference, reference: bound.reference }] : [];
+  });
+  const sources = [...new Set(known.map(({ source }) => source))];
+  const [first] = known;
+  if (first === undefined) return past(world, text);
+  if (sources.length > 1) throw several(sources, text);
+  const seen = await world.incidents.see(first, MOMENT_MS);
+  const last = seen.kind === 'silent' ? (seen.last?.incident ?? null) : null;
+  return named(world, last ?? first, last?.reference ?? first.reference, null, watched);
+}
+
+/** One of which nothing is live any more, and of which its source says nothing. */
+async function past(world: World, text: string): Promise<NamedIncident> {
+  const slash = text.indexOf('/');
+  const [source, id] = [text.slice(0, Math.max(slash, 0)), text.slice(slash + 1)];
+  const emergencies = await world.store.emergencies({ kind: 'of incident', incident: { source, id }, limit: MOST });
+  const bound = emergencies[0]?.request.request.incident ?? null;
+  if (bound === null) throw notFound();
+  return { source, id, reference: bound.reference, incident: null, emergencies };
+}
+
+async function named(
+  world: World,
+  { source, id }: IncidentRef,
+  reference: string,
+  incident: Incident | null,
+  watched: readonly StoredEmergency[],
+): Promise<NamedIncident> {
+  const own = watched.filter(({ request }) => request.request.incident?.source === source);
+  const others = new Set(own.flatMap((each) => (each.incident === null ? [] : [each.incident])));
+  others.delete(id);
+  const became = async (other: string): Promise<readonly string[]> => {
+    const seen = await world.incidents.see({ source, id: other }, LOOK_MS);
+    const known = seen.kind === 'silent' ? seen.last : seen.kind === 'seen' ? seen : null;
+    return known?.incident.id === id ? [other] : [];
+  };
+  const ids = [id, ...(await Promise.all([...others].map(became))).flat()];
+  const lists = await Promise.all(
+    ids.map(async (each) => {
+      const filter = { kind: 'of incident', incident: { source, id: each }, limit: MOST } as const;
+      return world.store.emergencies(filter);
+    }),
+  );
+  const unnamed = own.filter((each) => {
+    const typed = each.request.request.incident?.reference;
+    return each.incident === null && (typed === reference || typed === id);
+  });
+  const emergencies = [...unnamed, ...lists.flat()].toSorted(
+    (a, b) => b.request.request.createdAt - a.request.request.createdAt,
+  );
+  return { source, id, reference, incident, emergencies };
+}
+
+function several(sources: readonly string[], text: string): JitError {
+  return new JitError({
+    code: 'ERR_USAGE',
+    message: `several sources have an incident of that name: ${sources.join(', ')}`,
+    hint: `say which: ${sources[0] ?? ''}/${text}`,
+  });
+}
+
+/** The same for what does not exist and for what is none of the caller's business. */
+export function notFound(): JitError {
+  return new JitError({ code: 'ERR_NOT_FOUND', message: 'there is no incident of that name that concerns you' });
+}
