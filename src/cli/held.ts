@@ -5,7 +5,7 @@
 import { type BrokerRef, EMBEDDED, plainName } from '../client/ref.ts';
 import type { HeldGrant } from '../keeper/protocol.ts';
 import type { Outcome } from '../wire/views.ts';
-import { SANDBOX_NOTE } from './access/words.ts';
+import { incidentPrefix, SANDBOX_NOTE } from './access/words.ts';
 import type { Context } from './context.ts';
 import { type Cell, type Column, table } from './table.ts';
 import { type Line, toned } from './text.ts';
@@ -91,7 +91,7 @@ function heldRow(held: HeldGrant, now: number): readonly Cell[] {
         ),
     toned(
       'plain',
-      [about.operation, ...(about.resources.length === 0 ? [] : ['on', about.resources.join(', ')])].join(' '),
+      `${incidentPrefix(about.incident)}${[about.operation, ...(about.resources.length === 0 ? [] : ['on', about.resources.join(', ')])].join(' ')}`,
     ),
     toned(about.sandbox ? 'warn' : 'plain', about.sandbox ? `${target} (${SANDBOX_NOTE})` : target),
   ];

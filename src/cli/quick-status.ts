@@ -45,11 +45,13 @@ function row(held: ReadonlyMap<string, unknown>, now: number, titles: Titles): r
   if (held.get('state') !== 'live' || held.get('problem') !== null) return null;
   const idle = about.get('idleSeconds');
   if (idle !== null && typeof idle !== 'number') return null;
+  const incident = about.get('incident');
+  if (incident !== null && typeof incident !== 'string') return null;
   const [resources, targets] = [list(about.get('resources')), list(about.get('targets'))];
   const cells = [
     grant,
     `${relative(now + remainingMs, now)} (${clockTime(Date.parse(expiresAt), now)})${orWhenIdle(idle)}`,
-    resources === '' ? operation : `${operation} on ${resources}`,
+    `${incident === null ? '' : `incident ${incident}: `}${operation}${resources === '' ? '' : ` on ${resources}`}`,
     about.get('sandbox') === true ? `${targets} (sandbox: not AWS)` : targets,
     ...(titles === SHARED ? [broker] : []),
     typeof profile === 'string' ? profile : '-',

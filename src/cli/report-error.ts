@@ -36,10 +36,11 @@ function written(write: () => void): boolean {
   }
 }
 
-/** `jit exec` keeps the small numbers for its command. */
+/** Where jit runs a command, the small numbers are the command's. */
 function statusOf({ facts }: JitError, argv: readonly string[]): number {
   const interrupted = facts.exit === ERRORS.ERR_INTERRUPTED.exit || facts.exit === ERRORS.ERR_TERMINATED.exit;
-  return argv[0] === 'exec' && !interrupted ? 100 + facts.exit : facts.exit;
+  const runs = argv[0] === 'exec' || (argv[0] === 'breakglass' && argv.includes('--'));
+  return runs && !interrupted ? 100 + facts.exit : facts.exit;
 }
 
 /** Also for a command line that could not be read. */

@@ -34,6 +34,7 @@ const ASK = {
   seconds: 300,
   reason: 'x',
   ticket: null,
+  incident: null,
   format: 'human',
 };
 const PATIENT = { kind: 'seconds', seconds: 600 };

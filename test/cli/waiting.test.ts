@@ -20,6 +20,7 @@ const ACCESS: CompleteAccess = {
   seconds: 60,
   reason: 'x',
   ticket: null,
+  incident: null,
   format: 'human',
 };
 const waiter = (patience: Patience): Waiter => ({ patience, consent: 'ask', format: 'human' });

@@ -7,7 +7,7 @@ import { JitError } from '../../core/errors.ts';
 import { parseReason } from '../../core/request.ts';
 import { askText } from '../ask.ts';
 import type { Context } from '../context.ts';
-import type { AccessOptions } from './flags.ts';
+import type { AccessOptions, AccessTerms } from './flags.ts';
 
 /** A request that lacks nothing. */
 export type CompleteAccess = AccessOptions & { readonly seconds: number; readonly reason: string };
@@ -16,7 +16,7 @@ export type CompleteAccess = AccessOptions & { readonly seconds: number; readonl
 export async function completeAccess(context: Context, options: AccessOptions): Promise<CompleteAccess> {
   const { seconds, reason } = options;
   if (seconds !== null && reason !== null) return { ...options, seconds, reason };
-  if (!context.terminal.interactive || options.format === 'json') throw missing(options);
+  if (!context.terminal.interactive || options.format === 'json') throw missing(lacksOf(options));
   return {
     ...options,
     seconds:
@@ -25,15 +25,23 @@ export async function completeAccess(context: Context, options: AccessOptions): 
   };
 }
 
-function missing({ seconds, reason }: AccessOptions): JitError {
-  const lacks = [...(seconds === null ? ['--for'] : []), ...(reason === null ? ['--reason'] : [])];
-  const flags = [
-    ...(seconds === null ? ['--for 15m'] : []),
-    ...(reason === null ? ["--reason 'why you need it'"] : []),
+/** A flag that has to be there, and what to add. */
+export type Lack = readonly [flag: string, example: string];
+
+export function lacksOf({ seconds, reason }: Pick<AccessTerms, 'seconds' | 'reason'>): readonly Lack[] {
+  return [
+    ...(seconds === null ? [['--for', '--for 15m'] as const] : []),
+    ...(reason === null ? [['--reason', "--reason 'why you need it'"] as const] : []),
   ];
+}
+
+/** `ERR_MISSING_INPUT` with the exact flags to add. @param more goes behind them. */
+export function missing(lacks: readonly Lack[], more = ''): JitError {
+  const names = lacks.map(([flag]) => flag);
+  const listed = names.length < 3 ? names.join(' and ') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
   return new JitError({
     code: 'ERR_MISSING_INPUT',
-    message: `${lacks.join(' and ')} ${lacks.length === 1 ? 'is' : 'are'} missing`,
-    hint: `add: ${flags.join(' ')}`,
+    message: `${listed} ${names.length === 1 ? 'is' : 'are'} missing`,
+    hint: `add: ${lacks.map(([, example]) => example).join(' ')}${more}`,
   });
 }

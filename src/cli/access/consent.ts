@@ -12,7 +12,7 @@ import type { Format } from '../output.ts';
 import { brokerFact, type Site } from '../site.ts';
 import { type Fact, fact, record } from '../table.ts';
 import { revocationWords } from './plan.ts';
-import { accessWords } from './words.ts';
+import { accessWords, incidentFact } from './words.ts';
 
 /** `given`: with `--yes`, nobody is asked. */
 export type Consent = 'ask' | 'given';
@@ -73,6 +73,7 @@ export function reviewFacts({ request, targets, terms }: ReviewView, site: Site)
     ...brokerFact(site),
     fact('who', `${requester.name} (${requester.kind} ${requester.subject} of ${requester.issuer}${person})`),
     fact('access', accessWords(request), 'strong'),
+    ...incidentFact(request),
     fact('for', `${formatDuration(seconds)}, counted from when it is taken up`),
     ...(terms === null || terms.renewals === 0 ? [] : [fact('renewable', renewalWords(terms), 'warn')]),
     ...(terms === null || terms.idleSeconds === null

@@ -7,15 +7,23 @@ import { display } from '../../core/display.ts';
 import { JitError } from '../../core/errors.ts';
 import { type Ask, parseReason, parseResource, parseTicket } from '../../core/request.ts';
 import { type Flag, type Input, type Positional, single, usage } from '../command.ts';
+import { checkProfileName } from '../../profiles/aws/names.ts';
 import type { Format } from '../output.ts';
+import type { Wish } from './install.ts';
 
-/** What was asked for, checked as far as this side can. Null: still to be asked on a terminal. */
-export interface AccessOptions {
-  readonly ask: Ask;
+/** For how long and why, checked as far as this side can. Null: still to be asked on a terminal. */
+export interface AccessTerms {
   readonly seconds: number | null;
   readonly reason: string | null;
   readonly ticket: string | null;
+  /** For emergency access: the incident, as people call it, perhaps with its source in front. */
+  readonly incident: string | null;
   readonly format: Format;
+}
+
+/** What was asked for. */
+export interface AccessOptions extends AccessTerms {
+  readonly ask: Ask;
 }
 
 /** How long to wait for a decision. */
@@ -44,21 +52,50 @@ export const TIMEOUT_FLAG: Flag = {
   about: 'give up waiting for a decision after this long (10m)',
 };
 
+/** Of a command that makes a profile. */
+export const PROFILE_FLAGS: readonly Flag[] = [
+  { name: 'profile', value: 'name', about: 'name of the aws profile; made up if left out' },
+  { name: 'plan', about: 'submit nothing: show decision, permission and revocation' },
+  { name: 'no-wait', about: 'do not wait for a decision' },
+];
+
+export const KEYS_FLAG: Flag = {
+  name: 'write-credentials',
+  about: 'also write the keys to ~/.aws/credentials, for tools\nthat read nothing else',
+};
+
+/** Throws `ERR_PROFILE_NAME`. */
+export function parseWish(input: Input): Wish {
+  const profile = single(input, 'profile');
+  return {
+    profile: profile === null ? null : checkProfileName(profile),
+    holds: input.switches.has('write-credentials') ? 'keys' : 'process',
+    onFailure: 'revoke',
+  };
+}
+
 /** Pure. Throws for whatever is wrong with what was given; what is missing may still be asked for. */
 export function parseAccess(input: Input): AccessOptions {
+  return { ask: parseAsk(input), ...parseTerms(input) };
+}
+
+/** The same without what is asked for. */
+export function parseTerms(input: Input): AccessTerms {
   const duration = single(input, 'for', 'duration');
   const reason = single(input, 'reason');
   const ticket = single(input, 'ticket');
+  const incident = single(input, 'incident');
   return {
-    ask: parseAsk(input),
     seconds: duration === null ? null : naming('--for', duration, parseDuration),
     reason: reason === null ? null : parseReason(reason),
     ticket: ticket === null ? null : naming('--ticket', ticket, parseTicket),
+    incident: incident === null ? null : naming('--incident', incident, parseIncident),
     format: input.format,
   };
 }
 
-function parseAsk(input: Input): Ask {
+/** Throws `ERR_MISSING_INPUT` without an operation. */
+export function parseAsk(input: Input): Ask {
   const flagged = single(input, 'operation');
   const [first, ...rest] = input.words;
   if (flagged !== null && first === flagged) throw usage('the operation is given twice', 'leave --operation out');
@@ -81,9 +118,11 @@ function parseAsk(input: Input): Ask {
 
 // What the broker takes; whether it exists is for the broker to say, with a did-you-mean.
 const OPERATION = /^[A-Za-z0-9][A-Za-z0-9._:/*-]{0,127}$/;
+const INCIDENT = /^[\x21-\x7e]{1,128}$/;
 const TARGET = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
-function parseOperation(text: string): string {
+/** Throws `ERR_OPERATION`. */
+export function parseOperation(text: string): string {
   if (OPERATION.test(text)) return text;
   throw new JitError({
     code: 'ERR_OPERATION',
@@ -92,7 +131,14 @@ function parseOperation(text: string): string {
   });
 }
 
-function parseTarget(text: string): string {
+/** Throws `ERR_USAGE` for what no source could call an incident. */
+export function parseIncident(text: string): string {
+  if (INCIDENT.test(text)) return text;
+  throw usage('that is not the name of an incident', 'as its source calls it, such as INC-7');
+}
+
+/** Throws `ERR_TARGET`. */
+export function parseTarget(text: string): string {
   if (TARGET.test(text)) return text;
   throw new JitError({
     code: 'ERR_TARGET',

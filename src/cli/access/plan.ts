@@ -5,23 +5,23 @@
 import type { RevocationClass } from '../../core/access.ts';
 import { formatDuration } from '../../core/duration.ts';
 import { ERRORS } from '../../core/errors.ts';
-import type { RequestBody } from '../../wire/bodies.ts';
 import type { PlanView } from '../../wire/views.ts';
 import type { Context } from '../context.ts';
 import { withProgress } from '../progress.ts';
 import { brokerFact, type Site, siteOf } from '../site.ts';
 import { type Fact, fact, record } from '../table.ts';
 import type { Line } from '../text.ts';
+import { bodyOf } from './submit.ts';
 import { accessWords, SANDBOX_NOTE } from './words.ts';
 import type { CompleteAccess } from './complete.ts';
 
 /** @returns 0, or the status of a denial where the request would be denied. */
-export async function showPlan(context: Context, body: RequestBody, access: CompleteAccess): Promise<number> {
+export async function showPlan(context: Context, access: CompleteAccess): Promise<number> {
   const { client } = await context.broker();
   const site = await siteOf(context);
   const waiting = { what: 'asking the broker', broker: site.broker, until: null };
   const [plan, sandboxes] = await withProgress(context, waiting, async () => {
-    const view = await client.plan(body);
+    const view = await client.plan(bodyOf(access));
     return [view, await sandboxTargets(() => client.catalog())] as const;
   });
   const exit = plan.decision === 'permit' && plan.available ? 0 : ERRORS.ERR_DENIED.exit;

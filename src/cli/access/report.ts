@@ -8,7 +8,7 @@ import type { Format } from '../output.ts';
 import { brokerFact, siteOf } from '../site.ts';
 import { type Fact, fact, record } from '../table.ts';
 import { orWhenIdle, recordedTime } from '../time.ts';
-import { accessWords, endOf, targetWords, useLine } from './words.ts';
+import { accessWords, endOf, incidentFact, targetWords, useLine } from './words.ts';
 import type { Holds, Installed } from './install.ts';
 import type { Granted } from './submit.ts';
 
@@ -33,6 +33,7 @@ export async function reportGranted(
         fact('grant', grant.id, 'strong'),
         ...brokerFact(site),
         fact('access', accessWords(request)),
+        ...incidentFact(request),
         fact('target', targetWords(grant.legs), grant.legs.some(({ sandbox }) => sandbox) ? 'warn' : 'plain'),
         fact('profile', `${profile.name} in ${profile.path}${KEPT[profile.holds]}`, 'strong'),
         ...endFacts(grant, now()),

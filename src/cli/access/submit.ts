@@ -5,7 +5,8 @@
 import { asJitError, JitError, worded } from '../../core/errors.ts';
 import type { Random } from '../../core/ports.ts';
 import type { RequestBody } from '../../wire/bodies.ts';
-import type { GrantView, Outcome } from '../../wire/views.ts';
+import { whyOver } from '../../keeper/ending.ts';
+import type { GrantView, Outcome, RequestView } from '../../wire/views.ts';
 import type { Context } from '../context.ts';
 import { unlessStopped, withProgress } from '../progress.ts';
 import { type Site, siteOf } from '../site.ts';
@@ -21,7 +22,7 @@ export interface Granted extends Outcome {
   readonly grant: GrantView;
 }
 
-export function bodyOf({ ask, seconds, reason, ticket }: CompleteAccess): RequestBody {
+export function bodyOf({ ask, seconds, reason, ticket, incident }: CompleteAccess): RequestBody {
   const { operation, resources, target } = ask;
   return {
     authorization_details: [
@@ -30,6 +31,7 @@ export function bodyOf({ ask, seconds, reason, ticket }: CompleteAccess): Reques
     seconds,
     reason,
     ...(ticket === null ? {} : { ticket }),
+    ...(incident === null ? {} : { incident }),
   };
 }
 
@@ -161,6 +163,9 @@ function whatLacks({ request, grant }: Outcome): string | null {
   const { state, tier, requester } = request;
   if (grant !== null || state !== 'pending') return null;
   if (tier === 'self-serve') return `confirmation by ${requester.actsFor?.name ?? 'a person'}`;
+  // The one reason for which emergency access waits for anybody.
+  if (request.incident !== null)
+    return `confirmation by ${missingWords(request)}, since ${request.incident.source} gives no answer`;
   return request.quorum.some(({ missing }) => missing > 0) ? `approval by ${missingWords(request)}` : null;
 }
 
@@ -237,13 +242,18 @@ export function settled(outcome: Outcome, site: Site): Granted | null {
       broker,
     });
   }
-  throw ended(grant, site);
+  throw ended(grant, request, site);
 }
 
-export function ended(grant: Pick<GrantView, 'id' | 'reason'>, { broker, line }: Site): JitError {
+export function ended(
+  grant: Pick<GrantView, 'id' | 'reason'>,
+  { incident }: Pick<RequestView, 'incident'>,
+  { broker, line }: Site,
+): JitError {
+  const why = whyOver(grant.reason, incident?.reference ?? null);
   return new JitError({
     code: 'ERR_GRANT_ENDED',
-    message: `the grant has ended${grant.reason === null ? '' : ` (${grant.reason})`}`,
+    message: `the grant has ended${why !== null ? `: ${why}` : grant.reason === null ? '' : ` (${grant.reason})`}`,
     hint: `the whole story: ${line(`jit show ${grant.id}`)}`,
     subject: grant.id,
     broker,

@@ -3,6 +3,7 @@
  * @module
  */
 import type { GrantView, LegView, Outcome, RequestView } from '../../wire/views.ts';
+import { type Fact, fact } from '../table.ts';
 
 export const SANDBOX_NOTE = 'sandbox: not AWS';
 
@@ -11,6 +12,23 @@ export function accessWords(request: Pick<RequestView, 'asks'>): string {
   return request.asks
     .map(({ operation, resources }) => (resources.length === 0 ? operation : `${operation} on ${resources.join(', ')}`))
     .join('; ');
+}
+
+/** `incident INC-7: s3:GetObject on …` in an emergency: what must not be cut off comes first. */
+export function boundWords(request: Pick<RequestView, 'asks' | 'incident'>): string {
+  return `${incidentPrefix(request.incident?.reference ?? null)}${accessWords(request)}`;
+}
+
+/** What comes before the access of an emergency wherever grants stand in a table; nothing for any other. */
+export function incidentPrefix(reference: string | null): string {
+  return reference === null ? '' : `incident ${reference}: `;
+}
+
+/** With whose end it ends; none but in an emergency. */
+export function incidentFact({ incident }: Pick<RequestView, 'incident'>): readonly Fact[] {
+  return incident === null
+    ? []
+    : [fact('incident', `${incident.reference} (${incident.source}), with which it ends`, 'warn')];
 }
 
 /** `2 of leads and 1 of those who may approve`: who is still missing, or nobody. */
@@ -35,22 +53,28 @@ export function endOf(grant: Pick<GrantView, 'expiresAt'>): number | null {
   return grant.expiresAt === null ? null : Date.parse(grant.expiresAt);
 }
 
-/** A short, typable name that no other grant has: `jit-s3-getobject-7k2m9q`. */
+/** A short, typable name that no other grant has: `jit-s3-getobject-7k2m9q`, in an emergency `jit-inc-7-s3-getobject-7k2m9q`. */
 export function profileNameFor({
   request,
   grant,
 }: {
-  readonly request: Pick<RequestView, 'asks'>;
+  readonly request: Pick<RequestView, 'asks' | 'incident'>;
   readonly grant: Pick<GrantView, 'id'>;
 }): string {
-  const operation = request.asks[0]?.operation ?? 'access';
-  const slug = operation
+  const operation = slug(request.asks[0]?.operation ?? '', 32);
+  const incident = slug(request.incident?.reference ?? '', 24);
+  // A bare number says nothing: many services call their incidents #1234.
+  const prefix = incident === '' ? [] : /^\d/.test(incident) ? ['incident', incident] : [incident];
+  return ['jit', ...prefix, operation === '' ? 'access' : operation, grant.id.slice(-6)].join('-');
+}
+
+function slug(text: string, limit: number): string {
+  return text
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-+|-+$/g, '')
-    .slice(0, 32)
+    .slice(0, limit)
     .replace(/-+$/, '');
-  return `jit-${slug === '' ? 'access' : slug}-${grant.id.slice(-6)}`;
 }
 
 const OBJECT = /^arn:aws[a-z-]*:s3:::([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\/(.+)$/;

@@ -13,7 +13,7 @@ import {
   TIMEOUT_FLAG,
 } from '../access/flags.ts';
 import { type Consent, consentOf, YES_FLAG } from '../access/consent.ts';
-import { awaitGrant, bodyOf, newKey, submit } from '../access/submit.ts';
+import { obtain } from '../access/obtain.ts';
 import { command, usage } from '../command.ts';
 
 export interface ExecOptions extends AccessOptions {
@@ -52,9 +52,6 @@ export const exec = command<ExecOptions>({
   run: async (context, options) => {
     const access = await completeAccess(context, options);
     const { runWithGrant } = await import('../exec/grant.ts');
-    await Promise.all([context.broker(), context.keeper()]);
-    const outcome = await submit(context, bodyOf(access), newKey(context.random));
-    const granted = await awaitGrant(context, outcome, options);
-    return await runWithGrant(context, granted, options.argv);
+    return await runWithGrant(context, await obtain(context, access, options), options.argv);
   },
 });

@@ -5,7 +5,7 @@
 import { formatDuration } from '../../core/duration.ts';
 import { worded } from '../../core/errors.ts';
 import type { Outcome } from '../../wire/views.ts';
-import { accessWords } from '../access/words.ts';
+import { boundWords } from '../access/words.ts';
 import { command } from '../command.ts';
 import type { Format } from '../output.ts';
 import { siteOf } from '../site.ts';
@@ -69,7 +69,7 @@ function row({ request }: Outcome, now: number): readonly Cell[] {
   return [
     toned('strong', request.id),
     toned('plain', who),
-    toned('plain', accessWords(request)),
+    toned('plain', boundWords(request)),
     toned('plain', targets.join(', ')),
     toned('plain', formatDuration(request.seconds)),
     toned('warn', deadline === null ? '-' : roughly(Math.max(0, Date.parse(deadline) - now))),

@@ -4,7 +4,7 @@
  */
 import { worded } from '../../core/errors.ts';
 import type { Outcome } from '../../wire/views.ts';
-import { accessWords, endOf, targetWords } from '../access/words.ts';
+import { boundWords, endOf, targetWords } from '../access/words.ts';
 import { command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { standing } from '../ids.ts';
@@ -75,7 +75,7 @@ function row(outcome: Outcome, now: number): readonly Cell[] {
     toned('strong', grant?.id ?? request.id),
     toned(TONES.get(state) ?? 'plain', state),
     toned('plain', when(outcome, now)),
-    toned('plain', accessWords(request)),
+    toned('plain', boundWords(request)),
     toned('plain', grant === null ? '-' : targetWords(grant.legs)),
     toned('dim', request.reason),
   ];

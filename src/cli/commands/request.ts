@@ -2,21 +2,23 @@
  * `jit request`: access for a while, through a profile that ends with it.
  * @module
  */
-import { checkProfileName } from '../../profiles/aws/names.ts';
 import { completeAccess } from '../access/complete.ts';
 import {
   ACCESS_FLAGS,
   ACCESS_POSITIONALS,
   type AccessOptions,
+  KEYS_FLAG,
   parseAccess,
   parsePatience,
   type Patience,
+  PROFILE_FLAGS,
+  parseWish,
   TIMEOUT_FLAG,
 } from '../access/flags.ts';
 import type { Wish } from '../access/install.ts';
 import { type Consent, consentOf, YES_FLAG } from '../access/consent.ts';
-import { awaitGrant, bodyOf, newKey, submit } from '../access/submit.ts';
-import { command, type Input, single, usage } from '../command.ts';
+import { obtainProfile } from '../access/obtain.ts';
+import { command, type Input, usage } from '../command.ts';
 
 export type RequestOptions = AccessOptions & {
   readonly step:
@@ -34,18 +36,7 @@ export const request = command<RequestOptions>({
   group: 'everyday',
   summary: 'ask for access and get a profile that ends with it',
   positionals: ACCESS_POSITIONALS,
-  flags: [
-    ...ACCESS_FLAGS,
-    { name: 'profile', value: 'name', about: 'name of the aws profile; made up if left out' },
-    { name: 'plan', about: 'submit nothing: show decision, permission and revocation' },
-    { name: 'no-wait', about: 'do not wait for a decision' },
-    TIMEOUT_FLAG,
-    YES_FLAG,
-    {
-      name: 'write-credentials',
-      about: 'also write the keys to ~/.aws/credentials, for tools\nthat read nothing else',
-    },
-  ],
+  flags: [...ACCESS_FLAGS, ...PROFILE_FLAGS, TIMEOUT_FLAG, YES_FLAG, KEYS_FLAG],
   examples: [
     {
       about: 'read the reports for a quarter of an hour',
@@ -69,33 +60,16 @@ export const request = command<RequestOptions>({
   run: async (context, options) => {
     const { step } = options;
     const access = await completeAccess(context, options);
-    const body = bodyOf(access);
     if (step.kind === 'plan') {
       const { showPlan } = await import('../access/plan.ts');
-      return await showPlan(context, body, access);
+      return await showPlan(context, access);
     }
-    const { checkWish, install } = await import('../access/install.ts');
-    await checkWish(context, step.wish);
-    // The keeper is there before anything is granted, so that a keeper that cannot start costs no grant.
-    await Promise.all([context.broker(), context.keeper()]);
-    const outcome = await submit(context, body, newKey(context.random));
-    const granted = await awaitGrant(context, outcome, { ...step, format: options.format });
-    const profile = await install(context, granted, step.wish);
-    const { reportGranted } = await import('../access/report.ts');
-    await reportGranted(context, granted, profile, options.format);
-    return 0;
+    return await obtainProfile(context, access, { ...step, format: options.format });
   },
 });
 
 function parseStep(input: Input): RequestOptions['step'] {
-  const profile = single(input, 'profile');
-  const keys = input.switches.has('write-credentials');
-  const patience = parsePatience(input);
-  const wish: Wish = {
-    profile: profile === null ? null : checkProfileName(profile),
-    holds: keys ? 'keys' : 'process',
-    onFailure: 'revoke',
-  };
+  const [patience, wish] = [parsePatience(input), parseWish(input)];
   if (!input.switches.has('plan')) return { kind: 'ask', patience, consent: consentOf(input), wish };
   if (input.switches.has('no-wait')) throw usage('--plan and --no-wait exclude each other');
   return { kind: 'plan' };

@@ -6,7 +6,7 @@ import type { BrokerClient } from '../../client/client.ts';
 import { formatDuration } from '../../core/duration.ts';
 import type { GrantId, RequestId } from '../../core/ids.ts';
 import type { EntriesView, GrantView, Outcome } from '../../wire/views.ts';
-import { accessWords, missingWords, SANDBOX_NOTE, voteWords } from '../access/words.ts';
+import { accessWords, incidentFact, missingWords, SANDBOX_NOTE, voteWords } from '../access/words.ts';
 import { command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { ANY_ID, lookUp, readId, standing } from '../ids.ts';
@@ -79,6 +79,7 @@ function storyOf(
     fact('for', formatDuration(request.seconds)),
     fact('reason', request.reason),
     ...(request.ticket === null ? [] : [fact('ticket', request.ticket)]),
+    ...incidentFact(request),
     fact('by', by(request.requester)),
     fact('asked', time(request.createdAt)),
     fact('decision', `${request.state}${request.tier === null ? '' : `, ${request.tier}`}: ${request.why}`),

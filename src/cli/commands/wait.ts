@@ -2,13 +2,12 @@
  * `jit wait`: take up a request where an earlier command left it.
  * @module
  */
-import { checkProfileName } from '../../profiles/aws/names.ts';
 import type { GrantId, RequestId } from '../../core/ids.ts';
-import { parsePatience, type Patience, TIMEOUT_FLAG } from '../access/flags.ts';
+import { parsePatience, parseWish, type Patience, TIMEOUT_FLAG } from '../access/flags.ts';
 import { type Consent, consentOf, YES_FLAG } from '../access/consent.ts';
 import type { Wish } from '../access/install.ts';
 import { awaitGrant } from '../access/submit.ts';
-import { command, single } from '../command.ts';
+import { command } from '../command.ts';
 import { ANY_ID, lookUp, readId } from '../ids.ts';
 import type { Format } from '../output.ts';
 import { profileOf } from '../sweep.ts';
@@ -41,16 +40,11 @@ export const wait = command<WaitOptions>({
     'Exit status: as jit request; 6 when it is still pending at the timeout.',
   ],
   parse: (input) => {
-    const profile = single(input, 'profile');
     return {
       id: readId(input),
       patience: parsePatience(input),
       consent: consentOf(input),
-      wish: {
-        profile: profile === null ? null : checkProfileName(profile),
-        holds: input.switches.has('write-credentials') ? 'keys' : 'process',
-        onFailure: 'keep',
-      },
+      wish: { ...parseWish(input), onFailure: 'keep' },
       format: input.format,
     };
   },

@@ -4,12 +4,14 @@
  */
 import { asJitError, JitError, worded } from '../../core/errors.ts';
 import { adoptionOf } from '../../keeper/connect.ts';
+import { whyOver } from '../../keeper/ending.ts';
 import type { Endpoint } from '../../keeper/protocol.ts';
 import { deadline, type Deadline, pause, readClocks, waitUntilOver } from '../../local/clock.ts';
 import type { GrantView, LegView } from '../../wire/views.ts';
-import { accessWords, endOf, targetWords } from '../access/words.ts';
+import { boundWords, endOf, targetWords } from '../access/words.ts';
 import { type Granted, poll } from '../access/submit.ts';
 import type { Context } from '../context.ts';
+import { tellDesktop } from '../desktop.ts';
 import { siteOf } from '../site.ts';
 import { profileOf } from '../sweep.ts';
 import { bothTimes, clockTime } from '../time.ts';
@@ -35,7 +37,8 @@ export async function runWithGrant(context: Context, granted: Granted, argv: rea
     throw thrown;
   }
   const done = new AbortController();
-  const over = grantOver(context, granted, done.signal);
+  let why: string | null = null;
+  const over = grantOver(context, granted, done.signal).then((reason) => void (why = reason));
   const ending = await runChild({
     argv,
     env,
@@ -45,10 +48,10 @@ export async function runWithGrant(context: Context, granted: Granted, argv: rea
   });
   done.abort();
   await giveBack(context, granted);
-  return await report(context, granted, ending);
+  return await report(context, granted, ending, why);
 }
 
-const NEVER = new Promise<void>(() => undefined);
+const NEVER = new Promise<never>(() => undefined);
 
 async function prepare(context: Context, granted: Granted, leg: LegView | undefined): Promise<Record<string, string>> {
   const site = await siteOf(context);
@@ -67,7 +70,7 @@ async function prepare(context: Context, granted: Granted, leg: LegView | undefi
   const { out, now } = context;
   const end = endOf(granted.grant);
   const ends = end === null ? '' : `, ends ${bothTimes(end, now())}`;
-  const message = `${accessWords(granted.request)} at ${targetWords([leg])}${ends}`;
+  const message = `${boundWords(granted.request)} at ${targetWords([leg])}${ends}`;
   await out.note(worded({ broker: site.broker, message }));
   if (lost.length > 0)
     await out.note(`not passed on to the command, since it would be used instead: ${lost.join(', ')}`);
@@ -84,32 +87,60 @@ export async function adopt(context: Context, granted: Granted): Promise<Endpoin
   throw new JitError({ code: 'ERR_KEEPER', message: 'the keeper serves no endpoint for this grant' });
 }
 
-/** Resolves when the time is up on either clock, or when the broker says that the grant has ended. */
-async function grantOver(context: Context, { grant }: Granted, stop: AbortSignal): Promise<void> {
+/**
+ * Resolves when the time is up on either clock, or when the broker says that the grant has ended.
+ * @returns why, where there is more to say than that; else null.
+ */
+async function grantOver(context: Context, { grant, request }: Granted, stop: AbortSignal): Promise<string | null> {
+  const incident = request.incident?.reference ?? null;
   let until = deadlineOf(grant);
+  let moved = new AbortController();
+  let cut: string | null = null;
   const follow = (seen: GrantView): void => {
-    if ((endOf(seen) ?? 0) > until.endsAt) until = deadlineOf(seen);
+    const end = endOf(seen);
+    if (end === null || end === until.endsAt) return;
+    // An earlier end is measured from where the old one was: a clock that was set back meanwhile gains nothing.
+    const earlier = end < until.endsAt;
+    until = earlier ? { ...until, endsAt: end } : deadlineOf(seen);
+    cut = earlier ? whyOver('incident-closed', incident) : null;
+    if (cut !== null) void warn(context, cut, end);
+    moved.abort();
   };
-  const timeUp = async (): Promise<void> => {
-    for (let waited: Deadline | null = null; waited !== until;) {
-      waited = until;
-      await waitUntilOver(waited, readClocks, stop);
+  const timeUp = async (): Promise<string | null> => {
+    for (;;) {
+      moved = new AbortController();
+      const any = AbortSignal.any([moved.signal, stop]);
+      const done = await waitUntilOver(until, readClocks, any).then(
+        () => true,
+        () => false,
+      );
+      stop.throwIfAborted();
+      if (done) return cut;
     }
   };
-  await Promise.race([timeUp(), endedAtBroker(context, grant, follow, stop)]).catch(() => NEVER);
+  const ended = endedAtBroker(context, grant, follow, stop).then((reason) => whyOver(reason, incident));
+  return await Promise.race([timeUp(), ended]).catch(() => NEVER);
+}
+
+/** The command goes on until then. */
+async function warn(context: Context, cut: string, end: number): Promise<void> {
+  const { broker } = await siteOf(context);
+  const message = `${cut}: access ends ${bothTimes(end, context.now())}, and the command with it`;
+  await context.out.note(worded({ broker, message }));
+  await tellDesktop(context, message);
 }
 
 function deadlineOf(grant: GrantView): Deadline {
   return deadline(endOf(grant) ?? 0, readClocks());
 }
 
-/** @param onLive told of the grant as it stands, which may have been renewed. */
+/** @param onLive told of the grant as it stands, which may have been renewed or cut short. @returns why it has ended. */
 async function endedAtBroker(
   context: Context,
   grant: GrantView,
   onLive: (seen: GrantView) => void,
   stop: AbortSignal,
-): Promise<void> {
+): Promise<string | null> {
   const { client } = await context.broker(stop);
   let { version } = grant;
   try {
@@ -124,7 +155,7 @@ async function endedAtBroker(
         return null;
       });
       if (outcome === null) await pause(5_000, stop);
-      else if (outcome.grant !== null && outcome.grant.state !== 'active') return;
+      else if (outcome.grant !== null && outcome.grant.state !== 'active') return outcome.grant.reason;
       else if (outcome.grant !== null) {
         version = outcome.grant.version;
         onLive(outcome.grant);
@@ -158,12 +189,16 @@ async function giveBack(context: Context, { grant }: Granted): Promise<void> {
   }
 }
 
-async function report(context: Context, { grant }: Granted, ending: Ending): Promise<number> {
+async function report(context: Context, { grant }: Granted, ending: Ending, why: string | null): Promise<number> {
   const { out } = context;
   if (ending.cutOff === 'yes') {
     const { broker, line } = await siteOf(context);
-    const message = 'the grant ended while the command was running, so the command was ended';
+    const message =
+      why === null
+        ? 'the grant ended while the command was running, so the command was ended'
+        : `${why}, so the grant ended while the command was running, and the command was ended`;
     await out.note(worded({ broker, message }));
+    if (why !== null) await tellDesktop(context, `${why}: your command was ended`);
     await out.hint(`the whole story: ${line(`jit show ${grant.id}`)}`);
     return CUT_OFF_STATUS;
   }
