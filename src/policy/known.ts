@@ -6,6 +6,7 @@
 import type { PolicyJson } from '@cedar-policy/cedar-wasm/nodejs';
 import {
   attributeOf,
+  conjuncts,
   contextName,
   type EntityName,
   entityLiteral,
@@ -60,6 +61,18 @@ export function compilePolicy(policy: PolicyJson): (scene: Scene) => boolean | u
     }
     return true;
   };
+}
+
+/** @returns whether the policy could match if what is not known were as it likes: false only where a part of it surely fails. */
+export function compileParts({ principal, resource, conditions }: PolicyJson): (scene: Scene) => boolean {
+  const tests = [
+    scopeTest('principal', principal),
+    scopeTest('resource', resource),
+    ...conditions.flatMap(({ kind, body }) =>
+      kind === 'when' ? conjuncts(body).map(compile) : [negated(compile(body))],
+    ),
+  ];
+  return (scene) => tests.every((test) => test(scene) !== false);
 }
 
 function scopeTest(variable: 'principal' | 'resource', scope: PolicyJson['principal'] | PolicyJson['resource']): Test {

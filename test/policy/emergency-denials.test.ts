@@ -204,6 +204,21 @@ test('a request of hundreds of permissions is denied without asking for ever', a
   assert.ok(verdict.kind === 'deny');
 });
 
+test('of hundreds of rules those about what is asked are told, everything that fails at once', async () => {
+  const body = (number: number): string =>
+    `when { context.operation == "op-${number}" && context.incident.severity <= 2 && context.incident.source == "pagerduty" && ` +
+    `context.incident.services.contains("service-${number}") && context.incident.commander && !context.incident.drill }`;
+  const set = await load(Array.from({ length: 300 }, (_, number) => rule(`r${number}`, body(number))).join(''));
+  const permission = { target: 'prod', operation: 'op-7', actions: ['a:b'], resources: ['r'] };
+  const facts = { ...NOBODY, severity: 5, services: [], source: 'file', drill: true };
+  const verdict = set.emergency(emergency(facts, { permission }));
+  assert.ok(verdict.kind === 'deny');
+  assert.equal(
+    verdict.why,
+    'you are not commander for the incident, its severity 5 is too low, it does not concern service-7, it is of file, and it is a drill (policy r7)',
+  );
+});
+
 /** Every incident that the random rules can tell apart. */
 const EVERY: readonly Partial<IncidentFacts>[] = [false, true].flatMap((responder) =>
   [false, true].flatMap((commander) =>

@@ -2,8 +2,9 @@
  * One question in an emergency, put to the engine and answered.
  * @module
  */
-import { emergencyCall, type Pair, pairsOf } from '../call.ts';
+import { emergencyCall, type Pair, pairsOf, sceneOf } from '../call.ts';
 import { forbidden, unfitness, unmatched } from '../decide.ts';
+import { compileParts, type Scene } from '../known.ts';
 import type { Matcher } from '../match.ts';
 import { believed, type EmergencyQuestion, UNKNOWN_SEVERITY } from '../question.ts';
 import type { Policy } from '../read.ts';
@@ -15,7 +16,7 @@ import {
   type EmergencyRule,
   foremostEmergency,
 } from './choose.ts';
-import { lacking, UNMATCHED } from './lacking.ts';
+import { type Budget, lacking, UNMATCHED } from './lacking.ts';
 
 /** What comes of the pairs of a question, up to the first that is not permitted. */
 type Trial =
@@ -27,12 +28,15 @@ type Trial =
 /** Evaluations with which a denial is explained at most: an answer keeps everybody else waiting. */
 const MOST_EVALUATIONS = 500;
 
+/** Of requests with more pairs than this, policies that have nothing to do with them are not left out first. */
+const MOST_NARROWED = 20;
+
 /** @param matcher the policies on action `BreakGlass`, which are `policies`. */
 export function makeEmergencyDecider(
   matcher: Matcher,
   policies: readonly Policy[],
 ): (question: EmergencyQuestion, denial?: 'explained' | 'plain') => EmergencyVerdict {
-  const attempt = (question: EmergencyQuestion, pairs: readonly Pair[], budget = { left: Infinity }): Trial => {
+  const attempt = (question: EmergencyQuestion, pairs: readonly Pair[], budget: Budget = { left: Infinity }): Trial => {
     const verdicts: EmergencyVerdict[] = [];
     for (const pair of pairs) {
       budget.left -= 1;
@@ -53,6 +57,14 @@ export function makeEmergencyDecider(
     return { kind: 'matched', verdict: combineEmergencies(verdicts, question.incident) };
   };
 
+  const tests = policies.map(({ json }) => compileParts(json));
+
+  /** The policies that say anything of these pairs, if the incident were another. @param pairs null for all policies. */
+  const relevant = (question: EmergencyQuestion, pairs: readonly Pair[] | null): readonly Policy[] => {
+    const scenes = pairs?.map((pair) => unbound(sceneOf(emergencyCall(question, matcher.groups, pair))));
+    return policies.filter((_, at) => scenes?.some((scene) => tests[at]?.(scene) !== false) !== false);
+  };
+
   return (asked, denial = 'explained') => {
     const barred = barrier(asked);
     if (barred !== null) return deny(barred);
@@ -67,12 +79,20 @@ export function makeEmergencyDecider(
     if (resting.length > 0) return unmatched(resting, question.now);
     // What stopped it goes first: most of what is tried stops there again.
     const again = [pair, ...pairs.filter((other) => other !== pair)];
-    const budget = { left: MOST_EVALUATIONS };
-    return lacking(policies, question, (other) => {
+    const budget: Budget = { left: MOST_EVALUATIONS };
+    const near = relevant(question, pairs.length > MOST_NARROWED ? null : pairs);
+    const changed = (other: EmergencyQuestion): EmergencyVerdict | null => {
       const next = attempt(other, again, budget);
       return next.kind === 'matched' ? next.verdict : null;
-    });
+    };
+    return lacking(near, question, changed, budget);
   };
+}
+
+/** Without what the search for a denial's reason changes. */
+function unbound(scene: Scene): Scene {
+  const kept = Object.entries(scene.context).filter(([name]) => !name.startsWith('incident.') && name !== 'hasTicket');
+  return { ...scene, context: Object.fromEntries(kept) };
 }
 
 /** What no policy can permit, or null. */

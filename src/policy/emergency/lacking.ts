@@ -1,5 +1,5 @@
 /**
- * Why no permit matches an emergency: found by asking again with the fewest things otherwise, so that what is said is true
+ * Why no permit matches an emergency: found by asking again with things otherwise, so that what is said is true
  * whatever the rules are.
  * @module
  */
@@ -14,6 +14,11 @@ import { type Aspect, aspectsOf, type Way } from './aspects.ts';
  */
 export type Attempt = (question: EmergencyQuestion) => EmergencyVerdict | null;
 
+/** How many pairs of permission and resource may still be evaluated: an answer keeps everybody else waiting. */
+export interface Budget {
+  left: number;
+}
+
 /** Where nothing more can be said. */
 export const UNMATCHED = 'no policy permits break-glass on this';
 
@@ -24,11 +29,16 @@ interface Finding {
 }
 
 /**
- * The denial where no permit matches. It names the fewest things that would have to be otherwise: alternatives where one is
- * enough, otherwise the first such combination.
+ * The denial where no permit matches. It names what would have to be otherwise: the alternatives where one thing is enough,
+ * otherwise a combination of which nothing can be left out.
  * @param policies those on action `BreakGlass`.
  */
-export function lacking(policies: readonly Policy[], question: EmergencyQuestion, attempt: Attempt): Denial {
+export function lacking(
+  policies: readonly Policy[],
+  question: EmergencyQuestion,
+  attempt: Attempt,
+  budget: Readonly<Budget>,
+): Denial {
   if (!question.incident.verified) {
     return deny('no policy permits break-glass on this while the source of the incident cannot be reached');
   }
@@ -36,12 +46,8 @@ export function lacking(policies: readonly Policy[], question: EmergencyQuestion
   const aspects = aspectsOf(policies, question);
   const single = aspects.flatMap((aspect) => findingOf(aspect, {}, ask) ?? []);
   if (single.length > 0) return told(single, 'or');
-  for (let size = 2; size <= aspects.length; size++) {
-    for (const some of combinations(aspects, size)) {
-      const found = together(some, ask);
-      if (found !== null) return told(found, 'and');
-    }
-  }
+  const found = together(aspects, ask, budget);
+  if (found !== null) return told(found, 'and');
   return deny(UNMATCHED);
 }
 
@@ -68,16 +74,31 @@ function idsOf(verdict: EmergencyVerdict): readonly string[] {
   return verdict.kind === 'permit' ? [verdict.policyId, ...verdict.also] : verdict.policyIds;
 }
 
-/** What each of the aspects lacks while the others are as they should be. Null where they do not help together either. */
-function together(aspects: readonly Aspect[], ask: (way: Way) => EmergencyVerdict | null): Finding[] | null {
-  for (const ways of product(aspects.map((aspect) => aspect.ways))) {
+/** Several aspects that help together, and none of which can be left out. Null where none do. */
+function together(
+  aspects: readonly Aspect[],
+  ask: (way: Way) => EmergencyVerdict | null,
+  budget: Readonly<Budget>,
+): Finding[] | null {
+  const present: Way = {};
+  // What most rules would like first, then as it is, then the rest.
+  const lists = aspects.map(({ ways: [first, ...rest] }) =>
+    first === undefined ? [present] : [first, present, ...rest],
+  );
+  for (const ways of nearest(lists)) {
+    if (budget.left <= 0) return null;
     if (ask(merged(ways)) === null) continue;
+    const needed = [...ways];
+    for (const position of needed.keys()) {
+      const without = needed.with(position, present);
+      if (needed[position] !== present && ask(merged(without)) !== null) needed[position] = present;
+    }
     const findings = aspects.flatMap((aspect, position) => {
-      const others = merged(ways.filter((_, other) => other !== position));
-      return findingOf(aspect, others, ask) ?? [];
+      if (needed[position] === present) return [];
+      return [findingOf(aspect, merged(needed.with(position, present)), ask)];
     });
     // Half of it would not be true, where too much has been asked by now.
-    return findings.length === aspects.length ? findings : null;
+    return findings.every((each) => each !== null) ? findings : null;
   }
   return null;
 }
@@ -106,14 +127,19 @@ function merged(ways: readonly Way[]): Way {
   return all;
 }
 
-function* combinations<T>(all: readonly T[], size: number, from = 0): Generator<readonly T[]> {
-  if (size === 0) yield [];
-  for (let at = from; size > 0 && at <= all.length - size; at++) {
-    for (const rest of combinations(all, size - 1, at + 1)) yield [...all.slice(at, at + 1), ...rest];
-  }
+/** Every choice of one of each list, those nearest to the beginnings of the lists first. */
+function* nearest<T>(lists: readonly (readonly T[])[]): Generator<readonly T[]> {
+  const farthest = lists.reduce((sum, list) => sum + list.length - 1, 0);
+  for (let distance = 0; distance <= farthest; distance++) yield* atDistance(distance, lists);
 }
 
-function* product<T>([first, ...rest]: readonly (readonly T[])[]): Generator<readonly T[]> {
-  if (first === undefined) yield [];
-  for (const each of first ?? []) for (const others of product(rest)) yield [each, ...others];
+function* atDistance<T>(distance: number, [list, ...rest]: readonly (readonly T[])[]): Generator<readonly T[]> {
+  if (list === undefined) {
+    if (distance === 0) yield [];
+    return;
+  }
+  for (const [position, each] of list.entries()) {
+    if (position > distance) return;
+    for (const others of atDistance(distance - position, rest)) yield [each, ...others];
+  }
 }
