@@ -55,8 +55,8 @@ test(
     );
 
     const loaded = broker.entries('policy.loaded').length;
-  broker.setPolicy(policyWithLeads(1));
-  await eventually(() => broker.entries('policy.loaded').length > loaded);
+    broker.setPolicy(policyWithLeads(1));
+    await eventually(() => broker.entries('policy.loaded').length > loaded);
     const again = await alice.jit('request', ...WRITE, '--no-wait', '--json');
     const scripted = await bob.jit('approve', String(JSON.parse(again.stdout).subject), '--yes', '--json');
     assert.equal(scripted.status, 0, scripted.stderr);
