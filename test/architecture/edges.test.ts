@@ -58,6 +58,8 @@ const EXPOSED: Readonly<Record<string, readonly [calls: number, goesTo: string]>
   'src/identity/sign-in/sign-out.ts': [1, "the identity provider's refresh token, back to it, to be revoked"],
   'src/identity/verify/verifier.ts': [1, 'the checks of a token that proves an identity'],
   'src/incidents/pagerduty/signature.ts': [1, 'the check of a call that PagerDuty has signed'],
+  'src/incidents/jsm/dialect.ts': [1, 'the header that carries the token to the service of alerts'],
+  'src/incidents/jsm/hook.ts': [1, 'the comparison with the header of a call'],
   'src/keeper/connect.ts': [1, "the keeper's socket, which only this user can open"],
   'src/keeper/format.ts': [2, 'the answers to credential_process and to the loopback endpoint'],
   'src/keeper/vault.ts': [2, 'its length; the answer to whoever stored it'],

@@ -144,7 +144,15 @@ const jsm = z
     if (user === undefined || user.includes(':')) wrong('user', 'the e-mail address of the account is needed');
     if (match !== undefined) wrong('match', 'its operations give no e-mail addresses: list people');
   })
-  .transform(({ api, ...rest }) => ({ ...rest, api: api ?? JSM_API[rest.flavour] }));
+  .transform(({ api, flavour, cloud, user, ...rest }) => ({
+    ...rest,
+    api: api ?? JSM_API[flavour],
+    // Without the two it is refused above.
+    flavour:
+      flavour === 'jsm' && cloud !== undefined && user !== undefined
+        ? { kind: 'jsm' as const, cloud, user }
+        : { kind: 'opsgenie' as const },
+  }));
 
 const webhook = z
   .strictObject({

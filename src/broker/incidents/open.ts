@@ -47,13 +47,8 @@ async function openOne(name: string, config: IncidentSourceConfig, parts: Parts)
     case 'incident.io':
       return openIncidentIo(await serviceParts(name, config, parts, readWebhookSecret));
     case 'jsm': {
-      const { schedules, header } = config;
-      return openJsm({
-        ...(await serviceParts(name, config, parts, (text) => text)),
-        flavour: flavourOf(config),
-        schedules,
-        header,
-      });
+      const { flavour, schedules, header } = config;
+      return openJsm({ ...(await serviceParts(name, config, parts, (text) => text)), flavour, schedules, header });
     }
     case 'webhook':
       return openWebhook(name, config, parts);
@@ -75,11 +70,6 @@ async function serviceParts<T>(
   const token = await readSecretFile(beside(config.token.file));
   const signingSecrets = await readSecretFiles(config.signing_secrets ?? [], beside, read);
   return { name, api, reach: reachOf(config), token, signingSecrets, severities, tiers, now, call };
-}
-
-/** What the flavour needs is there: the form of the configuration sees to that. */
-function flavourOf({ flavour, cloud = '', user = '' }: Config<'jsm'>): Parameters<typeof openJsm>[0]['flavour'] {
-  return flavour === 'jsm' ? { kind: 'jsm', cloud, user } : { kind: 'opsgenie' };
 }
 
 async function openWebhook(name: string, config: Config<'webhook'>, parts: Parts): Promise<OpenSource> {

@@ -166,6 +166,9 @@ test('Jira Service Management needs a cloud and an account, Opsgenie a key alone
   const read = incidentSchema.parse(parse(`${JSM}schedules: [{ id: ${CLOUD}, for: [${CLOUD}] }]`));
   assert.ok(read.type === 'jsm');
   assert.deepEqual(read.schedules, [{ id: CLOUD, tier: 1, for: [CLOUD] }]);
+  assert.deepEqual(read.flavour, { kind: 'jsm', cloud: CLOUD, user: 'jit@example.com' });
+  const key = incidentSchema.parse(parse(OPSGENIE));
+  assert.deepEqual(key.type === 'jsm' ? key.flavour : null, { kind: 'opsgenie' });
   for (const header of ['authorization', 'X-Secret', 'x secret', 'x-']) {
     assert.equal(problems(`${JSM}header: ${header}`).length, 1, header);
   }
