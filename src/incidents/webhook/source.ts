@@ -30,6 +30,8 @@ export interface WebhookParts extends Omit<ServiceParts<Uint8Array>, 'api' | 're
 const LIMITS = { depth: 8, members: 5_000 };
 /** By how much the clock of whoever reports may be ahead: from further ahead, one report would silence all that follow. */
 const AHEAD_MS = 300_000;
+/** What is told later than this may have been true once: it is a reason to look, and says nothing by itself. */
+const FRESH_MS = 300_000;
 const MOST = 200;
 const AT_ONCE = 8;
 
@@ -50,7 +52,8 @@ export function openWebhookSource(parts: WebhookParts): OpenSource {
         const outcome = await store.putReport(rowOf(name, report), now());
         if (lookup === null && outcome === 'older') return;
         if (lookup === null && outcome === 'other') throw bad('it was reported otherwise for the same updated_at');
-        const says = stateOf(report) === 'closed' ? 'closed' : 'changed';
+        const late = outcome === 'older' || report.updated_at < now() - FRESH_MS;
+        const says = stateOf(report) === 'closed' && !late ? 'closed' : 'changed';
         // Where the report is the truth, the same one under another name is no other event.
         const named = lookup === null ? `${report.id}@${report.updated_at}` : event;
         await events(named, async () => heard(name, [{ event: named, id: report.id, says }]));

@@ -25,6 +25,20 @@ test('what a call says is not believed: the answer is', async () => {
   });
 });
 
+test('a close that comes late, or after something newer, is no more than a reason to look', async () => {
+  await withSource('with look-up', async ({ send, heard, clock }) => {
+    await send('msg_1', report({ updated_at: iso(START) }));
+    await send('msg_2', report({ state: 'closed', updated_at: iso(START - 1) }));
+    clock.now = START + 400_000;
+    await send('msg_3', report({ state: 'closed', updated_at: iso(START + 99_999) }));
+    await send('msg_4', report({ state: 'closed', updated_at: iso(START + 100_000) }));
+    assert.deepEqual(
+      heard.map(({ says }) => says),
+      ['changed', 'changed', 'changed', 'closed'],
+    );
+  });
+});
+
 test('people find an incident by what they call it, and one that does not exist by nothing', async () => {
   await withSource('with look-up', async ({ source, program }) => {
     program.incidents.set('7', report({ reference: '#7' }));
