@@ -7,6 +7,9 @@
 export interface Refusal {
   /** The `code` of the problem, or null where it was none. */
   readonly code: string | null;
+  /** Its `title` and `hint`, each null where there was none. */
+  readonly title: string | null;
+  readonly hint: string | null;
   /** The value of `DPoP-Nonce`, RFC 9449 section 8, on this or any other answer. */
   readonly nonce: string | null;
   /** When it was said, by the broker's clock (`Date`): epoch ms, or null. */
@@ -29,4 +32,6 @@ export interface Authorizer {
   refused(refusal: Refusal): Promise<Verdict>;
   /** Told of the nonce on any other answer. */
   seen(nonce: string): void;
+  /** Told of a call that was done, with what `headers` and `refused` gave for it. */
+  done?(sent: Readonly<Record<string, string>>): void;
 }

@@ -52,6 +52,8 @@ export interface TransportOptions {
 export const DEADLINE_MS = 30_000;
 /** Bytes of a reply's body. */
 export const LONGEST_REPLY = 1_048_576;
+/** Characters of one field of a problem. */
+const LONGEST_TEXT = 4_096;
 const ATTEMPTS = 3;
 /** A session may lack a nonce, then a token, then a word of the identity provider, and another one where the answer got lost. */
 const MENDINGS = 4;
@@ -82,11 +84,14 @@ export function openTransport(ref: BrokerRef, options: TransportOptions): Transp
       const given = typeof nonce === 'string' ? nonce : null;
       if (reply.status !== 401 || authorizer === undefined || mended >= MENDINGS) {
         if (given !== null) options.authorizer?.seen(given);
+        if (reply.status < 300) authorizer?.done?.(sent);
         return reply;
       }
       const date = Date.parse(headers.date ?? '');
       const verdict = await authorizer.refused({
-        code: codeOf(reply.body),
+        code: textOf(reply.body, 'code'),
+        title: textOf(reply.body, 'title'),
+        hint: textOf(reply.body, 'hint'),
         nonce: given,
         date: Number.isNaN(date) ? null : date,
         sent,
@@ -140,10 +145,11 @@ function urlOf(ref: BrokerRef, path: string): URL {
   return ref.kind === 'embedded' ? new URL(`http://localhost/${path}`) : new URL(`${ref.url.href}${path}`);
 }
 
-function codeOf(body: unknown): string | null {
-  return typeof body === 'object' && body !== null && 'code' in body && typeof body.code === 'string'
-    ? body.code
-    : null;
+function textOf(problem: unknown, key: 'code' | 'title' | 'hint'): string | null {
+  if (typeof problem !== 'object' || problem === null) return null;
+  // Safe: only a text is taken out, whatever the object is.
+  const value = (problem as Readonly<Record<string, unknown>>)[key];
+  return typeof value === 'string' && value.length <= LONGEST_TEXT ? value : null;
 }
 
 function repeats(call: Call): boolean {

@@ -78,7 +78,9 @@ test('a refused call is made again with a fresh proof, and the authorizer hears 
   const sent = { authorization: 'DPoP t', dpop: 'GET:/team/v1/grants:1' };
   const [refusal] = refusals;
   assert.ok(Math.abs((refusal?.date ?? 0) - Date.now()) < 60_000);
-  assert.deepEqual(refusals, [{ code: 'ERR_PROOF_NONCE', nonce: 'n1', date: refusal?.date, sent }]);
+  assert.deepEqual(refusals, [
+    { code: 'ERR_PROOF_NONCE', title: 'no', hint: null, nonce: 'n1', date: refusal?.date, sent },
+  ]);
   assert.deepEqual(seen, ['n2']);
 });
 

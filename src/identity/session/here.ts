@@ -50,6 +50,7 @@ export function sessionPartsAt(here: Here, ref: SharedBroker): SessionParts {
       return await refreshSignIn({ provider, broker: brokerWord(ref), signal, refreshToken: vouching.refreshToken });
     },
     workloads: workloadsHere({ env, platform, now, random }),
+    note,
   };
 }
 

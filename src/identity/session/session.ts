@@ -7,12 +7,19 @@ import type { Authorizer, Refusal } from '../../client/authorizer.ts';
 import { JitError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import { withLock } from '../../local/lock.ts';
-import { CONFIRMATION_HEADER, type SessionView } from '../../wire/sessions.ts';
+import { CONFIRMATION_HEADER, NO_WORD, type SessionView } from '../../wire/sessions.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import { authorizationOf, confirmationHeader, type Link, type LinkParts, openLink } from './link.ts';
 import { type Confirmed, confirmed, opened, renewed, whyOver } from './mend.ts';
 import { type Person, readRecord, type RecordStore, type SessionRecord, type SharedBroker } from './record.ts';
-import { isOfTheKeychain, notAlone, notSignedIn, notSignedInAnywhere } from './words.ts';
+import {
+  doneWithoutWord,
+  isOfTheKeychain,
+  notAlone,
+  notSignedIn,
+  notSignedInAnywhere,
+  notWithoutWord,
+} from './words.ts';
 import { signInAsWorkload, type WorkloadPort, type Workloads } from './workload.ts';
 
 /** A newer proof from the identity provider, and what it gave for the next time. */
@@ -39,6 +46,8 @@ export interface SessionParts extends LinkParts {
     provider: string,
   ) => Promise<Vouched>;
   readonly workloads: Workloads;
+  /** Says something to the user while a call goes on. */
+  readonly note: (line: string) => void;
 }
 
 /** A record and the store that it rests in. */
@@ -71,6 +80,8 @@ export function openSession(parts: SessionParts): Session {
   let held: Kept | null = null;
   let finding: Promise<Kept> | null = null;
   let queue: Promise<unknown> = Promise.resolve();
+  /** Why the identity provider was last not heard. */
+  let silence: JitError | null = null;
 
   /** One after the other in this process too, so that those who waited find the work done. */
   function alone<T>(work: () => Promise<T>): Promise<T> {
@@ -177,6 +188,19 @@ export function openSession(parts: SessionParts): Session {
     });
   }
 
+  /** What lets a call issue something. Where the provider gives no answer, the broker finds out whether to go on without its word. */
+  async function wordHeader(): Promise<Readonly<Record<string, string>>> {
+    try {
+      return confirmationHeader((await word()).confirmation);
+    } catch (thrown) {
+      if (!(thrown instanceof JitError) || thrown.code !== 'ERR_IDENTITY_PROVIDER') throw thrown;
+      const { kind, actsFor } = (await holder()).record.session.principal;
+      if (kind !== 'user' || actsFor !== undefined) throw thrown;
+      silence = thrown;
+      return { [CONFIRMATION_HEADER]: NO_WORD };
+    }
+  }
+
   return {
     link,
     kept,
@@ -190,6 +214,9 @@ export function openSession(parts: SessionParts): Session {
       }
     },
     seen: link.seen,
+    done: (sent) => {
+      if (sent[CONFIRMATION_HEADER] === NO_WORD && silence !== null) parts.note(doneWithoutWord(silence));
+    },
     headers: async (method, url) => {
       const { record } = await usable();
       return await link.headers({ key: record.key, token: record.access.token, method, url });
@@ -207,9 +234,10 @@ export function openSession(parts: SessionParts): Session {
           );
           return 'again';
         case 'ERR_IDENTITY_STALE':
+          if (sent[CONFIRMATION_HEADER] === NO_WORD && silence !== null) throw notWithoutWord(ref, silence, refusal);
           // A confirmation that was refused is not made better by another.
           if (sent[CONFIRMATION_HEADER] !== undefined) return 'no use';
-          return { with: confirmationHeader((await word()).confirmation) };
+          return { with: await wordHeader() };
         case 'ERR_NOT_SIGNED_IN':
           await mend(
             before,

@@ -2,6 +2,7 @@
  * What is said about a session: about which broker, and with the command that goes on.
  * @module
  */
+import type { Refusal } from '../../client/authorizer.ts';
 import { brokerWord, namedIn } from '../../client/ref.ts';
 import { display } from '../../core/display.ts';
 import { asJitError, JitError } from '../../core/errors.ts';
@@ -77,6 +78,25 @@ export function cannotConfirm(ref: SharedBroker, provider: string): JitError {
     `the broker wants a word of ${display(provider, 256)} before each thing that it issues, and there is no way to ask for it without you: no refresh token came with the sign-in`,
     ['--force'],
   );
+}
+
+/** The broker does not go on without a word either. @param silence why there is none. */
+export function notWithoutWord(
+  ref: SharedBroker,
+  silence: JitError,
+  { title, hint }: Pick<Refusal, 'title' | 'hint'>,
+): JitError {
+  return new JitError({
+    code: 'ERR_IDENTITY_PROVIDER',
+    message: title === null ? silence.message : `${silence.message}; ${title}`,
+    hint: hint ?? silence.hint,
+    broker: namedIn(ref),
+    cause: silence,
+  });
+}
+
+export function doneWithoutWord({ message }: JitError): string {
+  return `${message}: the broker found the same, so this was done without its word, and the audit log says so`;
 }
 
 /** A broker tells nobody why a proof does not hold. @param by who vouched. */

@@ -62,6 +62,7 @@ async function main([address = '', folder = '', aheadMs = '0', point = '']: read
     refreshIdp: async () => {
       throw new TypeError('not in this test');
     },
+    note: () => undefined,
     workloads: {
       detect: async () => [],
       lookedFor: [],

@@ -100,6 +100,7 @@ export async function scene(t: TestContext, options: SessionBrokerOptions = {}):
         now: Date.now,
         random: (bytes) => randomBytes(bytes),
         refreshIdp: ({ refreshToken }) => idp.refresh(refreshToken),
+        note: () => undefined,
         workloads: {
           detect: async () => result.sources,
           lookedFor: [],
