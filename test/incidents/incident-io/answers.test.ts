@@ -211,8 +211,10 @@ test('a page that is missing, broken or leads nowhere is not the end of the list
       loop,
       'half',
     ] as const) {
-      io.faults.push(first, second);
+      // Were it to go on, it would find the end.
+      io.faults.push(first, second, { status: 200, body: '{"incidents":[]}' });
       await assert.rejects(source.open(soon()), isSilent);
+      io.faults.length = 0;
     }
     assert.equal(io.asked[1]?.query.get('after'), 'a&b', 'a cursor is one value');
     assert.equal(io.asked[1]?.query.get('sort_by'), 'created_at_newest_first');

@@ -130,6 +130,10 @@ test('an answer that is huge, half, slow or somewhere else is no answer, and its
       });
     }
     assert.equal(duty.asked.length - before, faults, 'no redirect is followed');
+    for (const status of [201, 203, 206, 226]) {
+      duty.faults.push({ status, body: JSON.stringify({ incident: BARE }) });
+      await assert.rejects(source.look(BARE.id, soon()), isSilent, String(status));
+    }
     duty.faults.push('hang');
     await assert.rejects(source.look(id, AbortSignal.timeout(100)), isSilent);
     assert.equal((await source.look(id, soon()))?.id, id);
@@ -236,5 +240,12 @@ test('a wrong token, another network and a service that is down are no answer, a
     await assert.rejects(source.look(id, soon()), isSilent);
     await duty.up();
     assert.equal((await source.look(id, soon()))?.id, id);
+  });
+});
+
+test('a service that never answers is given up without being told to', async () => {
+  await withAccount(async (duty, source) => {
+    duty.faults.push('hang');
+    await assert.rejects(source.look(BARE.id, new AbortController().signal), isSilent);
   });
 });
