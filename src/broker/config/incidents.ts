@@ -206,11 +206,6 @@ export const emergenciesSchema = z
     sessions: z
       .union([none, duration(60, 86_400)], { error: '0 for never, or a duration from 1m to 24h such as 4h' })
       .default(0),
-    /** By environment: how long before the end its holder is warned when the incident is closed. Left out: not at all. */
-    warn: z
-      .record(line, duration(5, 900))
-      .transform((list): ReadonlyMap<string, number> => new Map(Object.entries(list)))
-      .default(new Map()),
   })
   .prefault({});
 
@@ -224,7 +219,7 @@ export type EmergenciesConfig = Readonly<z.infer<typeof emergenciesSchema>>;
 
 /** Fields that a slip of the pen may have meant. */
 export const INCIDENT_FIELDS =
-  'incidents api severities tiers match flavour cloud schedules header lookup emergencies poll stale rate requests within reviews commanders warn'.split(
+  'incidents api severities tiers match flavour cloud schedules header lookup emergencies poll stale rate requests within reviews commanders'.split(
     ' ',
   );
 

@@ -190,7 +190,6 @@ test('a broker without either section works, and hands out nothing that was not 
     reviews: 2,
     commanders: [],
     sessions: 0,
-    warn: new Map(),
   });
 });
 
@@ -202,7 +201,6 @@ test('limits of emergencies are read, within bounds', () => {
   reviews: 1
   commanders: [incident-commanders]
   sessions: 4h
-  warn: { staging: 2m }
 `;
   assert.deepEqual(parseBrokerConfig(text, 'broker.yaml').emergencies, {
     poll: 5,
@@ -211,7 +209,6 @@ test('limits of emergencies are read, within bounds', () => {
     reviews: 1,
     commanders: ['incident-commanders'],
     sessions: 14_400,
-    warn: new Map([['staging', 120]]),
   });
   for (const never of ['0', '0s', "'0'"])
     assert.equal(emergenciesSchema.parse(parse(`sessions: ${never}`)).sessions, 0);
@@ -221,14 +218,7 @@ test('limits of emergencies are read, within bounds', () => {
   assert.deepEqual(sloppy('stale: 16m'), ['stale: from 30s to 900s']);
   assert.deepEqual(sloppy('sessions: 2d'), ['sessions: 0 for never, or a duration from 1m to 24h such as 4h']);
   assert.deepEqual(sloppy('sessions: false'), ['sessions: 0 for never, or a duration from 1m to 24h such as 4h']);
-  for (const wrong of [
-    'rate: { requests: 0 }',
-    'reviews: 0',
-    'warn: { prod: 1h }',
-    'warn: 1m',
-    'pol: 30s',
-    'poll: 30',
-  ]) {
+  for (const wrong of ['rate: { requests: 0 }', 'reviews: 0', 'pol: 30s', 'poll: 30']) {
     assert.equal(sloppy(wrong).length, 1, wrong);
   }
 });
