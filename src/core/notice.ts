@@ -19,6 +19,12 @@ export const NOTICE_KINDS = [
   'ended',
   /** A revocation that a cloud keeps refusing: somebody has to look. */
   'stuck',
+  /** Emergency access, given without anybody's approval, or waiting for people to confirm it. */
+  'break-glass',
+  /** Its incident is over, so emergency access ends sooner than it was given for. */
+  'incident-closing',
+  /** Emergency access is over, and somebody has to say what they make of it. */
+  'review-open',
 ] as const;
 export type NoticeKind = (typeof NOTICE_KINDS)[number];
 
@@ -44,6 +50,8 @@ export interface NoticedRequest {
   readonly seconds: number;
   readonly reason: string;
   readonly ticket: string | null;
+  /** Of emergency access: its incident, in the words of its source, or as somebody typed it. */
+  readonly incident: { readonly source: string; readonly reference: string } | null;
   readonly tier: Tier | null;
   /** The highest of its operations; null where that is not known any more. */
   readonly risk: 'low' | 'medium' | 'high' | null;
@@ -65,6 +73,8 @@ export interface Notice {
     readonly expiresAt: number | null;
     readonly reason: CloseReason | null;
   } | null;
+  /** The groups that decide on it, or in an emergency would have. Null: everybody who may approve. */
+  readonly approvers: readonly string[] | null;
   /** One line. */
   readonly why: string;
   /** Names of the people who decided, or who ended the grant. */
@@ -87,7 +97,7 @@ export function requestOfNotice(id: string): RequestId | null {
 
 /** For whom a kind of notice is. */
 export function audienceOf(kind: NoticeKind): 'approvers' | 'requester' | 'operators' {
-  if (kind === 'approval-needed') return 'approvers';
+  if (kind === 'approval-needed' || kind === 'break-glass' || kind === 'review-open') return 'approvers';
   return kind === 'stuck' ? 'operators' : 'requester';
 }
 

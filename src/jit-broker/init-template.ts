@@ -151,7 +151,7 @@ const EXAMPLES = `  # GitHub Actions. Repositories and owners are named by their
 #  team:
 #    type: teams
 #    url: { file: teams-url }
-#    on: [approval-needed, stuck]
+#    on: [approval-needed, stuck, break-glass, review-open]
 
   # Everything to a program of your own, signed as Standard Webhooks says. To make a secret:
   # (umask 077; echo "whsec_$(openssl rand -base64 32)" > webhook-secret)

@@ -22,6 +22,9 @@ export interface Words {
 }
 
 const HEADLINES: Readonly<Record<NoticeKind, string>> = {
+  'break-glass': 'BREAK-GLASS: emergency access WITHOUT APPROVAL',
+  'incident-closing': 'emergency access ends: its incident is over',
+  'review-open': 'emergency access: a review is needed',
   'approval-needed': 'access request: approval needed',
   approved: 'access request: approved',
   denied: 'access request: denied',
@@ -31,6 +34,9 @@ const HEADLINES: Readonly<Record<NoticeKind, string>> = {
   ended: 'access has ended',
   stuck: 'access cannot be taken away: a revocation is stuck',
 };
+
+/** Where the source of the incident cannot be asked, and nothing has been given yet. */
+const SEALED = 'BREAK-GLASS: emergency access WAITS FOR PEOPLE to confirm it';
 
 const MOST_PERMISSIONS = 8;
 const MOST_NAMES = 12;
@@ -45,19 +51,22 @@ export function wordsOf(notice: Notice): Words {
   const hidden = request.permissions.length - shown.length;
   const facts: readonly Fact[] = [
     { label: 'who', value: requesterOf(request) },
+    ...incidentOf(request),
     ...shown.map((permission) => ({ label: 'what', value: permissionOf(permission) })),
     ...(hidden > 0 ? [{ label: 'what', value: `and ${hidden} more: see the page` }] : []),
     { label: 'for', value: formatDuration(request.seconds) },
     { label: 'why', value: foreign(request.reason, LONG) },
     ...(request.ticket === null ? [] : [{ label: 'ticket', value: foreign(request.ticket, NAME) }]),
     ...(request.risk === null ? [] : [{ label: 'risk', value: riskOf(request) }]),
-    ...(kind === 'approval-needed' ? asked(request) : outcome(notice)),
+    ...(asksPeople(notice) ? asked(request) : []),
+    ...(kind === 'approval-needed' ? [] : outcome(notice)),
     ...life(notice),
     { label: 'request', value: request.id },
+    ...next(notice),
   ];
   const bounded = facts.map(({ label, value }) => ({ label, value: shortened(value) }));
   const complete = hidden === 0 && isComplete(request) && facts.every(({ value }, at) => value === bounded[at]?.value);
-  return { headline: HEADLINES[kind], facts: bounded, complete };
+  return { headline: headlineOf(notice), facts: bounded, complete };
 }
 
 function shortened(value: string): string {
@@ -73,11 +82,25 @@ function escapedLength(character: string): number {
   return character === '"' || character === '\\' ? 2 : Buffer.byteLength(character);
 }
 
+/** Whether it has to be seen at once, whatever else there is. */
+export function isLoud({ kind }: Pick<Notice, 'kind'>): boolean {
+  return kind === 'break-glass';
+}
+
+function headlineOf(notice: Notice): string {
+  return notice.kind === 'break-glass' && asksPeople(notice) ? SEALED : HEADLINES[notice.kind];
+}
+
+function asksPeople({ kind, grant }: Notice): boolean {
+  return kind === 'approval-needed' || (kind === 'break-glass' && grant === null);
+}
+
 /** One line about who asks for what, for a subject or a preview: at most about 150 characters. */
-export function subjectOf({ kind, request }: Notice): string {
+export function subjectOf(notice: Notice): string {
+  const { request } = notice;
   const [first] = request.permissions;
   const what = first === undefined ? '' : ` for ${foreign(first.operation, 40)} in ${foreign(first.environment, 20)}`;
-  return `${HEADLINES[kind]}: ${foreign(request.requester.name, 40)}${what}`;
+  return `${headlineOf(notice)}: ${foreign(request.requester.name, 40)}${what}`;
 }
 
 function requesterOf({ requester }: NoticedRequest): string {
@@ -85,6 +108,18 @@ function requesterOf({ requester }: NoticedRequest): string {
   const itself = foreign(name, NAME);
   if (kind === 'user') return itself;
   return `${itself} (${kind}${actsFor === null ? '' : `, for ${foreign(actsFor.name, NAME)}`})`;
+}
+
+function incidentOf({ incident }: NoticedRequest): readonly Fact[] {
+  if (incident === null) return [];
+  return [{ label: 'incident', value: `${foreign(incident.reference, NAME)} (${foreign(incident.source, NAME)})` }];
+}
+
+/** What whoever reads it can do about it, beside opening its page. */
+function next({ kind, request, grant }: Notice): readonly Fact[] {
+  if (kind === 'review-open') return [{ label: 'review it', value: `on its page, or: jit review ${request.id}` }];
+  if (kind !== 'break-glass' || grant === null) return [];
+  return [{ label: 'end it', value: `on its page, or: jit revoke ${grant.id}` }];
 }
 
 function permissionOf({ target, environment, operation, actions, resources }: NoticedPermission): string {
@@ -135,10 +170,16 @@ function life({ kind, grant }: Notice): readonly Fact[] {
   const { expiresAt, reason } = grant;
   return [
     ...(kind === 'issued' && expiresAt !== null ? [{ label: 'until', value: time(expiresAt) }] : []),
+    ...(kind === 'incident-closing' && expiresAt !== null ? [{ label: 'ends', value: exactTime(expiresAt) }] : []),
     ...(reason === null ? [] : [{ label: 'ended', value: reason }]),
   ];
 }
 
 function time(at: number): string {
   return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+/** A warning is about seconds. */
+function exactTime(at: number): string {
+  return `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }

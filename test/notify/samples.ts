@@ -32,6 +32,7 @@ export function sampleNotice(
     seconds: 1_800,
     reason: 'roll out the new page',
     ticket: 'OPS-12',
+    incident: null,
     tier: 'manual',
     risk: 'medium',
     access: 'write',
@@ -39,9 +40,21 @@ export function sampleNotice(
     deadline: START + 3_600_000,
     ...over,
   };
+  const groups = request.quorum.flatMap(({ group }) => group ?? []);
+  const approvers = groups.length < request.quorum.length ? null : groups;
   const url = `https://jit.example/requests/${request.id}`;
   const decided = kind === 'approval-needed' ? { why: '', by: [] } : { why: 'approved by Grace', by: ['Grace'] };
-  return { id: noticeId(request.id, kind, 1), kind, at: START, request, grant: null, ...decided, url, ...more };
+  return {
+    id: noticeId(request.id, kind, 1),
+    kind,
+    at: START,
+    request,
+    grant: null,
+    approvers,
+    ...decided,
+    url,
+    ...more,
+  };
 }
 
 /** Every place of a notice that holds words of somebody else. */

@@ -38,8 +38,8 @@ const private_addresses = z.boolean().default(false);
 
 /** What is told where nothing is said about it: what asks somebody to act, and what became of it. */
 const DECIDED = ['approved', 'denied', 'cancelled', 'timed-out'] as const;
-const TO_APPROVERS = ['approval-needed', ...DECIDED, 'stuck'] as const;
-const TO_REQUESTER = ['approved', 'denied', 'timed-out'] as const;
+const TO_APPROVERS = ['approval-needed', ...DECIDED, 'stuck', 'break-glass', 'review-open'] as const;
+const TO_REQUESTER = ['approved', 'denied', 'timed-out', 'incident-closing'] as const;
 
 const slackPerson = z.strictObject({
   team: slackId('T', 'the id of a workspace, such as T0123ABCD'),

@@ -25,12 +25,14 @@ export interface Told {
   readonly risk: NoticedRequest['risk'];
   readonly access: AccessLevel | null;
   readonly url: string | null;
+  /** The groups to which it matters, where that does not follow from the decision. Null: everybody who may approve. */
+  readonly approvers?: readonly string[] | null | undefined;
 }
 
 /** @param targets as configured now; a target that is gone has the environment `?`. */
 export function composeNotice(told: Told, targets: ReadonlyMap<string, Pick<Target, 'environment'>>): Notice {
   const { kind, at, serial, request, hash, decision, grant, by, risk, access, url } = told;
-  const { id, seconds, reason, ticket } = request;
+  const { id, seconds, reason, ticket, incident } = request;
   const { policy, tier, quorum, deadline } = decision;
   return {
     id: noticeId(id, kind, serial),
@@ -51,6 +53,7 @@ export function composeNotice(told: Told, targets: ReadonlyMap<string, Pick<Targ
       seconds,
       reason,
       ticket,
+      incident: incident === null ? null : { source: incident.source, reference: incident.reference },
       tier,
       risk,
       access,
@@ -58,10 +61,16 @@ export function composeNotice(told: Told, targets: ReadonlyMap<string, Pick<Targ
       deadline,
     },
     grant: grant === null ? null : grantOf(grant),
+    approvers: told.approvers === undefined ? groupsOf(quorum) : told.approvers,
     why: decision.why,
     by,
     url,
   };
+}
+
+function groupsOf(quorum: Decision['quorum']): Notice['approvers'] {
+  const groups = quorum.flatMap(({ group }) => group ?? []);
+  return groups.length < quorum.length ? null : [...new Set(groups)];
 }
 
 function requesterOf({ requester }: AccessRequest): NoticedRequest['requester'] {

@@ -12,11 +12,16 @@ export interface NoticeRoute {
   readonly groups: ReadonlySet<string> | null;
 }
 
-/** A request that anybody may decide who may approve at all is told everywhere. */
+/**
+ * A request that anybody may decide who may approve at all is told everywhere; and so is emergency access of which nobody would
+ * hear otherwise.
+ */
 export function addressed(notice: Notice, routes: readonly NoticeRoute[]): AddressedNotice {
-  const asked = notice.request.quorum.map(({ group }) => group);
+  const { approvers } = notice;
   const concerns = ({ groups }: NoticeRoute): boolean =>
-    groups === null || asked.some((group) => group === null || groups.has(group));
-  const told = routes.filter((route) => route.on.has(notice.kind) && concerns(route));
+    groups === null || approvers === null || approvers.some((group) => groups.has(group));
+  const all = routes.filter((route) => route.on.has(notice.kind));
+  const some = all.filter(concerns);
+  const told = some.length === 0 && notice.kind === 'break-glass' ? all : some;
   return { notice, notifiers: told.map(({ name }) => name) };
 }

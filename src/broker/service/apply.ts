@@ -9,9 +9,10 @@ import { type Grant, type GrantEvent, type GrantState, transition } from '../../
 import type { GrantId } from '../../core/ids.ts';
 import type { Principal } from '../../core/principal.ts';
 import type { AddressedNotice } from '../store/notices.ts';
-import type { EffectKey, StoredGrant } from '../store/store.ts';
+import type { EffectKey, StoredGrant, StoredRequest } from '../store/store.ts';
 import { endedBy } from './ended-by.ts';
-import { grantNoticeKindOf } from './tell.ts';
+import { approversOf } from './emergency/noise.ts';
+import { grantNoticeKindsOf } from './tell.ts';
 import type { World } from './world.ts';
 
 export interface Application {
@@ -86,15 +87,25 @@ async function noticesOf(
   event: GrantEvent,
   actor: Application['actor'],
 ): Promise<readonly AddressedNotice[]> {
-  const kind = grantNoticeKindOf(before.grant, grant);
-  if (kind === null || !world.teller.wants(kind)) return [];
+  const kinds = grantNoticeKindsOf(before.grant, grant).filter((kind) => world.teller.wants(kind));
+  if (kinds.length === 0) return [];
   // A request that cannot be read must not keep its grant from ending.
   const asked = await world.store.request(grant.requestId).catch(() => null);
   if (asked === null) return [];
   const { request, hash, decision } = asked;
-  const by = kind === 'ended' ? await endedBy(world, grant, event, actor) : [];
-  const told = { kind, at: event.at, serial: before.version + 1, request, hash, decision, grant, by };
-  return world.teller.compose({ ...told, risk: null, access: null });
+  const approvers = await approversOf(world, asked);
+  const open = kinds.includes('review-open') && (await isUnreviewed(world, asked));
+  const by = kinds.includes('ended') ? await endedBy(world, grant, event, actor) : [];
+  const told = { at: event.at, serial: before.version + 1, request, hash, decision, grant, by, approvers };
+  return kinds
+    .filter((kind) => kind !== 'review-open' || open)
+    .flatMap((kind) => world.teller.compose({ ...told, kind, risk: null, access: null }));
+}
+
+async function isUnreviewed(world: World, { request }: StoredRequest): Promise<boolean> {
+  if (request.incident === null) return false;
+  const emergency = await world.store.emergency(request.id).catch(() => null);
+  return emergency !== null && emergency.review?.closed === null;
 }
 
 function entriesOf(before: Grant, after: Grant, event: GrantEvent, how: Application): readonly AuditEvent[] {

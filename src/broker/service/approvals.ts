@@ -7,12 +7,14 @@ import type { AuditEvent } from '../../audit/entry.ts';
 import { type Canonical, canonicalJson } from '../../core/canonical.ts';
 import { asksPeople, decide, isOpen, isOver, type RequestEvent, type Vote } from '../../core/approval.ts';
 import { asJitError, JitError } from '../../core/errors.ts';
+import type { Grant } from '../../core/grant.ts';
 import type { RequestId } from '../../core/ids.ts';
 import { type Principal, samePerson, samePrincipal } from '../../core/principal.ts';
 import type { Permission } from '../../core/request.ts';
 import type { AddressedNotice } from '../store/notices.ts';
 import type { StoredRequest } from '../store/store.ts';
 import { judge, understoodQuestions } from './decide.ts';
+import { askedOtherwise } from './emergency/noise.ts';
 import { openedReview } from './emergency/record.ts';
 import { openFor } from './open.ts';
 import { decidedAlready, mayNot, notApproved, refusalOf, type Seen, unattended } from './refusals.ts';
@@ -79,13 +81,24 @@ export function makeApprovals(world: World): Approvals {
     return { ...after.stored, version: before.version + 1 };
   }
 
-  async function noticesOf(before: StoredRequest, after: StoredRequest): Promise<readonly AddressedNotice[]> {
-    const kind = noticeKindOf(before, after);
-    if (kind === null || !world.teller.wants(kind)) return [];
+  /** @param grant where it has become one. */
+  async function noticesOf(
+    before: StoredRequest,
+    after: StoredRequest,
+    grant: Grant | null = null,
+  ): Promise<readonly AddressedNotice[]> {
+    const first = noticeKindOf(before, after);
+    const broken = grant !== null && after.request.incident !== null;
+    const kinds = [...(first === null ? [] : [first]), ...(broken ? (['break-glass'] as const) : [])];
+    const wanted = kinds.filter((kind) => world.teller.wants(kind));
+    if (wanted.length === 0) return [];
     const { request, hash, decision } = after;
-    const weight = weightOf(await understoodQuestions(world, after));
-    const told = { kind, at: world.now(), serial: before.version + 1, request, hash, decision, grant: null };
-    return world.teller.compose({ ...told, ...weight, by: decidedBy(after) });
+    const questions = await understoodQuestions(world, after);
+    const approvers = request.incident === null ? undefined : askedOtherwise(world.policy, questions, after);
+    const told = { at: world.now(), serial: before.version + 1, request, hash, decision, grant, approvers };
+    return wanted.flatMap((kind) =>
+      world.teller.compose({ ...told, kind, ...weightOf(questions), by: decidedBy(after) }),
+    );
   }
 
   /** The request as policy has it at this moment. @param requester as they are now. */
@@ -178,7 +191,7 @@ export function makeApprovals(world: World): Approvals {
         const { effects, grant } = opening;
         const entries = [...ready.entries, ...opening.entries];
         // Judging anew may have been what approved it.
-        const notices = await noticesOf(stored, ready.stored);
+        const notices = await noticesOf(stored, ready.stored, grant.grant);
         await store.commit({
           request: { ...opening.request, idempotency: null },
           grant,

@@ -30,7 +30,7 @@ import { historyOf } from './history.ts';
 import type { Issuer } from './issue.ts';
 import { mayRevoke } from './may-revoke.ts';
 import { endAllOf, insightOf, LIVE } from './revocation.ts';
-import { submit, type Submitted } from './submit.ts';
+import { makeSubmit, type Submitted } from './submit.ts';
 import { renewGrant } from './renew.ts';
 import type { Unconfirmed } from './unconfirmed.ts';
 import { reportUse } from './use.ts';
@@ -96,6 +96,7 @@ export interface Broker extends EmergencyAccess {
 /** @param wake tells the worker that something is due at that time, epoch ms. */
 export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, wake: (dueAt: number) => void): Broker {
   const { store, targets } = world;
+  const submit = makeSubmit(world);
 
   async function view(principal: Principal, stored: StoredRequest, known?: StoredGrant | null): Promise<Outcome> {
     const insight = await insightOf(world, principal, stored);
@@ -182,7 +183,7 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
     ...makeEmergencyAccess(world, approvals, wake),
     plan: async (principal, body) => planView(await draft(world, principal, body), world.approvals.approvers),
     submit: async (principal, body, idempotency, unconfirmed = null) =>
-      settle(principal, await submit(world, principal, body, idempotency, unconfirmed)),
+      settle(principal, await submit(principal, body, idempotency, unconfirmed)),
     request: async (principal, id, wait) => {
       const deadline = world.now() + (wait?.ms ?? 0);
       for (;;) {

@@ -4,6 +4,7 @@
  */
 import type { AuditEvent } from '../../audit/entry.ts';
 import { type ErrorCode, JitError } from '../../core/errors.ts';
+import type { Grant } from '../../core/grant.ts';
 import { requestId } from '../../core/ids.ts';
 import { answersFor, type Principal } from '../../core/principal.ts';
 import { type AccessRequest, type Decision, requestHash } from '../../core/request.ts';
@@ -11,6 +12,9 @@ import type { RequestBody } from '../../wire/bodies.ts';
 import type { AddressedNotice } from '../store/notices.ts';
 import type { Idempotency, StoredGrant, StoredRequest } from '../store/store.ts';
 import { type Draft, draft, type Ruling } from './decide.ts';
+import { heldUp } from './emergency/limits.ts';
+import { makeLine } from './emergency/line.ts';
+import { askedOtherwise } from './emergency/noise.ts';
 import { firstOf, incidentData } from './emergency/record.ts';
 import { openFor } from './open.ts';
 import { noticeKindOf, weightOf } from './tell.ts';
@@ -29,16 +33,39 @@ export interface Submitted {
  * effects are claimed for the caller, who carries them out. A denial is stored as well, then thrown (`ERR_DENIED`,
  * `ERR_NEEDS_APPROVAL` where approval would be needed that nobody can give). Throws `ERR_DENIED` where too many wait already.
  */
-export async function submit(
-  world: World,
+export type Submit = (
   principal: Principal,
   body: RequestBody,
   idempotency: Idempotency | null,
   unconfirmed: Unconfirmed | null,
+) => Promise<Submitted>;
+
+export function makeSubmit(world: World): Submit {
+  const inLine = makeLine();
+  return async (principal, body, idempotency, unconfirmed) => {
+    const earlier = idempotency === null ? null : await replay(world, principal, idempotency);
+    if (earlier !== null) return earlier;
+    const drafted = await draft(world, principal, body);
+    const { incident } = drafted;
+    const how = { idempotency, unconfirmed };
+    if (incident === null || drafted.verdict.kind === 'deny') return record(world, principal, drafted, how);
+    // Those that are decided at the same time would otherwise each count only those before them all.
+    return inLine(async () => {
+      const twin = idempotency === null ? null : await replay(world, principal, idempotency);
+      if (twin !== null) return twin;
+      const held = await heldUp(world, principal, incident);
+      return record(world, principal, held === null ? drafted : { ...drafted, verdict: held }, how);
+    });
+  };
+}
+
+async function record(
+  world: World,
+  principal: Principal,
+  drafted: Draft,
+  how: { readonly idempotency: Idempotency | null; readonly unconfirmed: Unconfirmed | null },
 ): Promise<Submitted> {
-  const earlier = idempotency === null ? null : await replay(world, principal, idempotency);
-  if (earlier !== null) return earlier;
-  const drafted = await draft(world, principal, body);
+  const { idempotency, unconfirmed } = how;
   const at = world.now();
   const request: AccessRequest = {
     id: requestId(world.random(16)),
@@ -57,7 +84,7 @@ export async function submit(
   const stored: StoredRequest = { request, hash, decision, votes: [], grant: null, version: 0 };
   if (decision.state === 'pending') await demandRoom(world, principal);
   if (decision.state !== 'approved') {
-    const notices = noticesOf(world, stored, drafted);
+    const notices = noticesOf(world, stored, null, drafted);
     const change = { request: { ...stored, idempotency }, entries, notices, ...firstOf(stored, drafted.verdict, at) };
     const raced = await keep(world, principal, change, idempotency);
     if (raced !== null) return raced;
@@ -70,15 +97,18 @@ export async function submit(
     idleSeconds: verdict.kind === 'permit' ? verdict.idleSeconds : null,
     unconfirmed,
   });
+  const notices = noticesOf(world, opening.request, opening.grant.grant, drafted);
   const change = {
     request: { ...opening.request, idempotency },
     grant: opening.grant,
     effects: opening.effects,
     entries: [...entries, ...opening.entries],
+    notices,
     ...firstOf(opening.request, verdict, at),
   };
   const raced = await keep(world, principal, change, idempotency);
   if (raced !== null) return raced;
+  if (notices.length > 0) world.teller.stored();
   return {
     request: { ...opening.request, version: 1 },
     grant: { ...opening.grant, version: 1 },
@@ -86,11 +116,20 @@ export async function submit(
   };
 }
 
-function noticesOf(world: World, stored: StoredRequest, { questions }: Draft): readonly AddressedNotice[] {
+/** @param grant where it was given at once: then nobody is told but of what nobody was asked for. */
+function noticesOf(
+  world: World,
+  stored: StoredRequest,
+  grant: Grant | null,
+  { questions }: Draft,
+): readonly AddressedNotice[] {
   const { request, hash, decision } = stored;
-  const kind = decision.state === 'pending' ? noticeKindOf(null, stored) : null;
+  const emergency = request.incident !== null;
+  const asked = decision.state === 'pending' ? noticeKindOf(null, stored) : null;
+  const kind = emergency && grant !== null ? 'break-glass' : asked;
   if (kind === null || !world.teller.wants(kind)) return [];
-  const told = { kind, at: request.createdAt, serial: 1, request, hash, decision, grant: null, by: [] };
+  const approvers = emergency ? askedOtherwise(world.policy, questions, stored) : undefined;
+  const told = { kind, at: request.createdAt, serial: 1, request, hash, decision, grant, by: [], approvers };
   return world.teller.compose({ ...told, ...weightOf(questions) });
 }
 

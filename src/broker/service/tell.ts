@@ -64,7 +64,8 @@ export function noticeKindOf(before: StoredRequest | null, after: StoredRequest)
   const { state, policy } = after.decision;
   if (state === 'pending') {
     if (!asksPeople(after.decision)) return null;
-    return before?.decision.state === state && before.decision.policy === policy ? null : 'approval-needed';
+    if (before?.decision.state === state && before.decision.policy === policy) return null;
+    return after.request.incident === null ? 'approval-needed' : 'break-glass';
   }
   // Whoever has been asked is told the end of it, also where policy would not ask them any more.
   if (!asksPeople(after.decision) && (before === null || !asksPeople(before.decision))) return null;
@@ -78,18 +79,22 @@ export function decidedBy({ decision, votes }: StoredRequest): readonly string[]
   return decision.state === 'denied' && last?.choice === 'deny' ? [last.voter.name] : [];
 }
 
-/** What a change of a grant's state is to those who are told. */
-export function grantNoticeKindOf(before: Grant, after: Grant): NoticeKind | null {
-  if (before.state.name === after.state.name) return null;
+/** What a change of a grant's state is to those who are told. `review-open` only where a review is open. */
+export function grantNoticeKindsOf(before: Grant, after: Grant): readonly NoticeKind[] {
+  if (before.state.name === after.state.name) return isCut(after) && !isCut(before) ? ['incident-closing'] : [];
   switch (after.state.name) {
     case 'active':
-      return 'issued';
+      return ['issued'];
     case 'closed':
-      return 'ended';
+      return ['ended', 'review-open'];
     case 'stuck':
-      return 'stuck';
+      return ['stuck'];
     case 'issuing':
     case 'revoking':
-      return null;
+      return [];
   }
+}
+
+function isCut({ state }: Grant): boolean {
+  return state.name === 'active' && state.cut !== null;
 }

@@ -4,7 +4,7 @@
  */
 import { audienceOf, type Notice } from '../../core/notice.ts';
 import { samePrincipal } from '../../core/principal.ts';
-import { type Fact, subjectOf, wordsOf } from '../words.ts';
+import { type Fact, isLoud, subjectOf, wordsOf } from '../words.ts';
 
 /** Every address comes from the configuration, and none from a token or a request. */
 export interface Addresses {
@@ -21,6 +21,7 @@ export interface Letter {
   readonly to: readonly string[];
   readonly subject: string;
   readonly text: string;
+  readonly urgent: boolean;
   /** The same for one notice, so that a mailbox can tell a letter that came twice. Without angle brackets. */
   readonly messageId: string;
   /** The same for one request, so that its letters lie together. */
@@ -40,19 +41,23 @@ export function letterOf(notice: Notice, addresses: Addresses): Letter | null {
     to,
     subject: subjectOf(notice),
     text: textOf(notice),
+    urgent: isLoud(notice),
     messageId: `${notice.id}@${domain}`,
     thread: `${notice.request.id}@${domain}`,
   };
 }
 
 function concerned(notice: Notice, { approvers, people }: Addresses): readonly string[] {
-  const { quorum, requester } = notice.request;
+  const { requester } = notice.request;
   switch (audienceOf(notice.kind)) {
-    case 'approvers':
-      return quorum.flatMap(({ group }) => {
-        if (group === null) return Object.values(approvers).flat();
-        return Object.hasOwn(approvers, group) ? (approvers[group] ?? []) : [];
-      });
+    case 'approvers': {
+      const everybody = Object.values(approvers).flat();
+      const some = notice.approvers?.flatMap((group) =>
+        Object.hasOwn(approvers, group) ? (approvers[group] ?? []) : [],
+      );
+      // Better too many than nobody.
+      return some === undefined || (some.length === 0 && isLoud(notice)) ? everybody : some;
+    }
     case 'requester': {
       const { issuer, subject } = requester.actsFor ?? requester;
       return people.filter((person) => samePrincipal({ issuer, subject }, key(person))).map(({ address }) => address);

@@ -65,7 +65,7 @@ async function connect({ host, port, tls, ca, login }: MailServer): Promise<Tran
 }
 
 async function send(transport: Transporter, letter: Letter, signal: AbortSignal): Promise<void> {
-  const { from, to, subject, text, messageId, thread } = letter;
+  const { from, to, subject, text, urgent, messageId, thread } = letter;
   await transport.sendMail({
     // As objects, so that nothing is parsed out of an address.
     from: { name: '', address: from },
@@ -74,6 +74,7 @@ async function send(transport: Transporter, letter: Letter, signal: AbortSignal)
     text,
     messageId: `<${messageId}>`,
     references: `<${thread}>`,
+    ...(urgent ? { priority: 'high' as const } : {}),
     // RFC 3834: nobody's holiday is announced to a broker.
     headers: { 'Auto-Submitted': 'auto-generated' },
     disableFileAccess: true,

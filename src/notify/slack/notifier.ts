@@ -2,7 +2,7 @@
  * Tells a channel of Slack, or the requester in person.
  * @module
  */
-import { audienceOf, type Delivery, type Notice, type Notifier } from '../../core/notice.ts';
+import type { Delivery, Notice, NoticeKind, Notifier } from '../../core/notice.ts';
 import { samePrincipal } from '../../core/principal.ts';
 import type { Called, SlackApi } from './api.ts';
 import { mayVoteHere, slackMessage, supersededMessage } from './blocks.ts';
@@ -20,7 +20,7 @@ export interface SlackSettings {
 
 /**
  * One message for each request in a channel: later notices change it, so that it always tells how things stand. A new one is
- * sent where somebody has to look: when approval is needed, and when a revocation is stuck.
+ * sent where somebody has to look: when approval is needed, when a revocation is stuck, and in emergencies.
  */
 export function slackNotifier(settings: SlackSettings, call: SlackApi): Notifier {
   const { name, channel, approve, people } = settings;
@@ -31,7 +31,7 @@ export function slackNotifier(settings: SlackSettings, call: SlackApi): Notifier
     const sent = await call('chat.postMessage', { channel: to, ...message }, signal);
     if (sent.kind !== 'sent') return failure(sent);
     // A message to a person is not changed later, nor is one that calls for help.
-    if (channel === null || notice.kind === 'stuck') return { kind: 'delivered', receipt: null };
+    if (channel === null || ALONE.has(notice.kind)) return { kind: 'delivered', receipt: null };
     return { kind: 'delivered', receipt: writeReceipt(sent, asks ? notice : null) };
   }
 
@@ -52,8 +52,8 @@ export function slackNotifier(settings: SlackSettings, call: SlackApi): Notifier
       // Nobody to tell: Slack does not know this person here.
       if (to === null) return { kind: 'delivered', receipt: null };
       const old = readReceipt(earlier);
-      if (audienceOf(notice.kind) === 'approvers') return ask(notice, to, old, signal);
-      if (old === null || notice.kind === 'stuck') return post(notice, to, signal);
+      if (notice.kind === 'approval-needed') return ask(notice, to, old, signal);
+      if (old === null || notice.kind === 'break-glass' || ALONE.has(notice.kind)) return post(notice, to, signal);
       const changed = await change(old, slackMessage(notice, 'link only'), signal);
       if (changed.kind === 'lost') return post(notice, to, signal);
       if (changed.kind !== 'sent') return changed;
@@ -61,6 +61,9 @@ export function slackNotifier(settings: SlackSettings, call: SlackApi): Notifier
     },
   };
 }
+
+/** Each of these is a message of its own, that nothing changes later. */
+const ALONE: ReadonlySet<NoticeKind> = new Set(['stuck', 'incident-closing', 'review-open']);
 
 function failure(called: Exclude<Called, { kind: 'sent' }>): Delivery {
   return called.kind === 'lost' ? { kind: 'refused', problem: 'Slack refuses it' } : called;

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Notice } from '../../core/notice.ts';
-import { type Fact, wordsOf } from '../words.ts';
+import { type Fact, isLoud, wordsOf } from '../words.ts';
 
 /**
  * Text of others stands in runs of a RichTextBlock only: unlike a TextBlock and a FactSet they know neither Markdown nor
@@ -15,13 +15,20 @@ export function teamsMessage(notice: Notice): object {
     $schema: 'http://adaptivecards.io/schemas/adaptive-card.json',
     type: 'AdaptiveCard',
     version: '1.4',
-    body: [{ type: 'TextBlock', text: headline, weight: 'Bolder', size: 'Medium', wrap: true }, ...facts.map(line)],
+    body: [
+      { type: 'TextBlock', text: headline, weight: 'Bolder', size: 'Medium', wrap: true, ...loudness(notice) },
+      ...facts.map(line),
+    ],
     actions: notice.url === null ? [] : [{ type: 'Action.OpenUrl', title: 'Open at the broker', url: notice.url }],
   };
   return {
     type: 'message',
     attachments: [{ contentType: 'application/vnd.microsoft.card.adaptive', contentUrl: null, content }],
   };
+}
+
+function loudness(notice: Notice): object {
+  return isLoud(notice) ? { size: 'ExtraLarge', color: 'Attention' } : {};
 }
 
 function line({ label, value }: Fact): object {

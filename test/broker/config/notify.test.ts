@@ -33,10 +33,11 @@ test('the shortest entries are good, and buttons are off where nothing is said',
   assert.ok(read.type === 'slack');
   assert.equal(read.approve, 'page');
   assert.equal(read.api, 'https://slack.com/api');
-  assert.deepEqual(read.on, ['approval-needed', 'approved', 'denied', 'cancelled', 'timed-out', 'stuck']);
+  const decided = ['approved', 'denied', 'cancelled', 'timed-out'];
+  assert.deepEqual(read.on, ['approval-needed', ...decided, 'stuck', 'break-glass', 'review-open']);
   const people = '[{ team: T0123ABCD, user: U0123ABCD, issuer: i, subject: s }]';
   const inPerson = notifySchema.parse(parse(`${SLACK.replace('C0123ABCD', 'requester')}people: ${people}`));
-  assert.deepEqual(inPerson.on, ['approved', 'denied', 'timed-out']);
+  assert.deepEqual(inPerson.on, ['approved', 'denied', 'timed-out', 'incident-closing']);
 });
 
 test('a secret is named by its file and never written down', () => {

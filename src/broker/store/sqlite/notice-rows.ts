@@ -42,6 +42,7 @@ const notice = z.strictObject({
     seconds: z.int(),
     reason: z.string(),
     ticket: z.string().nullable(),
+    incident: z.strictObject({ source: z.string(), reference: z.string() }).nullable().default(null),
     tier: z.enum(TIERS).nullable(),
     risk: z.enum(['low', 'medium', 'high']).nullable(),
     access: z.enum(ACCESS_LEVELS).nullable(),
@@ -51,6 +52,8 @@ const notice = z.strictObject({
   grant: z
     .strictObject({ id: grantId, expiresAt: z.int().nullable(), reason: z.enum(CLOSE_REASONS).nullable() })
     .nullable(),
+  // Left out in rows from before there were emergencies, which are told again to nobody but those they are stored for.
+  approvers: z.array(z.string()).nullable().default(null),
   why: z.string(),
   by: z.array(z.string()),
   url: z.string().nullable(),
