@@ -9,9 +9,9 @@ import { apiRoutes } from '../../../src/broker/http/api.ts';
 import type { SessionStore } from '../../../src/broker/store/sessions.ts';
 import type { Principal } from '../../../src/core/principal.ts';
 import { confirmViewSchema } from '../../../src/wire/sessions.ts';
-import { type Claim, sessionApp, token } from '../../fakes/session-app.ts';
+import { type Claim, sessionApp, type SessionAppParts, token } from '../../fakes/session-app.ts';
 import { type Answer, type Caller, ID_TOKEN, makeCaller } from '../../support/caller.ts';
-import { startBroker, type TestBroker } from '../service/world.ts';
+import { type Setting, startBroker, type TestBroker } from '../service/world.ts';
 
 export const AUDIENCE = 'https://broker.test';
 
@@ -44,11 +44,16 @@ export interface SessionWorld extends TestBroker {
   story(): Promise<readonly string[]>;
 }
 
+export interface SessionSetting extends Pick<SessionAppParts, 'emergency' | 'limits'> {
+  readonly broker?: Setting;
+}
+
 export async function sessionWorld(
   t: TestContext,
   deviceAllowed: 'device' | 'no device' = 'no device',
+  { broker, ...more }: SessionSetting = {},
 ): Promise<SessionWorld> {
-  const world = await startBroker();
+  const world = await startBroker(broker);
   t.after(async () => world.stop());
   const { now, random, log } = world.world;
   // Safe: it is the SQLite store, which is both.
@@ -62,6 +67,7 @@ export async function sessionWorld(
     log,
     routes: apiRoutes(world.broker, async () => ({ operations: [], targets: [] })),
     hosts: new Set(['broker.test']),
+    ...more,
   });
   return {
     ...world,
