@@ -56,8 +56,18 @@ export async function requireConsistent(twins: Twins, { id, read }: Followed): P
 
   const votes = entries.filter(({ type }) => type === 'request.voted');
   assert.deepEqual(
-    votes.map(({ actor, data }) => [actor === 'broker' ? actor : nameOf(actor), data['choice'], data['hash']]),
-    stored.votes.map(({ voter, choice }) => [nameOf(voter), choice, stored.hash]),
+    votes.map(({ actor, data }) => [
+      actor === 'broker' ? actor : nameOf(actor),
+      data['choice'],
+      data['hash'],
+      data['attended'],
+    ]),
+    stored.votes.map(({ voter, choice, attended }) => [
+      nameOf(voter),
+      choice,
+      stored.hash,
+      choice === 'deny' ? undefined : attended,
+    ]),
   );
 
   const intended = entries.filter(({ type }) => type === 'grant.intended');
@@ -65,7 +75,8 @@ export async function requireConsistent(twins: Twins, { id, read }: Followed): P
     intended.map(({ grant }) => grant),
     stored.grant === null ? [] : [stored.grant],
   );
-  const issued = twins.cloud.calls.filter((call) => call === `issue main ${stored.grant ?? ''}`).length;
+  const { target } = stored.request.permissions[0] ?? assert.fail();
+  const issued = twins.cloud.calls.filter((call) => call === `issue ${target} ${stored.grant ?? ''}`).length;
   assert.equal(issued, count('grant.issued'));
   assert.equal(issued, count('grant.intended') + count('grant.reissue'));
   assert.ok(count('credential.delivered') <= issued);

@@ -10,6 +10,7 @@ import type { GrantId, RequestId } from '../../../src/core/ids.ts';
 import type { RequestBody } from '../../../src/wire/bodies.ts';
 import { type Act, act, deedOf, type Happening, question, shift, shifted, told } from './happenings.ts';
 import { type Asked, asked, type Case, results, type Surroundings } from './reference.ts';
+import { THINGS } from './rules.ts';
 import type { Twins } from './twins.ts';
 
 export interface Followed {
@@ -29,7 +30,6 @@ export type Command = fc.AsyncCommand<Model, Twins>;
 type Outcome = 'done' | 'refused';
 
 const MOST_REQUESTS = 3;
-const PERMISSIONS = { put: 's3:PutObject', remove: 's3:DeleteObject' } as const;
 let serial = 0;
 
 /** Two clients send the same request at once, each to a broker of its own: one request comes of it. */
@@ -58,14 +58,10 @@ function submitting(what: Asked): Command {
 
 function bodyOf({ operations }: Asked): RequestBody {
   return {
-    authorization_details: operations.map((operation) => ({
-      type: 'jit_access',
-      operation: PERMISSIONS[operation],
-      resources: ['arn:aws:s3:::bucket/key'],
-      target: 'main',
-    })),
+    authorization_details: operations.map((operation) => THINGS[operation].ask),
     seconds: 600,
-    reason: 'a model',
+    reason: 'as long as any rule of the example wants a reason to be',
+    ticket: 'OPS-7',
   };
 }
 
@@ -171,7 +167,7 @@ async function carryOut({ requests }: Model, twins: Twins, { request, broker: at
     if (deed.kind === 'judge' || who === null) return approvals.judgeAnew();
     switch (deed.kind) {
       case 'vote':
-        if (deed.choice === 'approve') return broker.approve(who, id, { ...body(deed.seen), attended: true });
+        if (deed.choice === 'approve') return broker.approve(who, id, { ...body(deed.seen), attended: deed.attended });
         return broker.deny(who, id, { ...body(deed.seen), reason: 'no' });
       case 'confirm':
         return broker.confirm(who, id, body(deed.seen));

@@ -12,12 +12,12 @@ import type { Provider } from '../../../src/core/ports.ts';
 import type { Principal } from '../../../src/core/principal.ts';
 import { awsProvider } from '../../../src/providers/aws/provider.ts';
 import type { RequestBody } from '../../../src/wire/bodies.ts';
-import { type Setting, startBroker, type TestBroker } from '../service/world.ts';
+import { type Offer, type Setting, startBroker, type TestBroker } from '../service/world.ts';
 
 const FOLDER = new URL('../../../src/policy/example/', import.meta.url);
 const read = (name: string): string => readFileSync(new URL(name, FOLDER), 'utf8');
 
-const CONFIG = read('broker.yaml');
+export const CONFIG = read('broker.yaml');
 export const POLICIES = readdirSync(FOLDER)
   .filter((name) => name.endsWith('.cedar'))
   .map((name) => ({ name, text: read(name) }));
@@ -40,10 +40,9 @@ export function person(name: string): Principal {
   return found;
 }
 
-/** A broker of Acme's at that moment. */
-export async function openAcme(t: TestContext, at: string | number, more: Setting = {}): Promise<TestBroker> {
-  const started: { now: () => number } = { now: Date.now };
-  const aws = awsProvider({ now: () => started.now(), signer: null });
+/** Acme's targets, and how what is asked for there is read. */
+export function placesOf(now: () => number): Pick<Offer, 'targets' | 'reader'> {
+  const aws = awsProvider({ now, signer: null });
   const { targets } = parseBrokerConfig(CONFIG, 'broker.yaml');
   const places = new Map(
     [...targets].map(([name, { environment, tags, provider }]) => {
@@ -53,10 +52,16 @@ export async function openAcme(t: TestContext, at: string | number, more: Settin
     }),
   );
   // Safe: every target here is one that this provider has parsed.
-  const reader = aws as unknown as Pick<Provider, 'assess' | 'plan'>;
+  const { assess, plan } = aws as unknown as Pick<Provider, 'assess' | 'plan'>;
+  return { targets: places, reader: { assess, plan } };
+}
+
+/** A broker of Acme's at that moment. */
+export async function openAcme(t: TestContext, at: string | number, more: Setting = {}): Promise<TestBroker> {
+  const started: { now: () => number } = { now: Date.now };
   const acme = await startBroker({
     policy: POLICIES,
-    offer: { config: CONFIG, targets: places, reader: { assess: reader.assess, plan: reader.plan } },
+    offer: { config: CONFIG, ...placesOf(() => started.now()) },
     startAt: typeof at === 'number' ? at : Date.parse(at),
     ...more,
   });

@@ -3,14 +3,17 @@
  * @module
  */
 import * as fc from 'fast-check';
-import { GROUPS, type Group, type Membership, type Name, NAMES, REQUESTERS, RULES } from './people.ts';
+import { GROUPS, type Group, type Membership, type Name, NAMES, REQUESTERS } from './people.ts';
 import type { Asked, Deed, Surroundings } from './reference.ts';
+import { RULES } from './rules.ts';
 
 /** A deed before it is known to which request it is done. */
 interface Draft {
   readonly kind: Deed['kind'];
   readonly by: Name | 'requester';
   readonly choice: 'approve' | 'deny';
+  /** Whether a person was asked for the vote. */
+  readonly attended: boolean;
   /** The policy that the client had in front of it, and whether it was this request. */
   readonly rules: number | 'present';
   readonly request: 'this' | 'another';
@@ -37,20 +40,20 @@ export type Happening = Act | Shift;
 
 export function told(one: Happening): string {
   if (one.kind === 'shift') return JSON.stringify(one.change);
-  const { kind, by, choice, rules, request } = one.draft;
-  const what = kind === 'vote' ? choice : kind;
+  const { kind, by, choice, attended, rules, request } = one.draft;
+  const what = kind === 'vote' ? `${choice}${attended ? '' : ' by script'}` : kind;
   const where = `#${one.request} at broker ${one.broker}`;
   if (kind === 'sweep' || kind === 'judge') return `${what} at broker ${one.broker}`;
   return `${by}: ${what} ${where}${rules === 'present' ? '' : `, seen under ${rules}`}${request === 'this' ? '' : ', with another hash'}`;
 }
 
 /** @param present the policy when the clients looked. */
-export function deedOf({ kind, by, choice, rules, request }: Draft, what: Asked, present: number): Deed {
+export function deedOf({ kind, by, choice, attended, rules, request }: Draft, what: Asked, present: number): Deed {
   const who = by === 'requester' ? what.requester : by;
   const seen = { rules: rules === 'present' ? present : rules, request };
   switch (kind) {
     case 'vote':
-      return { kind, by: who, choice, seen };
+      return { kind, by: who, choice, attended, seen };
     case 'confirm':
       return { kind, by: who, seen };
     case 'sweep':
@@ -96,22 +99,37 @@ const choice = fc.oneof(
   { arbitrary: fc.constant('deny' as const), weight: 1 },
 );
 
+const attended = fc.nat(7).map((one) => one > 0);
+
 const draft: fc.Arbitrary<Draft> = fc.oneof(
-  { weight: 10, arbitrary: fc.record({ kind: fc.constant('vote' as const), by: voter, choice, ...seen }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('confirm' as const), by: requester, choice, ...seen }) },
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('issue' as const), by: requester, choice, ...seen }) },
+  { weight: 10, arbitrary: fc.record({ kind: fc.constant('vote' as const), by: voter, choice, attended, ...seen }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constant('confirm' as const), by: requester, choice, attended, ...seen }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({ kind: fc.constant('issue' as const), by: requester, choice, attended, ...seen }),
+  },
   {
     weight: 4,
     arbitrary: fc.record({
       kind: fc.constantFrom('cancel' as const, 'fetch' as const, 'fetch' as const, 'revoke' as const),
       by: requester,
       choice,
+      attended,
       ...seen,
     }),
   },
   {
     weight: 2,
-    arbitrary: fc.record({ kind: fc.constantFrom('sweep' as const, 'judge' as const), by: name, choice, ...seen }),
+    arbitrary: fc.record({
+      kind: fc.constantFrom('sweep' as const, 'judge' as const),
+      by: name,
+      choice,
+      attended,
+      ...seen,
+    }),
   },
 );
 
@@ -138,5 +156,15 @@ export const shift: fc.Arbitrary<Shift> = fc.record({ kind: fc.constant('shift' 
 
 export const question: fc.Arbitrary<Asked> = fc.record({
   requester: fc.constantFrom(...REQUESTERS),
-  operations: fc.constantFrom<Asked['operations']>(['put'], ['put', 'remove'], ['remove']),
+  operations: fc.constantFrom<Asked['operations']>(
+    ['change'],
+    ['change'],
+    ['change', 'look'],
+    ['grave'],
+    ['grave', 'change'],
+    ['look'],
+    ['read'],
+    ['tend'],
+    ['peek'],
+  ),
 });

@@ -3,7 +3,8 @@
  * the broker does it. It answers with everything that may happen, because the broker may look at a request at any time.
  * @module
  */
-import { accountOf, type Membership, type Name, RULES, type Terms } from './people.ts';
+import { accountOf, type Group, type Membership, type Name } from './people.ts';
+import { isRevoker, isVoter, type Operation, type Terms, termsFor } from './rules.ts';
 
 export const WAIT_MS = 400;
 export const TAKE_UP_MS = 120;
@@ -12,6 +13,7 @@ export const CONFIRM_MS = 60;
 export interface Cast {
   readonly by: Name;
   readonly choice: 'approve' | 'deny';
+  readonly attended: boolean;
   readonly rules: number;
 }
 
@@ -29,7 +31,7 @@ export interface Case {
 
 export interface Asked {
   readonly requester: Name;
-  readonly operations: readonly ('put' | 'remove')[];
+  readonly operations: readonly Operation[];
 }
 
 export interface Surroundings {
@@ -44,7 +46,13 @@ export interface Result {
 }
 
 export type Deed =
-  | { readonly kind: 'vote'; readonly by: Name; readonly choice: 'approve' | 'deny'; readonly seen: Seen }
+  | {
+      readonly kind: 'vote';
+      readonly by: Name;
+      readonly choice: 'approve' | 'deny';
+      readonly attended: boolean;
+      readonly seen: Seen;
+    }
   | { readonly kind: 'confirm'; readonly by: Name; readonly seen: Seen }
   | { readonly kind: 'cancel' | 'issue' | 'fetch' | 'revoke'; readonly by: Name }
   | { readonly kind: 'sweep' | 'judge' };
@@ -63,12 +71,14 @@ interface Place {
 
 const ORDER = ['auto', 'self-serve', 'manual'];
 
-function verdictOn({ requester, operations }: Asked, { rules, groups }: Surroundings): Verdict {
-  const set = RULES[rules];
-  const terms = operations.map((operation): Terms | null => set?.[operation] ?? null);
-  // An agent gets nothing that its person would not get.
-  const askers = requester === "rita's agent" ? [requester, 'rita' as const] : [requester];
-  if (!askers.every((name) => groups.get(name)?.has('engineers'))) return null;
+function verdictOn({ requester, operations }: Asked, around: Surroundings): Verdict {
+  // An agent gets nothing that its person would not get, and nothing in which it is not theirs.
+  const askers: readonly Name[] = requester === "rita's agent" ? [requester, 'rita'] : [requester];
+  const terms = askers.flatMap((name) => {
+    const { kind } = accountOf(name).principal;
+    const member = memberOf(kind === 'agent' ? 'rita' : name, around);
+    return operations.map((operation): Terms | null => termsFor(around.rules, operation, kind, member));
+  });
   if (terms.some((one) => one === null)) return null;
   const known = terms.filter((one) => one !== null);
   const tier = ORDER.findLast((each) => known.some((one) => one.tier === each)) ?? 'manual';
@@ -79,16 +89,23 @@ function verdictOn({ requester, operations }: Asked, { rules, groups }: Surround
   return { tier, quorum: [...places].map(([group, approvers]) => ({ group, approvers })) };
 }
 
+const memberOf =
+  (name: Name, { groups }: Surroundings) =>
+  (group: Group): boolean =>
+    groups.get(name)?.has(group) ?? false;
+
 const words = (quorum: readonly Place[]): string[] =>
   quorum.map(({ group, approvers }) => `${approvers} ${group ?? 'anybody'}`).toSorted();
 
 const personBehind = (name: Name): string | null => (name === "rita's agent" ? 'rita' : accountOf(name).person);
 
-function mayApprove(by: Name, { requester }: Asked, { rules, groups }: Surroundings): boolean {
+function mayApprove(by: Name, { requester, operations }: Asked, around: Surroundings, attended: boolean): boolean {
   const { person } = accountOf(by);
   if (person === null || person === personBehind(requester)) return false;
-  const needed = RULES[rules]?.approve;
-  return needed !== undefined && (groups.get(by)?.has(needed) ?? false);
+  const member = memberOf(by, around);
+  const may = (manner: 'attended' | 'unattended'): boolean =>
+    operations.every((operation) => isVoter(around.rules, operation, member, manner));
+  return may(attended ? 'attended' : 'unattended');
 }
 
 /** Whether every place can be taken by somebody else: tries everything. */
@@ -101,6 +118,17 @@ function filled(places: readonly Place[], people: readonly ReadonlySet<string>[]
 
 const fits = (person: ReadonlySet<string>, { group }: Place): boolean => group === null || person.has(group);
 
+/** Whether a yes counts towards anything that is needed. */
+function serves(
+  { by, attended }: Pick<Cast, 'by' | 'attended'>,
+  quorum: readonly Place[],
+  what: Asked,
+  around: Surroundings,
+): boolean {
+  const groups: ReadonlySet<string> = around.groups.get(by) ?? new Set();
+  return mayApprove(by, what, around, attended) && quorum.some((place) => fits(groups, place));
+}
+
 /** @param cast the rules under which votes count. */
 function enough(
   votes: readonly Cast[],
@@ -110,10 +138,10 @@ function enough(
   cast: number,
 ): boolean {
   const people = new Map<string, ReadonlySet<string>>();
-  for (const { by, choice, rules } of votes) {
+  for (const { by, choice, attended, rules } of votes) {
     const { person } = accountOf(by);
-    if (choice !== 'approve' || rules !== cast || person === null) continue;
-    if (mayApprove(by, what, around)) people.set(person, around.groups.get(by) ?? new Set());
+    if (choice !== 'approve' || rules !== cast || person === null || people.has(person)) continue;
+    if (serves({ by, attended }, quorum, what, around)) people.set(person, around.groups.get(by) ?? new Set());
   }
   return people.size > 0 && filled(quorum, [...people.values()]);
 }
@@ -181,7 +209,7 @@ export function results(from: Case, deed: Deed, what: Asked, around: Surrounding
       return ready.length > 0 ? ready.map((one) => done({ ...one, granted: true, deadline: null })) : refused;
     }
     case 'revoke':
-      return [from.granted && answers(deed.by, what.requester) ? done(from) : no(from)];
+      return [from.granted && mayEnd(deed.by, what, around) ? done(from) : no(from)];
     case 'fetch':
       return mayFetch(from, deed.by, what, around) ? [done(from), no(from)] : [no(from)];
     case 'confirm':
@@ -217,6 +245,13 @@ function answers(by: Name, requester: Name): boolean {
   return by === requester || (by === 'rita' && requester === "rita's agent");
 }
 
+function mayEnd(by: Name, { requester, operations }: Asked, around: Surroundings): boolean {
+  if (answers(by, requester)) return true;
+  const { kind } = accountOf(requester).principal;
+  const isPerson = accountOf(by).principal.kind === 'user';
+  return isPerson && operations.every((operation) => isRevoker(operation, kind, memberOf(by, around)));
+}
+
 /** Credentials leave only while people would still be asked for no more than what they said. */
 function mayFetch(from: Case, by: Name, what: Asked, around: Surroundings): boolean {
   const verdict = verdictOn(what, around);
@@ -240,7 +275,7 @@ function confirmed(
 
 function voted(
   from: Case,
-  { by, choice, seen }: Extract<Deed, { kind: 'vote' }>,
+  { by, choice, attended, seen }: Extract<Deed, { kind: 'vote' }>,
   what: Asked,
   around: Surroundings,
 ): readonly Result[] {
@@ -248,13 +283,17 @@ function voted(
   const verdict = verdictOn(what, around);
   if (!isOpen(from) || isLate(from, around) || from.tier !== 'manual' || verdict === null) return [no(from)];
   if (seen.request !== 'this' || seen.rules !== rules || from.rules !== rules) return [no(from)];
-  if (!mayApprove(by, what, around)) return [no(from)];
+  // A no counts from whatever it comes.
+  if (!mayApprove(by, what, around, attended || choice === 'deny')) return [no(from)];
   const groups = around.groups.get(by) ?? new Set<string>();
   if (!verdict.quorum.some((place) => fits(groups, place))) return [no(from)];
-  const votes = [...from.votes, { by, choice, rules }];
+  const votes = [...from.votes, { by, choice, attended: attended && choice === 'approve', rules }];
   if (choice === 'deny') return [done(end({ ...from, votes }, 'denied'))];
   const { person } = accountOf(by);
-  const again = from.votes.some((vote) => vote.rules === rules && accountOf(vote.by).person === person);
+  const again = from.votes.some((vote) => {
+    if (vote.rules !== rules || accountOf(vote.by).person !== person) return false;
+    return vote.attended || serves(vote, verdict.quorum, what, around);
+  });
   if (from.state === 'approved' || again) return [done(from)];
   if (!enough(votes, verdict.quorum, what, around, rules)) return [done({ ...from, votes })];
   return [done({ ...from, votes, state: 'approved', deadline: now + TAKE_UP_MS })];

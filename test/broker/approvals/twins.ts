@@ -1,5 +1,5 @@
 /**
- * Two brokers over one SQLite store for the model of approvals: real service, real policies, a cloud that counts, a clock
+ * Two brokers over one SQLite store for the model of approvals: real service, the worked example of policies, a cloud that counts, a clock
  * that only moves when it is told to, and nothing that happens by itself.
  * @module
  */
@@ -19,9 +19,11 @@ import type { Store } from '../../../src/broker/store/store.ts';
 import { isGrantId, type RequestId } from '../../../src/core/ids.ts';
 import type { Principal } from '../../../src/core/principal.ts';
 import { loadPolicies, type PolicySet } from '../../../src/policy/load.ts';
-import { type FakeCloud, fakeCloud, target } from '../../fakes/cloud.ts';
-import { accountOf, atFirst, cedarOf, GROUPS, type Membership, type Name, nameOf, RULES } from './people.ts';
+import { type FakeCloud, fakeCloud } from '../../fakes/cloud.ts';
+import { CONFIG, placesOf } from './example.ts';
+import { accountOf, atFirst, GROUPS, type Membership, type Name, nameOf } from './people.ts';
 import { type Case, CONFIRM_MS, type Surroundings, TAKE_UP_MS, WAIT_MS } from './reference.ts';
+import { RULES, sourcesOf } from './rules.ts';
 
 export interface Twins {
   readonly store: Store;
@@ -36,15 +38,16 @@ export interface Twins {
   close(): Promise<void>;
 }
 
+/** A Wednesday in office hours. */
+const MORNING = Date.parse('2026-03-25T09:00:00+01:00');
+
 const policies: Promise<readonly PolicySet[]> = Promise.all(
-  RULES.map(async (rules) =>
-    remembering(await loadPolicies({ sources: [{ name: 'model.cedar', text: cedarOf(rules) }] })),
-  ),
+  RULES.map(async (rules) => remembering(await loadPolicies({ sources: sourcesOf(rules) }))),
 );
 
 /**
- * The real engine's answers, each asked for once: there are few questions, and a run asks them a million times. No rule here
- * looks at the hour, so that it is left out of what is asked.
+ * The real engine's answers, each asked for once: there are few questions, and a run asks them a million times. No sequence
+ * lasts until the hours of a rule begin or end, so that the time is left out of what is asked.
  */
 function remembering(set: PolicySet): PolicySet {
   const verdicts = new Map<string, ReturnType<PolicySet['decide']>>();
@@ -52,12 +55,12 @@ function remembering(set: PolicySet): PolicySet {
   return {
     ...set,
     decide: (question) => {
-      const timeless = { ...question, now: 0 };
+      const timeless = { ...question, now: MORNING };
       return once(verdicts, JSON.stringify(timeless), () => set.decide(timeless));
     },
-    approves: (voter, question) => {
-      const timeless = { ...question, now: 0 };
-      return once(approvals, JSON.stringify([voter, timeless]), () => set.approves(voter, timeless));
+    approves: (voter, question, manner) => {
+      const timeless = { ...question, now: MORNING };
+      return once(approvals, JSON.stringify([voter, timeless, manner]), () => set.approves(voter, timeless, manner));
     },
   };
 }
@@ -70,7 +73,7 @@ function once<T>(known: Map<string, T>, key: string, ask: () => T): T {
 
 export async function openTwins(file = ':memory:'): Promise<Twins> {
   const sets = await policies;
-  const outside = { around: { rules: 0, groups: atFirst(), now: 1_800_000_000_000 } };
+  const outside = { around: { rules: 0, groups: atFirst(), now: MORNING } };
   const now = (): number => outside.around.now;
   const cloud = fakeCloud(now);
   const store = await openSqliteStore({ file, now });
@@ -83,7 +86,7 @@ export async function openTwins(file = ':memory:'): Promise<Twins> {
   const changes = makeChanges();
   const setOf = (rules: number): PolicySet => sets[rules] ?? assert.fail();
   const principal = (name: Name): Principal => asNow(accountOf(name).principal, outside.around.groups);
-  const targets = new Map([['main', target('main', cloud.provider.kind)]]);
+  const { targets, reader } = placesOf(now);
   const silent = (): void => undefined;
   const log = { info: silent, warn: silent, error: silent };
   const brokers = ['one', 'other'].map(() => {
@@ -92,9 +95,9 @@ export async function openTwins(file = ':memory:'): Promise<Twins> {
       get policy() {
         return setOf(outside.around.rules);
       },
-      catalog: makeCatalog(parseBrokerConfig('{}', 'model'), targets),
+      catalog: makeCatalog(parseBrokerConfig(CONFIG, 'model'), targets),
       targets,
-      providers: new Map([[cloud.provider.kind, cloud.provider]]),
+      providers: new Map([[cloud.provider.kind, { ...cloud.provider, ...reader }]]),
       changes,
       now,
       random: (bytes) => randomBytes(bytes),
@@ -129,7 +132,12 @@ export async function openTwins(file = ':memory:'): Promise<Twins> {
         quorum: decision.quorum.map(({ group, approvers }) => `${approvers} ${group ?? 'anybody'}`).toSorted(),
         rules: rulesOf(decision.policy),
         deadline: decision.deadline,
-        votes: votes.map(({ voter, choice, policy }) => ({ by: nameOf(voter), choice, rules: rulesOf(policy) })),
+        votes: votes.map(({ voter, choice, policy, attended }) => ({
+          by: nameOf(voter),
+          choice,
+          attended,
+          rules: rulesOf(policy),
+        })),
         granted: grant !== null,
       };
     },
