@@ -18,7 +18,7 @@ import type { Verifier } from '../../src/identity/verify/verified.ts';
 import type { ProviderView } from '../../src/wire/sessions.ts';
 import { outcomeListSchema } from '../../src/wire/views.ts';
 import { freePort } from '../support/port.ts';
-import { type Claim, sessionApp, token as tokenOf } from './session-app.ts';
+import { type Claim, sessionApp, type SessionAppParts, token as tokenOf } from './session-app.ts';
 
 /** What a token of the stand-in says. */
 export interface Claims extends Omit<Claim, 'principal'> {
@@ -51,6 +51,8 @@ export interface SessionBrokerOptions {
   readonly lengthSeconds?: number;
   /** Served beside those of sessions, in place of the stand-ins. */
   readonly routes?: readonly Route[];
+  /** What the broker allows in an emergency, and what it finds when it asks a provider. */
+  readonly emergency?: SessionAppParts['emergency'];
 }
 
 export const PERSON: ProviderView = {
@@ -77,6 +79,7 @@ export async function sessionBroker(options: SessionBrokerOptions = {}): Promise
     lengthSeconds = 3_600,
     routes = GRANTS,
     verifier,
+    emergency,
   } = options;
   const port = await freePort();
   const audience = `http://127.0.0.1:${port}`;
@@ -91,6 +94,7 @@ export async function sessionBroker(options: SessionBrokerOptions = {}): Promise
     store,
     limits: { length: lengthSeconds, token: tokenSeconds, word: wordSeconds },
     ...(verifier === undefined ? {} : { verifier }),
+    ...(emergency === undefined ? {} : { emergency }),
     signIn: { audience, providers: [...providers] },
     now,
     random,
