@@ -68,8 +68,10 @@ export interface Setting {
   readonly startAt?: number;
   readonly approvals?: Partial<ApprovalSettings>;
   readonly teller?: Teller;
-  /** Where incidents are looked up; their people are known by their subjects. */
+  /** Where incidents are looked up. */
   readonly sources?: readonly IncidentSource[];
+  /** Who of their people is who, where it is not by their subjects. */
+  readonly people?: IsWho;
   readonly emergencies?: Partial<EmergencySettings>;
   /** Somebody as the identity provider last vouched for them, where that is newer than what is given. */
   readonly present?: (who: Principal) => Principal | undefined;
@@ -105,7 +107,7 @@ export async function startBroker(setting: Setting = {}): Promise<TestBroker> {
   const policies = { current: await loadPolicies({ sources: texts }) };
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const sources = new Map((setting.sources ?? []).map((source) => [source.name, source]));
-  const isWho: IsWho = ({ id }, who) => id === who.subject;
+  const isWho: IsWho = setting.people ?? (({ id }, who) => id === who.subject);
   const people = new Map([...sources.keys()].map((name) => [name, isWho]));
   const incidents = makeIncidents({ sources, people, now, log });
   const world: World = {
