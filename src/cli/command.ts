@@ -15,7 +15,7 @@ export interface Positional {
   readonly about: string;
   readonly takes: 'one' | 'at most one' | 'any number';
   /** What a shell offers on the tab key. */
-  readonly offers?: 'grants' | 'requests' | 'brokers' | readonly string[];
+  readonly offers?: 'grants' | 'requests' | 'reviews' | 'brokers' | readonly string[];
 }
 
 export interface Flag {
@@ -25,7 +25,7 @@ export interface Flag {
   /** The placeholder of its value; without one it is a switch. */
   readonly value?: string;
   readonly repeats?: true;
-  readonly offers?: readonly string[];
+  readonly offers?: 'incidents' | readonly string[];
   /** A second spelling that help leaves out. */
   readonly hidden?: true;
 }

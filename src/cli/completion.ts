@@ -1,6 +1,6 @@
 /**
  * Completion scripts for shells, made from the commands' own facts. They are static, and ask jit only for
- * live grants and the names of brokers.
+ * live grants, open requests, reviews and incidents, and the names of brokers.
  * @module
  */
 import { type Command, type Flag, JSON_FLAG } from './command.ts';
@@ -12,6 +12,8 @@ export type CompletionShell = (typeof COMPLETION_SHELLS)[number];
 const ASKED = {
   grants: 'jit completion grants 2>/dev/null',
   requests: 'jit completion requests 2>/dev/null',
+  reviews: 'jit completion reviews 2>/dev/null',
+  incidents: 'jit completion incidents 2>/dev/null',
   brokers: 'jit completion brokers 2>/dev/null',
 } as const;
 
@@ -50,6 +52,9 @@ function valued(command: Command): readonly Flag[] {
   return command.flags.filter(({ value }) => value !== undefined);
 }
 
+const bashWords = (offers: NonNullable<Flag['offers']>): string =>
+  typeof offers === 'string' ? `"$(${ASKED[offers]})"` : `'${offers.join(' ')}'`;
+
 function bash(commands: readonly Command[]): string {
   const names = commands.map(({ name }) => name).join(' ');
   const cases = commands.map((command) => {
@@ -59,7 +64,7 @@ function bash(commands: readonly Command[]): string {
     const values = valued(command)
       .map(
         ({ name, offers }) =>
-          `        --${name}) COMPREPLY=(${offers === undefined ? '' : `$(compgen -W '${offers.join(' ')}' -- "$word")`}); return ;;`,
+          `        --${name}) COMPREPLY=(${offers === undefined ? '' : `$(compgen -W ${bashWords(offers)} -- "$word")`}); return ;;`,
       )
       .join('\n');
     const words = [...wordsOf(command), ...askedOf(command).map((each) => `$(${each})`)].join(' ');
@@ -96,6 +101,9 @@ complete -F _jit jit
 const zshQuote = (text: string): string => `'${text.replace(/\n/g, ' ').replaceAll("'", "'\\''")}'`;
 const zshItem = (name: string, about: string): string => zshQuote(`${name.replaceAll(':', '\\:')}:${about}`);
 
+const zshWords = (offers: NonNullable<Flag['offers']>): string =>
+  typeof offers === 'string' ? `\${(f)"$(${ASKED[offers]})"}` : offers.map(zshQuote).join(' ');
+
 function zsh(commands: readonly Command[]): string {
   const list = commands.map(({ name, summary }) => `    ${zshItem(name, summary)}`).join('\n');
   const cases = commands.map((command) => {
@@ -107,7 +115,7 @@ function zsh(commands: readonly Command[]): string {
       `    ${command.name})`,
       ...valued(command).map(
         ({ name, offers }) =>
-          `      if [[ $before == --${name} ]]; then ${offers === undefined ? '' : `compadd -- ${offers.map(zshQuote).join(' ')}; `}return; fi`,
+          `      if [[ $before == --${name} ]]; then ${offers === undefined ? '' : `compadd -- ${zshWords(offers)}; `}return; fi`,
       ),
       `      if [[ $PREFIX == -* ]]; then items=(${flags}); _describe option items`,
       `      else compadd -- ${words}${askedOf(command)
@@ -147,14 +155,16 @@ fi
 const fishQuote = (text: string): string =>
   `'${text.replace(/\n/g, ' ').replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 
+const fishWords = (offers: NonNullable<Flag['offers']>): string =>
+  fishQuote(typeof offers === 'string' ? `(${ASKED[offers]})` : offers.join(' '));
+
 function fish(commands: readonly Command[]): string {
   const lines = commands.flatMap((command) => {
     const here = `complete -c jit -n '__fish_seen_subcommand_from ${command.name}'`;
     return [
       `complete -c jit -n __fish_use_subcommand -a ${command.name} -d ${fishQuote(command.summary)}`,
       ...flagsOf(command).map(({ name, about, value, offers }) => {
-        const takes =
-          value === undefined ? '' : ` -x${offers === undefined ? '' : ` -a ${fishQuote(offers.join(' '))}`}`;
+        const takes = value === undefined ? '' : ` -x${offers === undefined ? '' : ` -a ${fishWords(offers)}`}`;
         return `${here} -l ${name} -d ${fishQuote(about)}${takes}`;
       }),
       ...wordsOf(command).map((word) => `${here} -a ${fishQuote(word)}`),

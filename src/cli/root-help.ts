@@ -14,6 +14,7 @@ Options:
 Everyday:
   request        ask for access and get a profile that ends with it
   exec           run one command with access that ends with it
+  breakglass     access in an emergency, gone when its incident is closed
   status         show the live grants on this machine and the time left
   list           list your live grants at the broker, newest first
   wait           wait for a request to be approved, then install its profile
@@ -25,6 +26,7 @@ Decide for others:
   inbox          list the requests that wait for your vote
   approve        look at a request and approve it
   deny           deny a request; the requester reads your reason
+  review         list the open reviews of emergency access, or close one
 
 Who you are:
   login          sign in to a shared broker

@@ -33,6 +33,7 @@ const EXPOSED: Readonly<Record<string, readonly [calls: number, goesTo: string]>
   'src/broker/web/visit.ts': [1, 'the Set-Cookie header of the one reply that begins a session of the pages'],
   'src/cli/commands/credential.ts': [1, 'stdout of jit credential, which is for that'],
   'src/cli/identity.ts': [2, 'whether a new passphrase was typed the same twice'],
+  'src/client/read-object.ts': [1, 'the signer of the one read by which a drill sees what its credentials can do'],
   'src/identity/aws/verify.ts': [1, 'the check of a proof of an AWS identity, which goes to STS and nowhere else'],
   'src/identity/dpop/proof.ts': [3, 'the private key into jose and apart from the public half; a token into its hash'],
   'src/identity/secrets/keytar.ts': [1, 'the pipe to the process of keytar'],

@@ -11,6 +11,7 @@ import { withProgress } from '../progress.ts';
 import { brokerFact, type Site, siteOf } from '../site.ts';
 import { type Fact, fact, record } from '../table.ts';
 import type { Line } from '../text.ts';
+import { emergencyFacts } from './emergency-words.ts';
 import { bodyOf } from './submit.ts';
 import { accessWords, SANDBOX_NOTE } from './words.ts';
 import type { CompleteAccess } from './complete.ts';
@@ -54,12 +55,14 @@ function planLines(
   const facts: Fact[] = [
     ...brokerFact(site),
     fact('access', accessWords({ asks: [{ ...access.ask, resources: [...access.ask.resources] }] })),
+    ...(access.incident === null ? [] : [fact('incident', access.incident)]),
     fact('for', formatDuration(access.seconds)),
     decision(plan),
     ...(plan.hint === null ? [] : [fact('hint', plan.hint)]),
     ...(plan.maxSeconds === null ? [] : [fact('longest', formatDuration(plan.maxSeconds))]),
     ...(plan.decision === 'deny' ? [] : terms(plan)),
     fact('approval', approval(plan)),
+    ...(access.incident === null || plan.decision === 'deny' ? [] : emergencyFacts(access.incident)),
   ];
   return [
     ...record(facts, width),
@@ -95,14 +98,20 @@ function approval({ decision: verdict, tier, quorum, available }: PlanView): str
   if (verdict === 'deny') return 'nobody can approve it';
   if (tier === 'auto') return 'nobody needs to approve';
   if (tier === 'self-serve') return 'you confirm it yourself';
-  const who = quorum
+  if (tier === 'break-glass' && quorum.length === 0) return 'nobody approves it beforehand';
+  const who = quorumWords(quorum);
+  const by = who === '' ? 'by somebody else' : `by ${who}`;
+  return available ? by : `${by}, which this broker cannot arrange`;
+}
+
+/** `2 people of leads and 1 person`. */
+export function quorumWords(quorum: PlanView['quorum']): string {
+  return quorum
     .map(
       ({ group, approvers }) =>
         `${approvers} ${approvers === 1 ? 'person' : 'people'}${group === null ? '' : ` of ${group}`}`,
     )
     .join(' and ');
-  const by = who === '' ? 'by somebody else' : `by ${who}`;
-  return available ? by : `${by}, which this broker cannot arrange`;
 }
 
 /** What can be promised about an early end. */

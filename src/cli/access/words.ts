@@ -80,7 +80,7 @@ function slug(text: string, limit: number): string {
 const OBJECT = /^arn:aws[a-z-]*:s3:::([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\/(.+)$/;
 const BUCKET = /^arn:aws[a-z-]*:s3:::([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])$/;
 /** Every sandbox has this object, so that the first line that a newcomer pastes works. */
-const SANDBOX_HELLO = { bucket: 'sandbox-reports', key: 'hello.txt' };
+export const SANDBOX_HELLO = { bucket: 'sandbox-reports', key: 'hello.txt' };
 
 /** A command line that uses the grant. `aws` is the program with its profile, such as `aws --profile NAME`. */
 export function useLine(outcome: Outcome, aws: string): string {

@@ -4,6 +4,7 @@
  */
 import type { Command } from '../command.ts';
 import { approve } from './approve.ts';
+import { breakglass } from './breakglass.ts';
 import { cancel } from './cancel.ts';
 import { catalog } from './catalog.ts';
 import { completionCommand } from './completion.ts';
@@ -20,6 +21,7 @@ import { policy } from './policy.ts';
 import { profiles } from './profiles.ts';
 import { renew } from './renew.ts';
 import { request } from './request.ts';
+import { review } from './review.ts';
 import { revoke } from './revoke.ts';
 import { show } from './show.ts';
 import { status } from './status.ts';
@@ -30,6 +32,7 @@ import { wipe } from './wipe.ts';
 export const COMMANDS: readonly Command[] = [
   request,
   exec,
+  breakglass,
   status,
   list,
   wait,
@@ -39,6 +42,7 @@ export const COMMANDS: readonly Command[] = [
   inbox,
   approve,
   deny,
+  review,
   login,
   logout,
   whoami,

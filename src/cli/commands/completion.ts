@@ -1,5 +1,5 @@
 /**
- * `jit completion`: scripts for shells, and what they ask for: live grants, names of brokers.
+ * `jit completion`: scripts for shells, and what they ask for: live grants, open requests, reviews and incidents, names of brokers.
  * @module
  */
 import { EMBEDDED } from '../../client/ref.ts';
@@ -10,12 +10,17 @@ import type { Format } from '../output.ts';
 import { readSettings } from '../settings.ts';
 
 export interface CompletionOptions {
-  readonly what: CompletionShell | 'grants' | 'requests' | 'brokers';
+  readonly what: CompletionShell | (typeof ASKED)[number];
   readonly format: Format;
 }
 
 const MOST = 50;
-const ASKED = ['grants', 'requests', 'brokers'] as const;
+const ASKED = ['grants', 'requests', 'reviews', 'incidents', 'brokers'] as const;
+/** A source of incidents that hangs must not hold up a shell. */
+const PATIENCE_MS = 1_500;
+// The scripts let the shell expand these words, and the second kind is somebody else's: nothing that means anything to a shell.
+const NAME = /^[A-Za-z0-9][\w.-]{0,63}$/;
+const ID = /^[A-Za-z0-9][\w.-]{0,63}\/[A-Za-z0-9#][\w.-]{0,127}$/;
 
 /** @param all every command, this one included: it cannot import the list that it is part of. */
 export function completionCommand(all: () => readonly Command[]): Command {
@@ -49,6 +54,15 @@ export function completionCommand(all: () => readonly Command[]): Command {
         const [voting, own] = [await client.inbox({ limit: MOST }), await client.requests({ limit: MOST })];
         const open = [...voting.items, ...own.items].filter(({ request }) => request.can.length > 0);
         out.raw(open.map(({ request }) => `${request.id}\n`).join(''));
+      } else if (what === 'reviews') {
+        const { client } = await context.broker(AbortSignal.timeout(PATIENCE_MS));
+        const { items } = await client.reviews();
+        out.raw(items.flatMap(({ request, can }) => (can ? [`${request.id}\n`] : [])).join(''));
+      } else if (what === 'incidents') {
+        const { client } = await context.broker(AbortSignal.timeout(PATIENCE_MS));
+        const { items } = await client.incidents();
+        const words = items.map(({ reference, source, id }) => (NAME.test(reference) ? reference : `${source}/${id}`));
+        out.raw(words.flatMap((word) => (NAME.test(word) || ID.test(word) ? [`${word}\n`] : [])).join(''));
       } else if (what === 'brokers') {
         const { brokers } = await readSettings(context.paths());
         out.raw([...brokers.keys(), EMBEDDED].map((name) => `${name}\n`).join(''));

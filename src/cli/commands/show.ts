@@ -41,11 +41,16 @@ export async function showOutcome(context: Context, id: GrantId | RequestId, for
   const broker = await context.broker();
   const outcome = await lookUp(broker, id);
   const site = await siteOf(context);
-  const timeline = readTimeline(await entriesOf(broker.client, outcome.request.id));
+  const timeline = await timelineOf(broker.client, outcome.request.id);
   const { out, now } = context;
   if (format === 'json') out.document('show', { ...outcome, timeline, broker: site.name });
   else await out.print(storyOf(outcome, timeline, site, { now: now(), width: out.width }));
   return 0;
+}
+
+/** What has happened to a request and its grant, for whoever may see it. */
+export async function timelineOf(client: Pick<BrokerClient, 'entries'>, request: RequestId): Promise<readonly Step[]> {
+  return readTimeline(await entriesOf(client, request));
 }
 
 const PAGE = 100;

@@ -109,8 +109,8 @@ async function grantOver(context: Context, { grant, request }: Granted, stop: Ab
   const timeUp = async (): Promise<string | null> => {
     for (;;) {
       moved = new AbortController();
-      const any = AbortSignal.any([moved.signal, stop]);
-      const done = await waitUntilOver(until, readClocks, any).then(
+      const either = AbortSignal.any([moved.signal, stop]);
+      const done = await waitUntilOver(until, readClocks, either).then(
         () => true,
         () => false,
       );
