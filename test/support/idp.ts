@@ -66,6 +66,8 @@ export interface Idp {
   intercept(interceptor: Interceptor | null): void;
   /** Nobody listens any more. */
   stop(): Promise<void>;
+  /** After `stop`: the same provider at the same address, knowing what it knew. */
+  start(): Promise<void>;
 }
 
 const CLIENT = 'jit';
@@ -130,6 +132,10 @@ export async function startIdp(t: TestContext, options: IdpOptions): Promise<Idp
       token(issuer, { grant_type: 'refresh_token', refresh_token: refreshToken, client_id: CLIENT }),
     intercept: (next) => void (interceptor = next),
     stop,
+    start: async () => {
+      server.listen(Number(new URL(issuer).port), '127.0.0.1');
+      await once(server, 'listening');
+    },
   };
 }
 
