@@ -257,21 +257,14 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
       const [stored, request] = await ownGrant(principal, id);
       // Whoever answers for an agent sees and ends what it does, but its credentials are its own.
       if (!samePrincipal(principal, request.request.requester)) throw notYours(id);
-      return credentialsView(await issuer.handOut(principal, request, stored, unconfirmed));
+      return orWake(async () => credentialsView(await issuer.handOut(principal, request, stored, unconfirmed)));
     },
     renew: async (principal, id, { seconds }, idempotency) => {
       const [stored, request] = await ownGrant(principal, id);
-      try {
-        return await view(
-          principal,
-          request,
-          await renewGrant(world, principal, [stored, request], { seconds, idempotency }),
-        );
-      } catch (thrown) {
-        // A refusal may have ended it, and then the revocation is due.
-        wake(world.now());
-        throw thrown;
-      }
+      return orWake(async () => {
+        const renewed = await renewGrant(world, principal, [stored, request], { seconds, idempotency });
+        return view(principal, request, renewed);
+      });
     },
     revoke: async (principal, id, reason) => {
       const [, asked] = await seenGrant(principal, id);
@@ -302,6 +295,16 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
       return { entries: found.map(({ sequence, line }) => ({ sequence, line })) };
     },
   };
+
+  /** A refusal may have ended the grant, and then its revocation is due. */
+  async function orWake<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (thrown) {
+      wake(world.now());
+      throw thrown;
+    }
+  }
 
   async function liveOf(principal: Principal, limit: number): Promise<OutcomeList> {
     const found = await store.grants({ requester: principal, states: LIVE, limit });

@@ -84,7 +84,7 @@ async function demandRenewable(
 ): Promise<{ readonly permit: Extract<Today, { kind: 'same' }>['permit']; readonly policy: string }> {
   const { id } = grant;
   const asGiven = await decisionNow(world, principal, asked, { seconds: grant.seconds, at: createdAt });
-  if (asGiven.kind === 'denied') throw await endAsDenied(world, id, asGiven.why);
+  if (asGiven.kind === 'denied') throw await endAsDenied(world, id, asked, asGiven.why);
   const today = await decisionNow(world, principal, asked, { seconds, at: world.now() });
   switch (today.kind) {
     case 'denied':

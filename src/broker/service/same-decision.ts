@@ -13,6 +13,7 @@ import type { StoredGrant, StoredRequest } from '../store/store.ts';
 import { applyEvent } from './apply.ts';
 import { shape } from './approvals.ts';
 import { judge, type Ruling } from './decide.ts';
+import { isClosed } from './emergency/rule.ts';
 import { electorateOf } from './votes.ts';
 import type { World } from './world.ts';
 
@@ -90,12 +91,19 @@ export async function demandSameDecision(
   { grant: { id, seconds }, createdAt }: StoredGrant,
 ): Promise<void> {
   const today = await decisionNow(world, principal, asked, { seconds, at: createdAt });
-  if (today.kind !== 'same') throw await endAsDenied(world, id, today.why);
+  if (today.kind !== 'same') throw await endAsDenied(world, id, asked, today.why);
 }
 
 /** Ends what would not be granted any more. @returns what to throw. */
-export async function endAsDenied(world: World, id: GrantId, why: string): Promise<JitError> {
-  await applyEvent(world, id, { type: 'end', reason: 'revoked', at: world.now() }, { actor: 'broker' });
+export async function endAsDenied(
+  world: World,
+  id: GrantId,
+  { request: { incident } }: StoredRequest,
+  why: string,
+): Promise<JitError> {
+  const reason = incident !== null && (await isClosed(world, incident)) ? 'incident-closed' : 'revoked';
+  const how = incident === null ? {} : { data: { incident: incident.reference, why } };
+  await applyEvent(world, id, { type: 'end', reason, at: world.now() }, { actor: 'broker', ...how });
   return new JitError({
     code: 'ERR_DENIED',
     message: `denied: ${why}, so the grant was ended`,

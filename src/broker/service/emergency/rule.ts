@@ -81,6 +81,12 @@ export function partOver(
   return today.kind === 'deny' ? `your part in ${incident.reference} is over: ${today.why}` : null;
 }
 
+/** Whether nothing can be given for it any more, as far as its source says. Never rejects. */
+export async function isClosed(world: World, bound: BoundIncident): Promise<boolean> {
+  const sight = await sightOf(world, bound).catch(() => null);
+  return sight?.kind === 'gone' || (sight?.kind === 'seen' && sight.incident.state === 'closed');
+}
+
 /** What is to be believed of the incident. */
 async function sightOf(world: World, { source, id, reference }: BoundIncident): Promise<Sight> {
   if (id === null) {
