@@ -3,7 +3,7 @@
  * @module
  */
 import { formatDuration } from '../../../core/duration.ts';
-import type { BoundIncident } from '../../../core/incident.ts';
+import { type BoundIncident, DRILLS } from '../../../core/incident.ts';
 import { type Principal, samePerson } from '../../../core/principal.ts';
 import { deny, type Denial } from '../../../policy/verdict.ts';
 import type { StoredEmergency } from '../../store/emergencies.ts';
@@ -12,29 +12,35 @@ import type { World } from '../world.ts';
 const MOST = 1_000;
 /** Attempts that are refused count as well, more leniently: mistyping is no attack. */
 const ATTEMPTS_TO_A_REQUEST = 10;
+const DRILLS_TO_A_REQUEST = 10;
 
-/** @returns why not now, or null. */
+/**
+ * Drills count apart: they reach nothing real, and rehearsing must not cost anybody the access that they rehearse for.
+ * @returns why not now, or null.
+ */
 export async function heldUp(
   world: World,
   who: Principal,
   { source, id, standing }: BoundIncident,
 ): Promise<Denial | null> {
   const { rate, openReviews, commanders } = world.emergencies;
-  const own = ({ request }: StoredEmergency): boolean => samePerson(who, request.request.requester);
+  const own = ({ request: { request } }: StoredEmergency): boolean =>
+    samePerson(who, request.requester) && (request.incident?.source === DRILLS) === (source === DRILLS);
+  const most = source === DRILLS ? rate.requests * DRILLS_TO_A_REQUEST : rate.requests;
   const recent = (
     await world.store.emergencies({ kind: 'since', at: world.now() - rate.withinMs, limit: MOST })
   ).filter(own);
   const within = formatDuration(rate.withinMs / 1_000);
   const given = recent.filter(({ request }) => request.decision.state !== 'denied');
-  if (given.length >= rate.requests || recent.length >= rate.requests * ATTEMPTS_TO_A_REQUEST) {
-    const times = given.length >= rate.requests ? `${given.length} times` : `${recent.length} times in vain`;
+  if (given.length >= most || recent.length >= most * ATTEMPTS_TO_A_REQUEST) {
+    const times = given.length >= most ? `${given.length} times` : `${recent.length} times in vain`;
     return deny(
       `you have asked for emergency access ${times} within ${within}`,
       [],
       'ask a colleague on call to do it',
     );
   }
-  if (standing.commander || who.groups.some((group) => commanders.includes(group))) return null;
+  if (source === DRILLS || standing.commander || who.groups.some((group) => commanders.includes(group))) return null;
   const open = (await world.store.emergencies({ kind: 'unreviewed', limit: MOST })).filter(own);
   // What belongs to the emergency that is being dealt with cannot have been reviewed yet.
   const others = open.filter(
