@@ -130,6 +130,14 @@ test('live access is listed with its end, told as a story, and revoked by a butt
   assert.deepEqual(await faultsOf(page), [], 'grant');
   const stranger = await world.signedIn('ben');
   assert.equal((await stranger.goto(`${world.url}/web/grants/${grant.id}`))?.status(), 404);
+  const other = await ada.submit({ operation: 's3:GetObject', seconds: 900 });
+  const security = await world.signedIn('ivy', `/web/grants/${other.grant?.id}`);
+  assert.match(await shown(security), /Ada Byron: s3:GetObject[^]*Issued/);
+  await press(security, 'form[action$="/revoke"] button');
+  await eventually(async () => (await ada.look(other.request.id)).grant?.reason === 'revoked');
+  assert.match(await shown(security), /Ended[^]*by user ivy[^]*reason: revoked/);
+  assert.equal((await ada.look(request.id)).grant?.state, 'active');
+  await page.bringToFront();
   await press(page, 'form[action$="/revoke"] button');
   await eventually(async () => (await ada.look(request.id)).grant?.reason === 'revoked');
   await page.reload();

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { enterLogin, press, skipUnlessChromium } from '../../support/browser.ts';
 import { eventually } from '../../support/eventually.ts';
-import { allow, cookiesOf, fieldsOf, SAME_ORIGIN, shown, signIn, startPages } from './world.ts';
+import { allow, cookiesOf, fieldsOf, GRAVE, SAME_ORIGIN, shown, signIn, startPages } from './world.ts';
 
 const options = { skip: skipUnlessChromium };
 
@@ -14,7 +14,7 @@ test('somebody who was disabled, or has left the group, does not approve any mor
   const ada = await world.caller('ada');
   const { request } = await ada.submit({});
   const left = await world.signedIn('ben', `/web/requests/${request.id}`);
-  world.idp.setGroups('ben', ['eng']);
+  world.idp.setGroups('ben', ['engineers']);
   await left.click('#approve');
   await allow(left, '#decide');
   const answered = left.waitForNavigation();
@@ -71,7 +71,7 @@ test('deciding on the pages', options, async (suite) => {
         world.idp.issuer,
         'a revocation works within 5 minutes',
         '"Action": "s3:PutObject"',
-        'environment production',
+        'environment prod',
         'this is the first one',
         '1 person from leads, 1 missing',
       ]) {
@@ -153,10 +153,10 @@ test('deciding on the pages', options, async (suite) => {
 
   await suite.test('whoever would hand out permissions proves themselves anew, and two people are needed', async () => {
     const ada = await world.caller('ada');
-    const { request } = await ada.submit({ operation: 's3:PutBucketPolicy', resource: 'arn:aws:s3:::reports' });
+    const { request } = await ada.submit(GRAVE);
     for (const [name, state] of [
-      ['ben', 'pending'],
-      ['cleo', 'approved'],
+      ['ivy', 'pending'],
+      ['ike', 'approved'],
     ] as const) {
       const page = await world.signedIn(name, `/web/requests/${request.id}`);
       await page.click('#approve');
@@ -173,12 +173,12 @@ test('deciding on the pages', options, async (suite) => {
 
   await suite.test('the last button counts once: pressed twice, sent again, and after going back', async () => {
     const ada = await world.caller('ada');
-    const { request } = await ada.submit({ operation: 's3:PutBucketPolicy', resource: 'arn:aws:s3:::reports' });
-    const page = await world.signedIn('ben', `/web/requests/${request.id}`);
+    const { request } = await ada.submit(GRAVE);
+    const page = await world.signedIn('ivy', `/web/requests/${request.id}`);
     await page.click('#approve');
     await page.waitForSelector('input[name=password]');
-    await page.type('input[name=name]', 'ben');
-    await page.type('input[name=password]', world.idp.password('ben'));
+    await page.type('input[name=name]', 'ivy');
+    await page.type('input[name=password]', world.idp.password('ivy'));
     await page.click('#sign-in');
     await allow(page, '#decide');
     const headers = { ...SAME_ORIGIN, cookie: await cookiesOf(page) };

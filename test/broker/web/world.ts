@@ -4,7 +4,7 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request as tlsRequest } from 'node:https';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -21,25 +21,24 @@ import { MOTO_KEYS } from '../../support/moto.ts';
 import { freePort } from '../../support/port.ts';
 import { serve } from '../../jit-broker/program.ts';
 
+/** Of the worked example of policies: Ada is on call, Ben, Cleo and Dora lead, Ivy and Ike are security. */
 export const ACCOUNTS = {
-  ada: { name: 'Ada Byron', groups: ['eng'] },
+  ada: { name: 'Ada Byron', groups: ['engineers', 'on-call', 'platform-admins'] },
   ben: { name: 'Ben Okri', groups: ['leads'] },
   cleo: { name: 'Cleo Sand', groups: ['leads'] },
-  dora: { name: 'Dora Vale', groups: ['eng', 'leads'] },
+  dora: { name: 'Dora Vale', groups: ['engineers', 'on-call', 'leads'] },
+  ivy: { name: 'Ivy Reed', groups: ['security'] },
+  ike: { name: 'Ike Moss', groups: ['security'] },
 } as const satisfies Record<string, AccountSeed>;
 export type Name = keyof typeof ACCOUNTS;
 
-/** Reading is granted at once, tagging needs one's own word, writing one lead, handing out permissions two. */
-const POLICY = `@id("read") @tier("auto") @max("1h")
-permit (principal in Jit::Group::"eng", action == Jit::Action::"Request", resource) when { context.access == "read" };
-@id("tag") @tier("self-serve") @max("1h")
-permit (principal in Jit::Group::"eng", action == Jit::Action::"Request", resource) when { context.access == "tagging" };
-@id("write") @tier("manual") @approvers("1") @approver_group("leads") @max("1h")
-permit (principal in Jit::Group::"eng", action == Jit::Action::"Request", resource) when { context.access == "write" };
-@id("grave") @tier("manual") @approvers("2") @approver_group("leads") @max("1h")
-permit (principal in Jit::Group::"eng", action == Jit::Action::"Request", resource) when { context.access == "permissions" };
-@id("leads") permit (principal in Jit::Group::"leads", action == Jit::Action::"Approve", resource);
-`;
+const EXAMPLE = new URL('../../../src/policy/example/', import.meta.url);
+
+/**
+ * What they ask for, at any hour: in prod somebody on call reads at once, one of the leads decides on a change, two of security
+ * on permissions; in staging one's own word is enough.
+ */
+const PLACES: Readonly<Record<string, string>> = { 's3:PutObjectTagging': 'staging' };
 
 export interface PagesWorld {
   /** The broker's public address. */
@@ -74,7 +73,16 @@ export interface Ask {
   readonly resource?: string;
   readonly reason?: string;
   readonly seconds?: number;
+  readonly ticket?: string;
 }
+
+/** Handing out permissions: the example wants a ticket and a reason that says something. */
+export const GRAVE: Ask = {
+  operation: 's3:PutBucketPolicy',
+  resource: 'arn:aws:s3:::reports',
+  reason: 'the auditors of this year need to read the reports',
+  ticket: 'OPS-7',
+};
 
 export interface BareCall {
   readonly method?: 'GET' | 'POST';
@@ -115,7 +123,9 @@ export async function startPages(
   const file = join(home.path, 'broker.yaml');
   const state = join(home.path, 'state');
   mkdirSync(join(home.path, 'policies'), { mode: 0o700 });
-  writeFileSync(join(home.path, 'policies', 'all.cedar'), POLICY, { mode: 0o600 });
+  for (const name of readdirSync(EXAMPLE).filter((each) => each.endsWith('.cedar'))) {
+    writeFileSync(join(home.path, 'policies', name), readFileSync(new URL(name, EXAMPLE)), { mode: 0o600 });
+  }
   writeFileSync(
     file,
     configuration({ url, port, cert, key, idp, cloud, sessions, entry: entry.map((line) => line(home.path)) }),
@@ -245,11 +255,15 @@ async function asking(idp: Idp, name: Name, caller: Caller): Promise<Asking> {
       resource = 'arn:aws:s3:::reports/q3.csv',
       reason = 'fix the numbers',
       seconds = 1_800,
+      ticket,
     }) =>
       fresh('/v1/requests', {
-        authorization_details: [{ type: 'jit_access', operation, resources: [resource], target: 'web' }],
+        authorization_details: [
+          { type: 'jit_access', operation, resources: [resource], target: PLACES[operation] ?? 'prod-web' },
+        ],
         seconds,
         reason,
+        ...(ticket === undefined ? {} : { ticket }),
       }),
     look: async (id) => {
       const answer = await caller.call('GET', `/v1/requests/${id}`);
@@ -335,9 +349,15 @@ identity:
     algorithms: [ES256]
     allow_private_addresses: true
 ${entry.map((line) => `    ${line}\n`).join('')}targets:
-  web:
+${PLACED.map((name) => target(name, cloud)).join('')}`;
+}
+
+const PLACED = ['prod-web', 'staging'] as const;
+
+function target(name: (typeof PLACED)[number], cloud: string | undefined): string {
+  return `  ${name}:
     provider: aws
-    environment: production
+    environment: ${name === 'prod-web' ? 'prod' : name}
     role: arn:aws:iam::123456789012:role/jit-web
     region: us-east-1
     credentials: ambient
