@@ -19,7 +19,7 @@ import { openedReview } from './emergency/record.ts';
 import { openFor } from './open.ts';
 import { decidedAlready, mayNot, notApproved, refusalOf, type Seen, unattended } from './refusals.ts';
 import type { Submitted } from './submit.ts';
-import type { Unconfirmed } from './unconfirmed.ts';
+import { markedDecision, type Unconfirmed } from './unconfirmed.ts';
 import { decidedBy, noticeKindOf, weightOf } from './tell.ts';
 import { type Electorate, electorateOf, mayConfirm } from './votes.ts';
 import type { World } from './world.ts';
@@ -187,11 +187,12 @@ export function makeApprovals(world: World): Approvals {
         const { decision } = ready.stored;
         const at = world.now();
         if (decision.state !== 'approved' || isOver(decision, at)) throw notApproved(await keep(stored, ready), at);
-        const opening = openFor(world, ready.stored, at, { idleSeconds: ready.idleSeconds, unconfirmed });
+        const taken = { ...ready.stored, decision: markedDecision(decision, unconfirmed, at) };
+        const opening = openFor(world, taken, at, { idleSeconds: ready.idleSeconds, unconfirmed });
         const { effects, grant } = opening;
         const entries = [...ready.entries, ...opening.entries];
         // Judging anew may have been what approved it.
-        const notices = await noticesOf(stored, ready.stored, grant.grant);
+        const notices = await noticesOf(stored, taken, grant.grant);
         await store.commit({
           request: { ...opening.request, idempotency: null },
           grant,

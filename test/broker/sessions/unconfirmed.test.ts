@@ -252,7 +252,12 @@ test('incident source and provider both down: confirmed and taken up on old word
   assert.equal(codeOf(await bob.call('POST', `${path}/approve`, vote)), STALE);
   assert.equal(made(await bob.call('POST', `${path}/approve`, vote, MARK)).request.state, 'pending');
   assert.equal(made(await cyd.call('POST', `${path}/approve`, vote, MARK)).request.state, 'approved');
-  const { grant } = made(await me.call('POST', `${path}/issue`, {}, MARK));
+  const taken = made(await me.call('POST', `${path}/issue`, {}, MARK));
+  const { grant } = taken;
+  assert.match(
+    JSON.stringify(taken.request),
+    /identity provider idp is down, and last vouched for the requester 1m ago"/,
+  );
   assert.ok((grant?.seconds ?? 0) <= 840 && (grant?.seconds ?? 0) > 800, String(grant?.seconds));
   assert.deepEqual(
     (await w.entries('session.unconfirmed')).map((each) => each.request),
