@@ -110,12 +110,12 @@ export const incidents: fc.Arbitrary<IncidentFacts> = fc.record({
   responder: fc.boolean(),
   commander: fc.boolean(),
   onCallTier: fc.constantFrom(0, 1, 2, 3),
-  verified: fc.boolean(),
+  verified: fc.constantFrom(true, true, true, false),
   drill: fc.boolean(),
 });
 
 export const emergencyQuestions: fc.Arbitrary<EmergencyQuestion> = fc
-  .tuple(questions, incidents, fc.constantFrom('user', 'workload'))
+  .tuple(questions, incidents, fc.constantFrom('user', 'user', 'user', 'workload'))
   .map(([question, incident, kind]) => ({
     ...question,
     principal: { ...JANE, groups: question.principal.groups, kind, subject: question.principal.subject },

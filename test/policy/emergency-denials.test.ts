@@ -223,7 +223,7 @@ test('of hundreds of rules those about what is asked are told, everything that f
 const EVERY: readonly Partial<IncidentFacts>[] = [false, true].flatMap((responder) =>
   [false, true].flatMap((commander) =>
     [0, 1, 2].flatMap((onCallTier) =>
-      [1, 3, 9].flatMap((severity) =>
+      [1, 2, 3, 9].flatMap((severity) =>
         [[], ['payments'], ['payments', 'web'], ['web', 'search'], ['payments', 'web', 'search']].flatMap((services) =>
           ['pagerduty', 'file', 'other'].flatMap((source) =>
             [false, true].map((drill) => ({ responder, commander, onCallTier, severity, services, source, drill })),

@@ -254,5 +254,5 @@ test('one more forbid never gives more, and one more permit never takes anything
     ),
     { numRuns: 80 },
   );
-  assert.ok(given > 20, 'the random policies permit something');
+  assert.ok(given > 5, 'the random policies permit something');
 });

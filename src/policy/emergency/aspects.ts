@@ -7,7 +7,7 @@ import { type EmergencyQuestion, type IncidentFacts, UNKNOWN_SEVERITY } from '..
 import type { Policy } from '../read.ts';
 
 /** The same question with something otherwise. */
-export type Way = Partial<IncidentFacts> & { readonly ticket?: true };
+export type Way = Partial<IncidentFacts> & { readonly ticket?: boolean };
 
 export interface Aspect {
   /** What it could be instead, first the way that most rules would like. */
@@ -38,7 +38,7 @@ export function aspectsOf(policies: readonly Policy[], { incident, hasTicket }: 
     ...(spoken('context.incident.services') ? [services(policies, incident)] : []),
     ...(spoken('context.incident.source') ? [source(policies, incident)] : []),
     ...(spoken('context.incident.drill') ? [drill(incident)] : []),
-    ...(spoken('context.hasTicket') && !hasTicket ? [TICKET] : []),
+    ...(spoken('context.hasTicket') ? [ticket(hasTicket)] : []),
   ].filter(({ ways }) => ways.length > 0);
 }
 
@@ -142,7 +142,9 @@ function drill({ drill: present }: IncidentFacts): Aspect {
   return { ways: [{ drill: !present }], tell: () => ({ lacks: `it is ${is}`, would: other }) };
 }
 
-const TICKET: Aspect = {
-  ways: [{ ticket: true }],
-  tell: () => ({ lacks: 'a ticket is needed', would: 'with --ticket ID' }),
-};
+function ticket(present: boolean): Aspect {
+  const words = present
+    ? { lacks: 'a ticket is given', would: 'without --ticket' }
+    : { lacks: 'a ticket is needed', would: 'with --ticket ID' };
+  return { ways: [{ ticket: !present }], tell: () => words };
+}

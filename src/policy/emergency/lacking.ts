@@ -51,10 +51,10 @@ export function lacking(
   return deny(UNMATCHED);
 }
 
-function changed(question: EmergencyQuestion, { ticket, ...facts }: Way): EmergencyQuestion {
+function changed(question: EmergencyQuestion, { ticket = question.hasTicket, ...facts }: Way): EmergencyQuestion {
   return {
     ...question,
-    hasTicket: question.hasTicket || ticket === true,
+    hasTicket: ticket,
     incident: { ...question.incident, ...facts },
   };
 }
