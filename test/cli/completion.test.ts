@@ -27,7 +27,7 @@ async function offered(...words: readonly string[]): Promise<readonly string[]> 
 }
 
 test('bash offers commands, options, values and live grants', { skip: skipUnless('bash') }, async () => {
-  assert.deepEqual(await offered('re'), ['request', 'renew', 'revoke']);
+  assert.deepEqual(await offered('re'), ['request', 'renew', 'revoke', 'review']);
   assert.deepEqual(await offered('request', '--wr'), ['--write-credentials']);
   assert.deepEqual(await offered('revoke', ''), ['gr_one', 'gr_two']);
   assert.deepEqual(await offered('show', 'gr_t'), ['gr_two']);
