@@ -48,22 +48,25 @@ export interface Office {
   readonly cloud: Cloud;
 }
 
-export interface OfficeOptions extends Partial<Omit<SharedBrokerParts, 'targets' | 'cloud' | 'notify'>> {
+export interface OfficeOptions extends Partial<Omit<SharedBrokerParts, 'targets' | 'cloud' | 'notify' | 'incidents'>> {
   readonly accounts?: IdpOptions['accounts'];
   /** `claims` of the provider of people, such as `person: email`. */
   readonly claims?: string;
   /** @returns entries of `notify`, which name people by their provider. */
   readonly notify?: (idp: Idp) => string;
+  /** @returns entries of `incidents`, likewise. */
+  readonly incidents?: (idp: Idp) => string;
 }
 
 /** Two of the leads for writing, unless `policy` says otherwise. */
 export async function startOffice(t: TestContext, options: OfficeOptions = {}): Promise<Office> {
-  const { accounts = STAFF, identity = '', claims, env = {}, notify, ...rest } = options;
+  const { accounts = STAFF, identity = '', claims, env = {}, notify, incidents, ...rest } = options;
   const [idp, cloud] = await Promise.all([startIdp(t, { accounts }), startCloud(t)]);
   const broker = await startSharedBroker(t, {
     policy: policyWithLeads(2),
     ...rest,
     ...(notify === undefined ? {} : { notify: notify(idp) }),
+    ...(incidents === undefined ? {} : { incidents: incidents(idp) }),
     identity: `${people(idp)}${claims === undefined ? '' : `    claims: { ${claims} }\n`}${identity}`,
     targets: `  reports:
     provider: aws

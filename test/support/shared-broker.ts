@@ -66,6 +66,10 @@ export interface SharedBrokerParts {
   readonly approvals?: string;
   /** Entries of `notify`, as text with two spaces of indentation. */
   readonly notify?: string;
+  /** Entries of `incidents`, as text with two spaces of indentation. */
+  readonly incidents?: string;
+  /** Entries of `emergencies`, such as `poll: 5s`. */
+  readonly emergencies?: string;
   /** Of the program, beside those of its home and the keys for moto. */
   readonly env?: Readonly<Record<string, string>>;
   readonly policy?: string;
@@ -154,7 +158,7 @@ function entriesIn(file: string, prefix: string): readonly Entry[] {
 
 function configuration(
   port: number,
-  { identity, sessions, cloud, targets, approvals, notify, tls }: SharedBrokerParts,
+  { identity, sessions, cloud, targets, approvals, notify, incidents, emergencies, tls }: SharedBrokerParts,
 ): string {
   const endpoint = cloud === undefined ? '' : `    endpoint: ${cloud}\n`;
   const place =
@@ -163,7 +167,7 @@ function configuration(
       : `issuer: https://localhost:${port}\nlisten: { host: localhost, port: ${port}, tls: { cert: broker.crt, key: broker.key } }`;
   return `${place}
 policies: ./policies
-${approvals === undefined ? '' : `approvals: { ${approvals} }\n`}${sessions === undefined ? '' : `sessions: { ${sessions} }\n`}${notify === undefined ? '' : `notify:\n${notify}`}identity:
+${approvals === undefined ? '' : `approvals: { ${approvals} }\n`}${sessions === undefined ? '' : `sessions: { ${sessions} }\n`}${notify === undefined ? '' : `notify:\n${notify}`}${incidents === undefined ? '' : `incidents:\n${incidents}`}${emergencies === undefined ? '' : `emergencies: { ${emergencies} }\n`}identity:
 ${identity}targets:
 ${targets ?? `${WEB}${endpoint}`}`;
 }
