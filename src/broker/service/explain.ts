@@ -7,14 +7,16 @@ import { canonicalJson } from '../../core/canonical.ts';
 import { display } from '../../core/display.ts';
 import { asJitError } from '../../core/errors.ts';
 import { TIERS } from '../../core/tier.ts';
-import { explain, type Explanation } from '../../policy/explain.ts';
+import { explain, explainEmergency, type PolicyReport } from '../../policy/explain.ts';
 import type { PolicySet } from '../../policy/load.ts';
-import type { Question } from '../../policy/question.ts';
-import type { Verdict } from '../../policy/verdict.ts';
+import type { Principal } from '../../core/principal.ts';
+import { isEmergency, type Question } from '../../policy/question.ts';
+import type { EmergencyVerdict, Verdict } from '../../policy/verdict.ts';
 import type { ExplanationView } from '../../wire/views.ts';
 import type { Store, StoredRequest } from '../store/store.ts';
 import { shape } from './approvals.ts';
 import { type Draft, judge, type Ruling } from './decide.ts';
+import { emergencyQuestions } from './emergency/rule.ts';
 import { decisionOf } from './submit.ts';
 import type { World } from './world.ts';
 
@@ -44,7 +46,8 @@ export async function explanationOf(world: World, stored: StoredRequest): Promis
     if (error.facts.retryable || error.code === 'ERR_UNEXPECTED') throw error;
     return { ...about, now: null, note: cut(error.message), questions: [] };
   }
-  const { verdict, permissions, questions } = judged;
+  const { verdict, permissions } = judged;
+  const questions = await askedOf(world, requester, request, judged.questions);
   const now = decisionOf(world, judged, requester, at);
   const same = canonicalJson(shape(permissions)) === canonicalJson(shape(request.permissions));
   return {
@@ -53,6 +56,16 @@ export async function explanationOf(world: World, stored: StoredRequest): Promis
     note: same ? null : 'what was asked for means something else now',
     questions: await questionViews(set, questions),
   };
+}
+
+/** In an emergency, with the incident as its source has it. */
+async function askedOf(
+  world: World,
+  requester: Principal,
+  { incident }: StoredRequest['request'],
+  questions: readonly Question[],
+): Promise<readonly Question[]> {
+  return incident === null ? questions : emergencyQuestions(world, requester, questions, incident);
 }
 
 const decidedEntry = z.looseObject({
@@ -94,34 +107,46 @@ async function partOf(set: PolicySet, question: Question, room: Room): Promise<P
   room.reports -= set.policies().length;
   if (room.reports < 0) {
     const [permission = '', resource = ''] = [question.permission.actions[0], question.permission.resources[0]];
-    return { ...verdictView(set.decide(question)), permission, resource, policies: null };
+    return { ...verdictView(verdictOf(set, question)), permission, resource, policies: null };
   }
-  const { verdict, permission, resource, reports } = await explain(set, question);
+  const { verdict, permission, resource, reports } = await (isEmergency(question)
+    ? explainEmergency(set, question)
+    : explain(set, question));
   const policies = reports.map(reportView);
   room.bytes -= Buffer.byteLength(JSON.stringify(policies));
   return { ...verdictView(verdict), permission, resource, policies: room.bytes < 0 ? null : policies };
 }
 
-function reportView({ policy, state, missing }: Explanation['reports'][number]): NonNullable<Part['policies']>[number] {
-  const { id, effect, description, terms } = policy;
+function verdictOf(set: PolicySet, question: Question): Verdict | EmergencyVerdict {
+  return isEmergency(question) ? set.emergency(question) : set.decide(question);
+}
+
+function reportView({ policy, state, missing }: PolicyReport): NonNullable<Part['policies']>[number] {
+  const { id, effect, description, terms, emergency } = policy;
   return {
     id,
     effect,
-    tier: terms?.tier ?? null,
+    tier: terms?.tier ?? (emergency === null ? null : 'break-glass'),
     description: description === null ? null : cut(description),
     state,
     missing: missing.map(cut),
   };
 }
 
-function verdictView(verdict: Verdict): Pick<Part, 'decision' | 'tier' | 'why' | 'hint' | 'decidedBy'> {
+function verdictView(
+  verdict: Verdict | EmergencyVerdict,
+): Pick<Part, 'decision' | 'tier' | 'why' | 'hint' | 'decidedBy'> {
   const permit = verdict.kind === 'permit';
   return { decision: verdict.kind, tier: permit ? verdict.tier : null, ...wordsOf(verdict) };
 }
 
-function wordsOf(verdict: Ruling): Pick<Part, 'why' | 'hint' | 'decidedBy'> {
+function wordsOf(verdict: Ruling | EmergencyVerdict): Pick<Part, 'why' | 'hint' | 'decidedBy'> {
   const decidedByIds = verdict.kind === 'permit' ? [verdict.policyId] : [...verdict.policyIds];
-  return { why: cut(verdict.why), hint: verdict.hint === null ? null : cut(verdict.hint), decidedBy: decidedByIds };
+  return { why: cut(verdict.why), hint: hintOf(verdict), decidedBy: decidedByIds };
+}
+
+function hintOf(verdict: Ruling | EmergencyVerdict): string | null {
+  return 'hint' in verdict && verdict.hint !== null ? cut(verdict.hint) : null;
 }
 
 /** What rules say of themselves has no limit, and a line of a reply has one. */

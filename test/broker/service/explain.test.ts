@@ -8,6 +8,7 @@ import { JitError } from '../../../src/core/errors.ts';
 import { isRequestId, type RequestId } from '../../../src/core/ids.ts';
 import type { Principal } from '../../../src/core/principal.ts';
 import { type ExplanationView, explanationViewSchema } from '../../../src/wire/views.ts';
+import { emergencyBroker, glass } from './emergencies.ts';
 import { ALICE, ask, BOB, type Setting, startBroker, type TestBroker } from './world.ts';
 
 const LEAD: Principal = { ...BOB, subject: 'lena', name: 'lena', groups: ['leads'] };
@@ -167,4 +168,29 @@ when { context.operation like "s3:*" && context.seconds * 9007199254740991 * 900
     '(context.seconds * 9007199254740991 * 9007199254740991) > 5',
     'context.access == "list"',
   ]);
+});
+
+test('an emergency is explained by its own rules, with the incident as it is now', async (t) => {
+  const made = await emergencyBroker(t);
+  const { request } = await made.broker.submit(ALICE, glass(), null);
+  const explain = async (): Promise<ExplanationView> => explained(made, ALICE, request.id);
+  const before = await explain();
+  assert.deepEqual([before.decided.tier, before.decided.policies], ['break-glass', ['bg']]);
+  assert.deepEqual([before.now?.state, before.now?.tier], ['approved', 'break-glass']);
+  const reports = before.questions[0]?.policies?.map(({ id, tier, state }) => [id, tier, state]);
+  assert.deepEqual(reports, [
+    ['bg', 'break-glass', 'decides'],
+    ['bg-sealed', 'break-glass', 'misses'],
+    ['bg-duty', 'break-glass', 'misses'],
+    ['bg-warned', 'break-glass', 'misses'],
+  ]);
+  made.source.changes(made.incident.id, { severity: 4 });
+  await made.says(made.incident.id, 'changed');
+  const after = await explain();
+  assert.equal(after.now?.state, 'denied');
+  assert.match(after.now?.why ?? '', /severity 4 is too low/);
+  made.source.forgets(made.incident.id);
+  await made.says(made.incident.id, 'changed');
+  const none = await explain();
+  assert.deepEqual([none.now?.why, none.questions], ['INC-1 does not exist any more', []]);
 });

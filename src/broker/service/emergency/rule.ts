@@ -7,7 +7,12 @@ import { JitError } from '../../../core/errors.ts';
 import { type BoundIncident, DRILLS, type Incident, type Standing } from '../../../core/incident.ts';
 import type { Principal } from '../../../core/principal.ts';
 import type { Quorum } from '../../../core/request.ts';
-import { type IncidentFacts, type Question, UNKNOWN_SEVERITY } from '../../../policy/question.ts';
+import {
+  type EmergencyQuestion,
+  type IncidentFacts,
+  type Question,
+  UNKNOWN_SEVERITY,
+} from '../../../policy/question.ts';
 import { combineEmergencies } from '../../../policy/emergency/choose.ts';
 import { deny, type Denial, type EmergencyPermit } from '../../../policy/verdict.ts';
 import type { World } from '../world.ts';
@@ -87,6 +92,22 @@ export async function isClosed(world: World, bound: BoundIncident): Promise<bool
   return sight?.kind === 'gone' || (sight?.kind === 'seen' && sight.incident.state === 'closed');
 }
 
+/** The questions with the incident as rules see it now; none where it does not exist any more. Throws as `emergencyRuling`. */
+export async function emergencyQuestions(
+  world: World,
+  principal: Principal,
+  questions: readonly Question[],
+  bound: BoundIncident,
+): Promise<readonly EmergencyQuestion[]> {
+  const sight = await sightOf(world, bound);
+  if (sight.kind === 'gone') return [];
+  const incident =
+    sight.kind === 'unverified'
+      ? unverifiedFacts(bound)
+      : factsOf(sight.incident, eitherOf(bound.standing, world.incidents.standing(sight.incident, principal)));
+  return questions.map((question) => ({ ...question, incident }));
+}
+
 /** What is to be believed of the incident. */
 async function sightOf(world: World, { source, id, reference }: BoundIncident): Promise<Sight> {
   if (id === null) {
@@ -111,19 +132,15 @@ const NOBODY: Standing = { responder: false, commander: false, onCallTier: 0 };
 
 function unverified(world: World, questions: readonly Question[], bound: BoundIncident): EmergencyRuling | Denial {
   const { source, reference } = bound;
-  const facts = {
-    source,
-    open: false,
-    severity: UNKNOWN_SEVERITY,
-    services: [],
-    ...bound.standing,
-    verified: false,
-    drill: source === DRILLS,
-  };
-  const verdict = ruled(world, questions, facts);
+  const verdict = ruled(world, questions, unverifiedFacts(bound));
   return verdict.kind === 'permit'
     ? verdict
     : { ...verdict, why: `${source} gives no answer about ${reference}: ${verdict.why}` };
+}
+
+function unverifiedFacts({ source, standing }: BoundIncident): IncidentFacts {
+  const drill = source === DRILLS;
+  return { source, open: false, severity: UNKNOWN_SEVERITY, services: [], ...standing, verified: false, drill };
 }
 
 function ruled(world: World, questions: readonly Question[], incident: IncidentFacts): EmergencyRuling | Denial {
