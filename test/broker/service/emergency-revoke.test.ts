@@ -69,7 +69,7 @@ for (const [name, who] of MAY) {
     w.source.opens({ responders: [person('alice')] });
     const other = await live(w, ALICE, 'INC-2');
     const { items, kept } = await w.broker.revokeIncident(who, 'pager/INC-1');
-    assert.deepEqual(items.map(({ grant }) => grant?.id).toSorted(), ids.toSorted());
+    assert.deepEqual(new Set(items.map(({ grant }) => grant?.id)), new Set(ids));
     assert.equal(kept, 0);
     for (const id of ids) assert.equal(await endOf(w, id), 'revoked');
     assert.equal((await w.store.grant(other))?.grant.state.name, 'active');
