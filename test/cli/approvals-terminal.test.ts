@@ -6,17 +6,17 @@
 import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
-import { startOffice } from '../support/office.ts';
+import { startAcme } from '../support/acme.ts';
 import { skipUnless } from '../support/tools.ts';
 import { loggedIn, type User, user } from './shared.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
 const JIT = `${process.execPath} ${resolve('bin/jit')}`;
 const ASK =
-  "s3:DeleteObject 'arn:aws:s3:::sandbox-reports/2026/*' --for 5m --reason 'last year is over' --ticket OPS-7";
+  "s3:DeleteObject 'arn:aws:s3:::sandbox-reports/2026/*' --target prod-web --for 5m --reason 'last year is over' --ticket OPS-7";
 
 test('an approver looks and decides while the requester waits', { skip: skipUnless('tmux') }, async (t) => {
-  const office = await startOffice(t);
+  const office = await startAcme(t);
   const at = { idp: office.idp, url: office.broker.url, trust: {} };
   const desk = async (name: string): Promise<readonly [User, Terminal]> => {
     const who = user(t, at);
@@ -51,7 +51,8 @@ test('an approver looks and decides while the requester waits', { skip: skipUnle
     'for +5m, counted from when it is taken up',
     'reason +last year is over',
     'ticket +OPS-7',
-    'target +reports',
+    'idle +ends when idle for 15m',
+    'target +prod-web',
     'level +write, within',
     'means +.*',
     'revocation +at once; access never outlives the end',
@@ -80,7 +81,7 @@ test('an approver looks and decides while the requester waits', { skip: skipUnle
   assert.doesNotMatch(granted, /gives up in/, 'the line that counts is gone');
 
   // The exact permission is there too, and what somebody typed can neither clear the screen nor turn the text around.
-  const on = ['s3:PutObject', 'arn:aws:s3:::sandbox-reports/*', '--for', '5m'];
+  const on = ['s3:PutObject', 'arn:aws:s3:::sandbox-reports/*', '--target', 'ledger', '--for', '5m'];
   const asked = await alice.jit('request', ...on, '--reason', '\u001b[2Jnot \u202edeef', '--no-wait');
   const [other = ''] = /req_\w{26}/.exec(asked.stderr) ?? [];
   const tall = await openTerminal(t, bob.home, bob.env, { columns: 80, rows: 70 });

@@ -1,5 +1,6 @@
 /**
- * Approvals over the API of the program jit-broker, with people of the certified oidc-provider; the cloud is the sandbox.
+ * Approvals over the API of the program jit-broker by the worked example of policies, with people of the certified
+ * oidc-provider; the cloud is the sandbox.
  * @module
  */
 import assert from 'node:assert/strict';
@@ -8,22 +9,25 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { type Outcome, outcomeSchema } from '../../src/wire/views.ts';
+import { startAcme } from '../support/acme.ts';
 import { eventually } from '../support/eventually.ts';
 import { tempFolder } from '../support/home.ts';
 import { startIdp } from '../support/idp.ts';
-import { type Office, startOffice } from '../support/office.ts';
+import type { Office } from '../support/office.ts';
 import { people } from '../support/shared-broker.ts';
 import { type Said, type SignedIn, signedIn } from '../support/signed-in.ts';
 import { skipUnless } from '../support/tools.ts';
 
 const ON = ['arn:aws:s3:::sandbox-reports/*'];
-const asking = (operation: string): object => ({
-  authorization_details: [{ type: 'jit_access', operation, resources: ON }],
+const asking = (operation: string, target: string): object => ({
+  authorization_details: [{ type: 'jit_access', operation, resources: ON, target }],
   seconds: 300,
   reason: 'test',
 });
-/** Two of the leads, one of them, the requester's own word. */
-const [WRITE, DELETE, READ] = [asking('s3:PutObject'), asking('s3:DeleteObject'), asking('s3:GetObject')];
+/** Two of the leads, one of them for whoever is on call, the requester's own word. */
+const WRITE = asking('s3:PutObject', 'ledger');
+const DELETE = asking('s3:DeleteObject', 'prod-web');
+const OWN = asking('s3:PutObject', 'staging');
 
 function outcomeOf({ status, body }: Said): Outcome {
   assert.ok(status === 200 || status === 201, JSON.stringify(body));
@@ -33,8 +37,9 @@ function outcomeOf({ status, body }: Said): Outcome {
 const ask = async (who: SignedIn, body: object): Promise<Outcome['request']> =>
   outcomeOf(await who.fresh('/v1/requests', body)).request;
 const seen = ({ hash, policy }: Outcome['request']): object => ({ hash, policy });
+const yes = (request: Outcome['request']): object => ({ ...seen(request), attended: true });
 const approve = async (who: SignedIn, request: Outcome['request']): Promise<Said> =>
-  who.fresh(`/v1/requests/${request.id}/approve`, { ...seen(request), attended: true });
+  who.fresh(`/v1/requests/${request.id}/approve`, yes(request));
 const look = async (who: SignedIn, { id }: Outcome['request']): Promise<Outcome['request']> =>
   outcomeOf(await who.call('GET', `/v1/requests/${id}`)).request;
 const issue = async (who: SignedIn, { id }: Outcome['request']): Promise<Said> => who.fresh(`/v1/requests/${id}/issue`);
@@ -55,9 +60,9 @@ async function present<N extends readonly string[]>(
 // They spend their time waiting for the provider, which gives one new word each second.
 void suite('approvals over the API', { concurrency: true }, () => {
   void test('requests of others, bodies with more in them than there should be, and votes on something else', async (t) => {
-    const office = await startOffice(t);
+    const office = await startAcme(t);
     const [alice, bob, ed, erin] = await present(office, 'alice', 'bob', 'ed', 'erin');
-    const [manual, own] = [await ask(alice, WRITE), await ask(alice, READ)];
+    const [manual, own] = [await ask(alice, WRITE), await ask(alice, OWN)];
     const unknown = `req_${'0'.repeat(26)}`;
 
     await t.test('every route answers for the request of somebody else as for one that does not exist', async () => {
@@ -79,7 +84,10 @@ void suite('approvals over the API', { concurrency: true }, () => {
         const body =
           method === 'GET' || /cancel|issue/.test(path)
             ? undefined
-            : { ...seen(manual), ...(path === '/deny' ? { reason: 'x' } : {}) };
+            : {
+                ...seen(manual),
+                ...(path === '/deny' ? { reason: 'x' } : path === '/approve' ? { attended: true } : {}),
+              };
         const at = `/v1/requests/${id}${path}`;
         const said = how === 'fresh' ? await who.fresh(at, body) : await who.call(method, at, body);
         assert.equal(said.status, 404, `${method} ${path}: ${JSON.stringify(said.body)}`);
@@ -119,11 +127,13 @@ void suite('approvals over the API', { concurrency: true }, () => {
       async () => {
         const at = `/v1/requests/${manual.id}`;
         for (const body of [
-          { ...seen(manual), voter: 'carol' },
-          { ...seen(manual), reason: 'x' },
-          { hash: manual.hash },
-          { ...seen(manual), hash: 7 },
-          { ...seen(manual), comment: '' },
+          { ...yes(manual), voter: 'carol' },
+          { ...yes(manual), reason: 'x' },
+          { hash: manual.hash, attended: true },
+          seen(manual),
+          { ...yes(manual), attended: 'yes' },
+          { ...yes(manual), hash: 7 },
+          { ...yes(manual), comment: '' },
           [],
         ]) {
           refused(await bob.fresh(`${at}/approve`, body), 400, 'ERR_BODY');
@@ -142,11 +152,7 @@ void suite('approvals over the API', { concurrency: true }, () => {
     await t.test('a vote on another hash or under another policy counts nothing, also from who may vote', async () => {
       const others = [{ hash: own.hash }, { policy: '0'.repeat(64) }, { policy: own.hash }];
       for (const other of others) {
-        refused(
-          await bob.fresh(`/v1/requests/${manual.id}/approve`, { ...seen(manual), ...other }),
-          409,
-          'ERR_DECIDED',
-        );
+        refused(await bob.fresh(`/v1/requests/${manual.id}/approve`, { ...yes(manual), ...other }), 409, 'ERR_DECIDED');
       }
       const denial = { ...seen(manual), hash: own.hash, reason: 'x' };
       refused(await bob.call('POST', `/v1/requests/${manual.id}/deny`, denial), 409, 'ERR_DECIDED');
@@ -161,7 +167,7 @@ void suite('approvals over the API', { concurrency: true }, () => {
 
     await t.test('without a new word of the identity provider there is no yes, and a no goes through', async () => {
       const at = `/v1/requests/${manual.id}`;
-      refused(await bob.call('POST', `${at}/approve`, seen(manual)), 401, 'ERR_IDENTITY_STALE');
+      refused(await bob.call('POST', `${at}/approve`, yes(manual)), 401, 'ERR_IDENTITY_STALE');
       refused(await alice.call('POST', `/v1/requests/${own.id}/confirm`, seen(own)), 401, 'ERR_IDENTITY_STALE');
       refused(await alice.call('POST', `${at}/issue`), 401, 'ERR_IDENTITY_STALE');
       const denied = outcomeOf(await bob.call('POST', `${at}/deny`, { ...seen(manual), reason: 'x' }));
@@ -173,7 +179,7 @@ void suite('approvals over the API', { concurrency: true }, () => {
   void test('nobody approves their own request or counts twice: second accounts, other spellings, another provider', async (t) => {
     const mail = (subject: string): string => `${subject}@example.com`;
     const accounts = {
-      alice: { email: mail('alice'), groups: ['eng', 'leads'] },
+      alice: { email: mail('alice'), groups: ['engineers', 'leads'] },
       ALICE: { email: mail('a.pleasance'), groups: ['leads'] },
       bob: { email: mail('bob'), groups: ['leads'] },
       carol: { email: mail('carol'), groups: ['leads'] },
@@ -188,7 +194,7 @@ void suite('approvals over the API', { concurrency: true }, () => {
     });
     const claims = 'person: email';
     const identity = `${people(elsewhere, 'elsewhere')}    claims: { ${claims} }\n`;
-    const office = await startOffice(t, { accounts, claims, identity });
+    const office = await startAcme(t, { accounts, claims, identity });
     const [alice, capitals, bob, carol] = await present(office, 'alice', 'ALICE', 'bob', 'carol');
     const [second, bobToo, other] = await present(
       { broker: office.broker, idp: elsewhere },
@@ -227,7 +233,7 @@ void suite('approvals over the API', { concurrency: true }, () => {
   });
 
   void test('who leaves a group or is disabled: neither their votes nor their approved requests are good any more', async (t) => {
-    const office = await startOffice(t);
+    const office = await startAcme(t);
     const [alice, ed, bob, carol, dan] = await present(office, 'alice', 'ed', 'bob', 'carol', 'dan');
     const [first, second, third] = [await ask(alice, DELETE), await ask(ed, DELETE), await ask(ed, WRITE)];
     const fourth = await ask(dan, DELETE);
@@ -254,7 +260,7 @@ void suite('approvals over the API', { concurrency: true }, () => {
     });
 
     await t.test('an approver left: as soon as the broker hears of it, the vote is needed again', async () => {
-      office.idp.setGroups('bob', ['eng']);
+      office.idp.setGroups('bob', ['engineers']);
       refused(await approve(bob, second), 404, 'ERR_NOT_FOUND');
       refused(await issue(ed, third), 409, 'ERR_PENDING');
       const now = await look(ed, third);
@@ -281,7 +287,7 @@ void suite('approvals over the API', { concurrency: true }, () => {
   });
 
   void test('a broker that is killed between approval and take-up, and during it: at most one issuance, and none unrecorded', async (t) => {
-    const office = await startOffice(t);
+    const office = await startAcme(t);
     const { broker, cloud } = office;
     const [alice, bob, carol] = await present(office, 'alice', 'bob', 'carol');
     const [kept, cut] = [await ask(alice, WRITE), await ask(alice, DELETE)];
@@ -338,13 +344,13 @@ void suite('approvals over the API', { concurrency: true }, () => {
         FAKETIME_NO_CACHE: '1',
         DONT_FAKE_MONOTONIC: '1',
       };
-      const office = await startOffice(t, {
+      const office = await startAcme(t, {
         env,
         approvals: 'wait: 90s, takeUp: 1m, confirm: 30s',
         sessions: 'word: 5m',
       });
       const [alice, bob, carol] = await present(office, 'alice', 'bob', 'carol');
-      const [undecided, own] = [await ask(alice, WRITE), await ask(alice, READ)];
+      const [undecided, own] = [await ask(alice, WRITE), await ask(alice, OWN)];
       const approved = await ask(alice, DELETE);
       await Promise.all([approve(bob, undecided), approve(carol, approved)]);
       assert.equal((await look(alice, approved)).state, 'approved');
