@@ -41,6 +41,7 @@ export function openApiDocument(): object {
     incident: refuse,
     revokeIncident: refuse,
     reviews: refuse,
+    reviewOf: refuse,
     closeReview: refuse,
   };
   const drills = { begin: refuse, end: refuse };

@@ -60,6 +60,8 @@ export const incidentPageSchema = z.strictObject({
   items: z.array(outcomeSchema),
   /** How many of their grants are live and the caller's to end. */
   revocable: z.int().nonnegative(),
+  /** Live grants of it that are not, and go on whatever the caller ends. */
+  kept: z.int().nonnegative(),
 });
 
 /** What has been ended: each grant of the incident that is not gone yet, to be followed by its id. */

@@ -333,10 +333,16 @@ function demandEnding(
 
 /** What a grant of it could become by renewal, and how idle it may be. */
 async function termsOf(world: World, { request }: StoredRequest): Promise<ReviewView['terms']> {
-  const { verdict } = await judge(world, await world.present(request.requester), request, world.now());
-  if (verdict.kind === 'deny') return null;
-  const { renewals, maxSeconds, idleSeconds } = verdict;
-  return { renewals, maxSeconds, idleSeconds };
+  try {
+    const { verdict } = await judge(world, await world.present(request.requester), request, world.now());
+    if (verdict.kind === 'deny') return null;
+    const { renewals, maxSeconds, idleSeconds } = verdict;
+    return { renewals, maxSeconds, idleSeconds };
+  } catch (thrown) {
+    // As long as its incident's source is silent nothing permits it; whoever has to look at it can all the same.
+    if (thrown instanceof JitError && thrown.code === 'ERR_INCIDENT_SOURCE') return null;
+    throw thrown;
+  }
 }
 
 function notYourRequest(id: RequestId): JitError {

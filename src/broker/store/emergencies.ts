@@ -45,8 +45,12 @@ export type EmergencyChange = Emergency & { readonly id: RequestId };
 export type EmergencyFilter =
   /** At most 10,000, the oldest first. */
   | { readonly kind: 'watched' }
-  /** Of one incident, newest first. @property limit 1 to 1,000. */
-  | { readonly kind: 'of incident'; readonly incident: IncidentRef; readonly limit: number }
+  /** Of one incident, or with `id` null those of a source that nobody could name; newest first. @property limit 1 to 1,000. */
+  | {
+      readonly kind: 'of incident';
+      readonly incident: Pick<IncidentRef, 'source'> & { readonly id: string | null };
+      readonly limit: number;
+    }
   /** Asked for at `at` (epoch ms) or later, newest first. */
   | { readonly kind: 'since'; readonly at: number; readonly limit: number }
   /** Given, and not reviewed, the oldest first. */

@@ -5,6 +5,7 @@
  */
 import type { AuditEvent } from '../../audit/entry.ts';
 import type { RequestId, SessionId } from '../../core/ids.ts';
+import { VERDICTS } from '../../core/incident.ts';
 import type { Person } from '../../core/principal.ts';
 import type { SpentProof } from './sessions.ts';
 
@@ -19,7 +20,8 @@ export interface WebSession {
   readonly verifiedAt: number;
 }
 
-export const ACT_CHOICES = ['approve', 'confirm'] as const;
+/** A verdict is one on emergency access, and closes its review. */
+export const ACT_CHOICES = ['approve', 'confirm', ...VERDICTS] as const;
 
 /** A decision that somebody has made and the identity provider has not vouched for yet. */
 export interface WebAct {

@@ -4,11 +4,15 @@
  */
 import { JitError } from '../../core/errors.ts';
 import type { RequestId } from '../../core/ids.ts';
+import { type ReviewVerdict, VERDICTS } from '../../core/incident.ts';
+import type { Principal } from '../../core/principal.ts';
 import { parseReason } from '../../core/request.ts';
-import type { ReviewView } from '../../wire/views.ts';
+import type { ReviewItem } from '../../wire/emergencies.ts';
+import type { RequestView, ReviewView } from '../../wire/views.ts';
 import type { WebAct } from '../store/web-sessions.ts';
 import { ROOT } from './address.ts';
 import { TRIP_OVER, type Trips } from './callback.ts';
+import { verdictPage } from './pages/reviews.ts';
 import { lastLookPage } from './pages/sign-in.ts';
 import type { WebParts } from './ports.ts';
 import type { Held, WebSessions } from './sessions.ts';
@@ -71,7 +75,9 @@ export function makeDecisions(parts: WebParts, sessions: WebSessions, trips: Tri
     if (vouched === null) return 'too late';
     const { principal, act } = vouched;
     const { request, hash, policy, comment } = act;
-    if (act.choice === 'confirm') await broker.confirm(principal, request, { hash, policy });
+    if (isVerdict(act.choice)) {
+      await broker.closeReview(principal, request, { hash, verdict: act.choice, comment: comment ?? '' });
+    } else if (act.choice === 'confirm') await broker.confirm(principal, request, { hash, policy });
     else {
       const word = { ...(comment === null ? {} : { comment }), attended: true };
       await broker.approve(principal, request, { hash, policy, ...word });
@@ -79,27 +85,40 @@ export function makeDecisions(parts: WebParts, sessions: WebSessions, trips: Tri
     return 'done';
   }
 
+  async function matterOf(principal: Principal, id: RequestId, choice: WebAct['choice']): Promise<Matter> {
+    if (!isVerdict(choice)) {
+      const review = await broker.review(principal, id);
+      return { kind: 'request', request: review.request, review, can: review.request.can.includes(choice) };
+    }
+    const item = await broker.reviewOf(principal, id);
+    if (item !== null) return { kind: 'review', request: item.request, item, can: item.can };
+    throw new JitError({ code: 'ERR_NOT_FOUND', message: 'there is no review of it for you' });
+  }
+
   return {
     begin: async (visit, { session }, id, { choice, hash, policy, comment }) => {
-      const review = await broker.review(session.principal, id);
-      demandSeen(review, { hash, policy });
-      if (!review.request.can.includes(choice)) {
-        throw new JitError({ code: 'ERR_DENIED', message: 'you cannot decide this one' });
-      }
-      const word = comment === '' ? null : parseReason(comment);
+      const matter = await matterOf(session.principal, id, choice);
+      demandSeen(matter.request, { hash, policy });
+      if (!matter.can) throw new JitError({ code: 'ERR_DENIED', message: 'you cannot decide this one' });
+      const word = comment === '' && !isVerdict(choice) ? null : parseReason(comment);
       const act = await sessions.intend(session, { request: id, choice, hash, policy, comment: word });
       const purpose = { kind: 'act', session: session.id, act, to: `${ROOT}/requests/${id}` } as const;
-      return trips.leave(visit, session.provider, purpose, isGrave(review) ? 'again' : 'quiet');
+      const grave = matter.kind === 'request' && isGrave(matter.review);
+      return trips.leave(visit, session.provider, purpose, grave ? 'again' : 'quiet');
     },
     lastLook: async (visit, held, passage, answer) => {
       const { session, cookie } = demandOwn(held, passage);
       const act = await sessions.intended(session, passage.purpose.act);
       if (act === null) return goTo(visit.frame.href(passage.purpose.to), [TRIP_OVER]);
-      const review = await broker.review(session.principal, act.request);
-      demandSeen(review, act);
+      const matter = await matterOf(session.principal, act.request, act.choice);
+      const { request } = matter;
+      demandSeen(request, act);
       const viewer = { person: session.principal, form: formToken(cookie) };
-      const look = { viewer, request: review.request, review, places, act, answer };
-      return show(lastLookPage(visit.frame, look), 200);
+      const page =
+        matter.kind === 'review'
+          ? verdictPage(visit.frame, { viewer, item: matter.item, act, answer })
+          : lastLookPage(visit.frame, { viewer, request, review: matter.review, places, act, answer });
+      return show(page, 200);
     },
     finish: async (visit, held, passage, answer) => {
       const own = demandOwn(held, passage);
@@ -111,6 +130,15 @@ export function makeDecisions(parts: WebParts, sessions: WebSessions, trips: Tri
       });
     },
   };
+}
+
+/** What is decided, as its viewer may see it. */
+type Matter =
+  | { readonly kind: 'request'; readonly request: RequestView; readonly review: ReviewView; readonly can: boolean }
+  | { readonly kind: 'review'; readonly request: RequestView; readonly item: ReviewItem; readonly can: boolean };
+
+function isVerdict(choice: WebAct['choice']): choice is ReviewVerdict {
+  return VERDICTS.some((verdict) => verdict === choice);
 }
 
 /** Handing out permissions is the one thing that outlives a grant. */
@@ -126,7 +154,7 @@ function demandOwn(held: Held | null, { purpose }: ActPassage): Held {
   });
 }
 
-function demandSeen({ request }: ReviewView, seen: Pick<WebAct, 'hash' | 'policy'>): void {
+function demandSeen(request: RequestView, seen: Pick<WebAct, 'hash' | 'policy'>): void {
   if (request.hash === seen.hash && request.policy === seen.policy) return;
   throw new JitError({
     code: 'ERR_DECIDED',

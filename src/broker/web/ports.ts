@@ -24,6 +24,11 @@ export type WebBroker = Pick<
   | 'grant'
   | 'revoke'
   | 'entries'
+  | 'incident'
+  | 'revokeIncident'
+  | 'reviews'
+  | 'reviewOf'
+  | 'closeReview'
 >;
 
 /** What is said of a target beside what would be issued there. */

@@ -6,8 +6,10 @@ import { Hono } from 'hono';
 import * as z from 'zod';
 import { asJitError, JitError } from '../../core/errors.ts';
 import { type GrantId, isGrantId, isRequestId, type RequestId } from '../../core/ids.ts';
+import { VERDICTS } from '../../core/incident.ts';
+import type { ReviewItem } from '../../wire/emergencies.ts';
 import type { Outcome, ReviewView } from '../../wire/views.ts';
-import { CALLBACK, landing, makeHref, ROOT } from './address.ts';
+import { CALLBACK, incidentPath, landing, makeHref, ROOT } from './address.ts';
 import type { Asset } from './assets.ts';
 import { makeTrips, TRIP_OVER } from './callback.ts';
 import { dropCookie, SESSION_COOKIE } from './cookies.ts';
@@ -17,8 +19,10 @@ import { makeGate } from './gate.ts';
 import { SECURITY_HEADERS } from './headers.ts';
 import { errorPage } from './pages/error.ts';
 import { grantPage } from './pages/grant.ts';
+import { incidentPage } from './pages/incident.ts';
 import { grantsPage, inboxPage, requestsPage } from './pages/lists.ts';
 import { requestPage } from './pages/request.ts';
+import { reviewsPage } from './pages/reviews.ts';
 import { arrivedPage, signInPage } from './pages/sign-in.ts';
 import type { WebParts } from './ports.ts';
 import { type Held, makeWebSessions } from './sessions.ts';
@@ -27,6 +31,7 @@ import { formToken, sameText } from './tokens.ts';
 import { makePassages } from './trip.ts';
 import { type Env, goTo, sessionCookie, show, type Visit, visitOf, type WebApp, type WebContext } from './visit.ts';
 
+const INCIDENT = `${ROOT}/incidents/:source/:id`;
 const LIST = 100;
 const STEPS = 1_000;
 const WHY = 'To see and decide requests, sign in with the identity provider that you use at work.';
@@ -41,6 +46,7 @@ const FORMS = {
   approve: z.strictObject({ ...form, ...seen, comment: text }),
   confirm: z.strictObject({ ...form, ...seen }),
   deny: z.strictObject({ ...form, ...seen, reason: text }),
+  verdict: z.strictObject({ ...form, ...seen, verdict: z.enum(VERDICTS), comment: text }),
 } as const;
 
 export interface WebAssets {
@@ -89,7 +95,7 @@ export function webRoutes(parts: WebParts, assets: WebAssets): WebApp {
   const get = (path: string, run: Page): void => {
     app.get(path, async (context) => {
       const found = await visit(context);
-      if (found.held === null) return secured(await signInFirst(found, landing(context.req.path)));
+      if (found.held === null) return secured(await signInFirst(found, landing(new URL(context.req.url).pathname)));
       return secured(await run(context, found, found.held));
     });
   };
@@ -104,7 +110,9 @@ export function webRoutes(parts: WebParts, assets: WebAssets): WebApp {
   ): void {
     app.post(path, async (context) => {
       demandSameOrigin(context.req.raw.headers, origin);
-      const back = landing(about.replace(':id', context.req.param('id') ?? ''));
+      const back = landing(
+        about.replaceAll(/:([a-z]+)/g, (_all, name: string) => encodeURIComponent(context.req.param(name) ?? '')),
+      );
       const found = await visit(context);
       if (found.held === null) return secured(await signInFirst(found, back));
       if (back !== `${ROOT}/`) context.set('back', back);
@@ -121,8 +129,11 @@ export function webRoutes(parts: WebParts, assets: WebAssets): WebApp {
   app.get(ROOT, () => secured(goTo(href(`${ROOT}/`))));
 
   get(`${ROOT}/`, async (_context, { frame }, { session }) => {
-    const { items } = await broker.inbox(session.principal, LIST);
-    return show(inboxPage(frame, items), 200);
+    const [{ items }, reviews] = await Promise.all([
+      broker.inbox(session.principal, LIST),
+      broker.reviews(session.principal),
+    ]);
+    return show(inboxPage(frame, items, reviews.items), 200);
   });
   get(`${ROOT}/requests`, async (_context, { frame }, { session }) => {
     const { items } = await broker.requests(session.principal, LIST);
@@ -131,7 +142,11 @@ export function webRoutes(parts: WebParts, assets: WebAssets): WebApp {
   get(`${ROOT}/requests/:id`, async (context, { frame }, { session }) => {
     const id = requestIdIn(context);
     const outcome = await broker.request(session.principal, id, null);
-    return show(requestPage(frame, { outcome, review: await reviewed(session.principal, outcome), places }), 200);
+    const [review, hindsight] = [
+      await reviewed(session.principal, outcome),
+      await reviewOf(session.principal, outcome),
+    ];
+    return show(requestPage(frame, { outcome, review, hindsight, places }), 200);
   });
   get(`${ROOT}/grants`, async (_context, { frame }, { session }) => {
     const { items } = await broker.liveGrants(session.principal, LIST);
@@ -142,7 +157,17 @@ export function webRoutes(parts: WebParts, assets: WebAssets): WebApp {
     const outcome = await broker.grant(session.principal, id, null);
     if (outcome.grant === null) throw nothingHere();
     const { entries } = await broker.entries(session.principal, { request: outcome.request.id, from: 0, limit: STEPS });
-    return show(grantPage(frame, outcome, outcome.grant, readSteps(entries)), 200);
+    const { request, grant } = outcome;
+    const hindsight = await reviewOf(session.principal, outcome);
+    return show(grantPage(frame, { request, grant, steps: readSteps(entries), hindsight }), 200);
+  });
+  get(`${ROOT}/reviews`, async (_context, { frame }, { session }) => {
+    const { items } = await broker.reviews(session.principal);
+    return show(reviewsPage(frame, items), 200);
+  });
+  get(INCIDENT, async (context, { frame }, { session }) => {
+    const { source, id } = incidentIn(context);
+    return show(incidentPage(frame, await broker.incident(session.principal, source, id)), 200);
   });
 
   post(`${ROOT}/requests/:id/approve`, FORMS.approve, `${ROOT}/requests/:id`, async (context, found, held, fields) => {
@@ -168,6 +193,15 @@ export function webRoutes(parts: WebParts, assets: WebAssets): WebApp {
     const id = requestIdIn(context);
     await broker.cancel(session.principal, id);
     return goTo(href(`${ROOT}/requests/${id}`));
+  });
+  post(`${ROOT}/requests/:id/review`, FORMS.verdict, `${ROOT}/requests/:id`, async (context, found, held, fields) => {
+    const { hash, policy, verdict, comment } = fields;
+    return decisions.begin(found, held, requestIdIn(context), { choice: verdict, hash, policy, comment });
+  });
+  post(`${INCIDENT}/end`, FORMS.plain, INCIDENT, async (context, _found, { session }) => {
+    const { source, id } = incidentIn(context);
+    await broker.revokeIncident(session.principal, `${source}/${id}`);
+    return goTo(href(incidentPath({ source, id, reference: id })));
   });
   post(`${ROOT}/grants/:id/revoke`, FORMS.plain, `${ROOT}/grants/:id`, async (context, _found, { session }) => {
     const id = grantIdIn(context);
@@ -236,6 +270,10 @@ export function webRoutes(parts: WebParts, assets: WebAssets): WebApp {
       return null;
     }
   }
+
+  async function reviewOf(principal: Held['session']['principal'], { request }: Outcome): Promise<ReviewItem | null> {
+    return request.incident === null ? null : broker.reviewOf(principal, request.id);
+  }
   return app;
 }
 
@@ -264,6 +302,10 @@ function grantIdIn(context: WebContext): GrantId {
   const id = context.req.param('id') ?? '';
   if (isGrantId(id)) return id;
   throw nothingHere();
+}
+
+function incidentIn(context: WebContext): { readonly source: string; readonly id: string } {
+  return { source: context.req.param('source') ?? '', id: context.req.param('id') ?? '' };
 }
 
 function nothingHere(): JitError {

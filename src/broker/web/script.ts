@@ -36,7 +36,7 @@ export const SCRIPT = `'use strict';
     link.textContent = 'Show it';
     news.append('There is something new. ', link);
   };
-  setInterval(() => void look(), 15000);
+  setInterval(() => void look(), main.dataset.pace === 'soon' ? 4000 : 15000);
   document.addEventListener('visibilitychange', () => void look());
 })();
 `;

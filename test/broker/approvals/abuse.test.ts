@@ -109,6 +109,8 @@ function foreign(
     incident: null,
     revokeIncident: null,
     reviews: null,
+    // Who is told nothing of a review is told nothing by its absence.
+    reviewOf: null,
     request: async (broker, id) => broker.request(who, id, null),
     review: async (broker, id) => broker.review(who, id),
     explanation: async (broker, id) => broker.explanation(who, id),

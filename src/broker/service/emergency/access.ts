@@ -15,7 +15,7 @@ import type {
 import type { Approvals } from '../approvals.ts';
 import type { World } from '../world.ts';
 import { incidentPageOf, incidentsOf } from './incidents.ts';
-import { closeReview, reviewsFor } from './review.ts';
+import { closeReview, reviewOf, reviewsFor } from './review.ts';
 import { revokeIncident } from './revoke.ts';
 
 export interface EmergencyAccess {
@@ -27,6 +27,8 @@ export interface EmergencyAccess {
   revokeIncident(principal: Principal, incident: string): Promise<RevocationView>;
   /** Open reviews that the caller may close, and those of their own access. */
   reviews(principal: Principal): Promise<ReviewList>;
+  /** That of one request, open or closed; null for what is none of the caller's business, and where there is nothing to review. */
+  reviewOf(principal: Principal, id: RequestId): Promise<ReviewItem | null>;
   closeReview(principal: Principal, id: RequestId, body: ReviewBody): Promise<ReviewItem>;
 }
 
@@ -39,14 +41,9 @@ export function makeEmergencyAccess(
   return {
     incidents: async (principal) => incidentsOf(world, principal),
     incident: async (principal, source, id) => incidentPageOf(world, principal, `${source}/${id}`),
-    revokeIncident: async (principal, incident) => {
-      try {
-        return await revokeIncident(world, approvals, principal, incident);
-      } finally {
-        wake(world.now());
-      }
-    },
+    revokeIncident: async (principal, incident) => revokeIncident(world, { approvals, wake }, principal, incident),
     reviews: async (principal) => reviewsFor(world, principal),
+    reviewOf: async (principal, id) => reviewOf(world, principal, id),
     closeReview: async (principal, id, body) => closeReview(world, principal, id, body),
   };
 }

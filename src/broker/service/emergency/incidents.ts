@@ -47,15 +47,29 @@ export async function incidentsOf(world: World, caller: Principal): Promise<Inci
 /** Throws `ERR_NOT_FOUND` also for an incident that is none of the caller's business. */
 export async function incidentPageOf(world: World, caller: Principal, text: string): Promise<IncidentPage> {
   const { source, id, reference, incident, emergencies } = await incidentNamed(world, text);
-  const shown = (await Promise.all(emergencies.map(async (each) => shownOf(world, caller, each)))).flatMap(
-    (one) => one ?? [],
-  );
+  const looks = await Promise.all(emergencies.map(async (each) => lookedAt(world, caller, each)));
+  const shown = looks.flatMap(({ one }) => one ?? []);
   const standing = incident === null ? null : world.incidents.standing(incident, caller);
   if (shown.length === 0 && (standing === null || !concerns(standing))) throw notFound();
   const view = incident === null || standing === null ? null : incidentView(incident, standing);
   const items = shown.filter(({ live }, at) => live || at < MOST_SHOWN).map(({ outcome }) => outcome);
-  const revocable = shown.filter(({ live, outcome }) => live && outcome.request.can.includes('revoke')).length;
-  return { incident: view, source, id, reference, items, revocable };
+  const live = looks.filter((look) => look.live);
+  const revocable = live.filter(({ one }) => one?.outcome.request.can.includes('revoke') === true).length;
+  return { incident: view, source, id, reference, items, revocable, kept: live.length - revocable };
+}
+
+type Shown = Awaited<ReturnType<typeof shownOf>>;
+
+/** Also of what is none of the caller's business it is known whether it lives. */
+async function lookedAt(
+  world: World,
+  caller: Principal,
+  emergency: StoredEmergency,
+): Promise<{ readonly one: Shown; readonly live: boolean }> {
+  const one = await shownOf(world, caller, emergency);
+  if (one !== null) return { one, live: one.live };
+  const { grant } = emergency.request;
+  return { one, live: isLive(grant === null ? null : await world.store.grant(grant)) };
 }
 
 /** One emergency as somebody may see it, or null. */

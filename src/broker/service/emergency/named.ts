@@ -31,14 +31,13 @@ export async function incidentNamed(world: World, text: string): Promise<NamedIn
   if (found.kind === 'found') {
     const seen = await world.incidents.see(found.ref, MOMENT_MS);
     const incident = seen.kind === 'seen' ? seen.incident : found.incident;
-    return named(world, incident, incident.reference, incident, watched);
+    // What was merged into another one is asked for by its own name, too.
+    return named(world, { found: incident, asked: found.ref.id }, incident.reference, incident, watched);
   }
   const known = watched.flatMap((each) => {
     const bound = each.request.request.incident;
-    if (bound === null) return [];
-    const names = [bound.reference, each.incident].flatMap((name) => (name === null ? [] : [name]));
-    const meant = names.some((name) => name === text || `${bound.source}/${name}` === text);
-    return meant ? [{ source: bound.source, id: each.incident ?? bound.reference, reference: bound.reference }] : [];
+    if (bound === null || !namesOf(each).some((name) => name === text || `${bound.source}/${name}` === text)) return [];
+    return [{ source: bound.source, id: each.incident ?? bound.reference, reference: bound.reference }];
   });
   const sources = [...new Set(known.map(({ source }) => source))];
   const [first] = known;
@@ -46,14 +45,27 @@ export async function incidentNamed(world: World, text: string): Promise<NamedIn
   if (sources.length > 1) throw several(sources, text);
   const seen = await world.incidents.see(first, MOMENT_MS);
   const last = seen.kind === 'silent' ? (seen.last?.incident ?? null) : null;
-  return named(world, last ?? first, last?.reference ?? first.reference, null, watched);
+  return named(world, { found: last ?? first, asked: first.id }, last?.reference ?? first.reference, null, watched);
+}
+
+/** What is surely meant by a name with its source, without a question to that source. @param text `pagerduty/INC-7`. */
+export async function surelyNamed(world: World, text: string): Promise<Emergencies> {
+  const watched = await world.store.emergencies({ kind: 'watched' });
+  return watched.filter((each) => {
+    const source = each.request.request.incident?.source ?? '';
+    return source !== '' && namesOf(each).some((name) => `${source}/${name}` === text);
+  });
+}
+
+function namesOf({ incident, request }: StoredEmergency): readonly string[] {
+  return [request.request.incident?.reference, incident].flatMap((name) => name ?? []);
 }
 
 /** One of which nothing is live any more, and of which its source says nothing. */
 async function past(world: World, text: string): Promise<NamedIncident> {
   const slash = text.indexOf('/');
   const [source, id] = [text.slice(0, Math.max(slash, 0)), text.slice(slash + 1)];
-  const emergencies = await world.store.emergencies({ kind: 'of incident', incident: { source, id }, limit: MOST });
+  const emergencies = newestFirst([...(await ofId(world, source, id)), ...(await unnamed(world, source, [id]))]);
   const bound = emergencies[0]?.request.request.incident ?? null;
   if (bound === null) throw notFound();
   return { source, id, reference: bound.reference, incident: null, emergencies };
@@ -61,7 +73,7 @@ async function past(world: World, text: string): Promise<NamedIncident> {
 
 async function named(
   world: World,
-  { source, id }: IncidentRef,
+  { found: { source, id }, asked }: { readonly found: IncidentRef; readonly asked: string },
   reference: string,
   incident: Incident | null,
   watched: readonly StoredEmergency[],
@@ -74,21 +86,28 @@ async function named(
     const known = seen.kind === 'silent' ? seen.last : seen.kind === 'seen' ? seen : null;
     return known?.incident.id === id ? [other] : [];
   };
-  const ids = [id, ...(await Promise.all([...others].map(became))).flat()];
-  const lists = await Promise.all(
-    ids.map(async (each) => {
-      const filter = { kind: 'of incident', incident: { source, id: each }, limit: MOST } as const;
-      return world.store.emergencies(filter);
-    }),
-  );
-  const unnamed = own.filter((each) => {
-    const typed = each.request.request.incident?.reference;
-    return each.incident === null && (typed === reference || typed === id);
-  });
-  const emergencies = [...unnamed, ...lists.flat()].toSorted(
-    (a, b) => b.request.request.createdAt - a.request.request.createdAt,
-  );
-  return { source, id, reference, incident, emergencies };
+  const ids = new Set([id, asked, ...(await Promise.all([...others].map(became))).flat()]);
+  const lists = await Promise.all([
+    unnamed(world, source, [reference, id]),
+    ...[...ids].map(async (each) => ofId(world, source, each)),
+  ]);
+  return { source, id, reference, incident, emergencies: newestFirst(lists.flat()) };
+}
+
+type Emergencies = readonly StoredEmergency[];
+
+async function ofId({ store }: World, source: string, id: string | null): Promise<Emergencies> {
+  return store.emergencies({ kind: 'of incident', incident: { source, id }, limit: MOST });
+}
+
+/** Asked for while its source gave no answer, by a name that was typed; it may have been over before the source was there again. */
+async function unnamed(world: World, source: string, names: readonly string[]): Promise<Emergencies> {
+  const all = await ofId(world, source, null);
+  return all.filter(({ request }) => names.includes(request.request.incident?.reference ?? ''));
+}
+
+function newestFirst(emergencies: Emergencies): Emergencies {
+  return emergencies.toSorted((a, b) => b.request.request.createdAt - a.request.request.createdAt);
 }
 
 function several(sources: readonly string[], text: string): JitError {

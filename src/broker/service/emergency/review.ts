@@ -30,6 +30,12 @@ export async function reviewsFor(world: World, caller: Principal): Promise<Revie
   return { items };
 }
 
+/** The review of one request, also a closed one. Null for what is none of the caller's business and where there is nothing to review. */
+export async function reviewOf(world: World, caller: Principal, id: RequestId): Promise<ReviewItem | null> {
+  const emergency = await world.store.emergency(id);
+  return emergency === null ? null : itemOf(world, caller, emergency);
+}
+
 /**
  * Of several people at once one has the word. The same one saying the same again changes nothing. Throws `ERR_NOT_FOUND` for what
  * is none of the caller's business, `ERR_DENIED` for who may not, `ERR_PENDING` while the access is live, `ERR_DECIDED`.

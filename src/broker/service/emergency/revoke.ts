@@ -13,28 +13,42 @@ import { applyEvent } from '../apply.ts';
 import type { Approvals } from '../approvals.ts';
 import type { World } from '../world.ts';
 import { concerns, isLive, shownOf } from './incidents.ts';
-import { incidentNamed, notFound } from './named.ts';
+import { incidentNamed, notFound, surelyNamed } from './named.ts';
 import { partIn } from './part.ts';
 
 /**
  * Every live grant of it that the caller may end, at once, and what could still become one. Done again it does nothing more.
+ * @param wake tells the worker that something is due at that time, epoch ms.
  * @param text `INC-7`, or `pagerduty/INC-7`. Throws `ERR_NOT_FOUND` also where it is none of the caller's business.
  */
 export async function revokeIncident(
   world: World,
-  approvals: Pick<Approvals, 'cancel'>,
+  { approvals, wake }: { readonly approvals: Pick<Approvals, 'cancel'>; readonly wake: (dueAt: number) => void },
   caller: Principal,
   text: string,
 ): Promise<RevocationView> {
-  const { reference, incident, emergencies } = await incidentNamed(world, text);
-  const done = await Promise.all(emergencies.map(async (each) => endOne(world, approvals, caller, each, reference)));
+  const endAll = async (all: readonly StoredEmergency[]): Promise<readonly Done[]> => {
+    try {
+      return await Promise.all(all.map(async (each) => endOne(world, approvals, caller, each)));
+    } finally {
+      wake(world.now());
+    }
+  };
+  // What is surely meant does not wait for a source that hangs. Its requests are over when they are looked at again.
+  const sure = await endAll(await surelyNamed(world, text));
+  const before = new Set(sure.flatMap(({ ended }) => (ended === null ? [] : [ended.request.id])));
+  const { incident, emergencies } = await incidentNamed(world, text);
+  const later = await endAll(emergencies.filter(({ request }) => !before.has(request.request.id)));
+  const done = [...sure.filter(({ ended }) => ended !== null), ...later];
   if (done.every(({ part }) => part === 'none')) {
     if (incident === null || !concerns(world.incidents.standing(incident, caller))) throw notFound();
   }
   const shown = await Promise.all(
     done.map(async ({ ended }) => (ended === null ? null : shownNow(world, caller, ended))),
   );
-  const items = shown.flatMap((one) => (one === null ? [] : [one.outcome]));
+  const items = shown
+    .flatMap((one) => (one === null ? [] : [one.outcome]))
+    .toSorted((a, b) => Date.parse(b.request.createdAt) - Date.parse(a.request.createdAt));
   return { items, kept: done.filter(({ kept }) => kept).length };
 }
 
@@ -50,8 +64,8 @@ async function endOne(
   approvals: Pick<Approvals, 'cancel'>,
   caller: Principal,
   { request: stored }: StoredEmergency,
-  reference: string,
 ): Promise<Done> {
+  const reference = stored.request.incident?.reference ?? '';
   const part = await partIn(world, caller, stored);
   const grant = stored.grant === null ? null : await world.store.grant(stored.grant);
   const over = grant === null ? !isOpen(stored.decision) : grant.grant.state.name === 'closed';

@@ -18,7 +18,7 @@ export const EMERGENCY_QUERIES = {
       review_opened_at = :reviewOpenedAt, review = :review, version = version + 1
     WHERE request_n = :n AND version = :version`,
   emergenciesWatched: `${EMERGENCY} WHERE watched = 1 ORDER BY request_n LIMIT 10000`,
-  emergenciesOf: `${EMERGENCY} WHERE source = :source AND emergencies.incident = :incident ORDER BY request_n DESC LIMIT :limit`,
+  emergenciesOf: `${EMERGENCY} WHERE source = :source AND emergencies.incident IS :incident ORDER BY request_n DESC LIMIT :limit`,
   emergenciesSince: `${EMERGENCY} WHERE asked_at >= :at ORDER BY asked_at DESC, request_n DESC LIMIT :limit`,
   emergenciesUnreviewed: `
     ${EMERGENCY} WHERE unreviewed = 1 ORDER BY request_n LIMIT :limit`,

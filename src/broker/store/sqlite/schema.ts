@@ -6,7 +6,7 @@ import { EMERGENCY_TABLES } from './emergency-schema.ts';
 import { NOTICE_TABLES } from './notice-schema.ts';
 import { REPORT_TABLES } from './report-schema.ts';
 import { SESSION_TABLES } from './session-schema.ts';
-import { WEB_TABLES } from './web-schema.ts';
+import { WEB_TABLES, WEB_VERDICTS } from './web-schema.ts';
 
 /**
  * Written into the header of the file, so that no other program's database is taken for a store, nor one in the forms that
@@ -171,4 +171,5 @@ export const MIGRATIONS: readonly string[] = [
   NOTICE_TABLES,
   EMERGENCY_TABLES,
   REPORT_TABLES,
+  WEB_VERDICTS,
 ];

@@ -36,3 +36,19 @@ export const WEB_TABLES = `
     UNIQUE (session, request)
   ) STRICT, WITHOUT ROWID;
   `;
+
+/** Verdicts are decisions as well. What is on its way to its word, a quarter of an hour at most, is begun again. */
+export const WEB_VERDICTS = `
+  DROP TABLE web_acts;
+  CREATE TABLE web_acts (
+    hash TEXT PRIMARY KEY CHECK (${sha256('hash')}),
+    session INTEGER NOT NULL REFERENCES web_sessions (n) ON DELETE CASCADE,
+    request TEXT NOT NULL CHECK (request GLOB 'req_*'),
+    choice TEXT NOT NULL CHECK (choice IN ('approve', 'confirm', 'justified', 'unjustified')),
+    request_hash TEXT NOT NULL CHECK (${sha256('request_hash')}),
+    policy TEXT NOT NULL,
+    comment TEXT,
+    until INTEGER NOT NULL CHECK (${time('until')}),
+    UNIQUE (session, request)
+  ) STRICT, WITHOUT ROWID;
+  `;

@@ -39,7 +39,7 @@ export function errorPage(frame: Frame, { code, message: what, facts }: JitError
     html`<p>${foreign(sentence, 1_000)}</p>
       ${facts.retryable ? html`<p>It may work in a moment.</p>` : null}
       <p>
-        ${back === null ? null : html`<a href="${frame.href(back)}">Look at the request again</a> · `}<a
+        ${back === null ? null : html`<a href="${frame.href(back)}">Look at it again</a> · `}<a
           href="${frame.href(`${ROOT}/`)}"
           >To what waits for a decision</a
         >

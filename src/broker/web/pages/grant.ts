@@ -3,15 +3,27 @@
  * @module
  */
 import { html } from 'hono/html';
+import type { ReviewItem } from '../../../wire/emergencies.ts';
 import type { GrantView, LegView, Outcome } from '../../../wire/views.ts';
 import { ROOT } from '../address.ts';
 import type { Step } from '../timeline.ts';
+import { endForm } from './decision.ts';
+import { emergencyBanner } from './emergency.ts';
+import { endOfAccess } from './gone.ts';
+import { hindsightSection } from './hindsight.ts';
 import { type Frame, page } from './layout.ts';
-import { revokeForm } from './revoke.ts';
 import { duration, foreign, type Html, time, until } from './text.ts';
 import { badge, headline, requesterName, shortId } from './words.ts';
 
-export function grantPage(frame: Frame, { request }: Outcome, grant: GrantView, steps: readonly Step[]): Html {
+export interface GrantShown {
+  readonly request: Outcome['request'];
+  readonly grant: GrantView;
+  readonly steps: readonly Step[];
+  /** Of emergency access. */
+  readonly hindsight: ReviewItem | null;
+}
+
+export function grantPage(frame: Frame, { request, grant, steps, hindsight }: GrantShown): Html {
   const { href } = frame;
   return page(frame, {
     title: `Access ${shortId(grant.id)}`,
@@ -22,6 +34,7 @@ export function grantPage(frame: Frame, { request }: Outcome, grant: GrantView, 
         <h1>${requesterName(request)}: ${headline(request)}</h1>
         ${badge(grant.state)}
       </div>
+      ${emergencyBanner(frame, request)}
       <section class="card" aria-labelledby="stands">
         <h2 id="stands">How it stands</h2>
         <dl>
@@ -35,8 +48,9 @@ export function grantPage(frame: Frame, { request }: Outcome, grant: GrantView, 
             <dd><code>${grant.id}</code></dd>
           </div>
         </dl>
-        ${revokeForm(frame, grant)}
+        ${endOfAccess(grant, frame.now)} ${endForm(frame, request, grant)}
       </section>
+      ${hindsightSection(frame, hindsight)}
       <section class="card" aria-labelledby="where">
         <h2 id="where">Where</h2>
         <ul class="plainlist">
@@ -50,7 +64,7 @@ export function grantPage(frame: Frame, { request }: Outcome, grant: GrantView, 
   });
 }
 
-function times({ now }: Frame, { expiresAt, issuedAt, endedAt, closedAt, reason, state }: GrantView): Html {
+function times({ now }: Frame, { expiresAt, issuedAt }: GrantView): Html {
   return html` ${
     issuedAt === null
       ? null
@@ -66,38 +80,6 @@ function times({ now }: Frame, { expiresAt, issuedAt, endedAt, closedAt, reason,
           <dt>Ends</dt>
           <dd>${until(expiresAt, now)}</dd>
         </div>`
-  }
-  ${
-    endedAt === null
-      ? null
-      : html`<div>
-          <dt>Ending since</dt>
-          <dd>${time(endedAt)}</dd>
-        </div>`
-  }
-  ${
-    closedAt === null
-      ? null
-      : html`<div>
-          <dt>Gone since</dt>
-          <dd>${time(closedAt)}</dd>
-        </div>`
-  }
-  ${
-    reason === null
-      ? null
-      : html`<div>
-          <dt>Why it ended</dt>
-          <dd>${reason}</dd>
-        </div>`
-  }
-  ${
-    state === 'stuck'
-      ? html`<div>
-          <dt>Problem</dt>
-          <dd>The cloud keeps refusing. It is tried again for ever, and somebody should look at it.</dd>
-        </div>`
-      : null
   }`;
 }
 
@@ -125,10 +107,13 @@ const STEPS: Readonly<Record<string, string>> = {
   'grant.reissue': 'To be issued again',
   'grant.issue-refused': 'Refused by the cloud',
   'grant.issue-unknown': 'Perhaps issued: the cloud did not answer',
+  'grant.renewed': 'Its end was put off',
+  'grant.cut': 'Its end moved up',
   'grant.end': 'Ended',
   'grant.revoke-accepted': 'Revocation accepted by the cloud',
   'grant.revoke-failed': 'Revocation refused by the cloud',
   'grant.gone': 'Gone at the cloud',
+  'emergency.reviewed': 'Reviewed',
   'credential.delivered': 'Credential handed to the holder',
   'credential.used': 'Credential used',
 };

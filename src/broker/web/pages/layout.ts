@@ -36,6 +36,8 @@ export interface PageParts {
   readonly here?: 'inbox' | 'requests' | 'grants';
   /** Changes when what the page shows has changed: a script then offers to load it again. */
   readonly version?: string;
+  /** `soon`: something is about to change. */
+  readonly pace?: 'usual' | 'soon';
 }
 
 const PLACES = [
@@ -45,7 +47,10 @@ const PLACES = [
 ] as const;
 
 /** A whole page. */
-export function page({ href, assets, viewer }: Frame, { title, content, here, version }: PageParts): Html {
+export function page(
+  { href, assets, viewer }: Frame,
+  { title, content, here, version, pace = 'usual' }: PageParts,
+): Html {
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -64,7 +69,12 @@ export function page({ href, assets, viewer }: Frame, { title, content, here, ve
             ${viewer === null ? null : html`${navigation(href, here)}${account(href, viewer)}`}
           </div>
         </header>
-        <main id="main" class="wide" tabindex="-1" ${version === undefined ? null : html` data-version="${version}"`}>
+        <main
+          id="main"
+          class="wide"
+          tabindex="-1"
+          ${version === undefined ? null : html` data-version="${version}" data-pace="${pace}"`}
+        >
           <p id="news" role="status"></p>
           ${content}
         </main>

@@ -3,14 +3,18 @@
  * @module
  */
 import { html } from 'hono/html';
+import type { ReviewItem } from '../../../wire/emergencies.ts';
 import type { Outcome, RequestView } from '../../../wire/views.ts';
 import { ROOT } from '../address.ts';
+import { endForm } from './decision.ts';
+import { emergencyMark } from './emergency.ts';
 import { type Frame, page } from './layout.ts';
-import { revokeForm } from './revoke.ts';
+import { reviewsLink } from './reviews.ts';
 import { foreign, type Html, time, until } from './text.ts';
 import { headline, lengthWords, missingWords, requesterName, standing } from './words.ts';
 
-export function inboxPage(frame: Frame, items: readonly Outcome[]): Html {
+/** @param reviews the open ones that concern the viewer. */
+export function inboxPage(frame: Frame, items: readonly Outcome[], reviews: readonly ReviewItem[]): Html {
   const content =
     items.length === 0
       ? empty('Nothing waits for you', [
@@ -23,9 +27,9 @@ export function inboxPage(frame: Frame, items: readonly Outcome[]): Html {
   return page(frame, {
     title: 'To decide',
     here: 'inbox',
-    version: versionOf(items),
+    version: `${versionOf(items)} ${reviews.map(({ request, can }) => `${request.id}.${can}`).join(' ')}`,
     content: html`<h1>To decide</h1>
-      ${content}`,
+      ${reviewsLink(frame, reviews)} ${content}`,
   });
 }
 
@@ -65,11 +69,13 @@ export function grantsPage(frame: Frame, items: readonly Outcome[]): Html {
   });
 }
 
-function waiting({ href, now }: Frame, request: RequestView): Html {
+function waiting(frame: Frame, request: RequestView): Html {
+  const { href, now } = frame;
   const { id, reason, deadline, permissions } = request;
   const targets = [...new Set(permissions.map(({ target }) => target))].join(', ');
   return html`<li class="card item">
     <h2><a href="${href(`${ROOT}/requests/${id}`)}">${requesterName(request)}: ${headline(request)}</a></h2>
+    ${emergencyMark(frame, request)}
     <p class="facts">${lengthWords(request)}, at ${foreign(targets, 200)}</p>
     <p class="why"><span class="label">Why</span> ${foreign(reason.replaceAll('\n', ' '), 200)}</p>
     <p class="facts">
@@ -79,7 +85,8 @@ function waiting({ href, now }: Frame, request: RequestView): Html {
   </li>`;
 }
 
-function own({ href, now }: Frame, outcome: Outcome): Html {
+function own(frame: Frame, outcome: Outcome): Html {
+  const { href, now } = frame;
   const { request } = outcome;
   const { id, createdAt, state, deadline, can } = request;
   const next = state === 'pending' && can.includes('confirm') ? 'It waits for your own confirmation' : missing(request);
@@ -88,6 +95,7 @@ function own({ href, now }: Frame, outcome: Outcome): Html {
       <h2><a href="${href(`${ROOT}/requests/${id}`)}">${headline(request)}</a></h2>
       ${standing(outcome)}
     </div>
+    ${emergencyMark(frame, request)}
     <p class="facts">${lengthWords(request)}, asked for on ${time(createdAt)}</p>
     ${deadline === null ? null : html`<p class="facts">${next}; until ${until(deadline, now)}.</p>`}
   </li>`;
@@ -108,8 +116,9 @@ function live(frame: Frame, outcome: Outcome): Html {
       <h2><a href="${href(`${ROOT}/grants/${grant.id}`)}">${requesterName(request)}: ${headline(request)}</a></h2>
       ${standing(outcome)}
     </div>
+    ${emergencyMark(frame, request)}
     <p class="facts">${grant.expiresAt === null ? lengthWords(request) : html`Ends ${until(grant.expiresAt, now)}`}</p>
-    ${revokeForm(frame, grant)}
+    ${endForm(frame, request, grant)}
   </li>`;
 }
 

@@ -3,9 +3,12 @@
  * @module
  */
 import { html } from 'hono/html';
+import type { ReviewItem } from '../../../wire/emergencies.ts';
 import type { Outcome, RequestView, ReviewView } from '../../../wire/views.ts';
 import type { Place } from '../ports.ts';
 import { decisionPanel } from './decision.ts';
+import { emergencyBanner, isSealed } from './emergency.ts';
+import { hindsightSection } from './hindsight.ts';
 import { type Frame, page } from './layout.ts';
 import { permissionSections } from './permission.ts';
 import { amount, doubts, duration, foreign, foreignBlock, type Html, time, until } from './text.ts';
@@ -15,24 +18,29 @@ export interface RequestShown {
   readonly outcome: Outcome;
   /** Null where the exact permission cannot be had, such as after its target was taken out: then nobody approves it here. */
   readonly review: ReviewView | null;
+  /** Of emergency access that was given. */
+  readonly hindsight: ReviewItem | null;
   readonly places: ReadonlyMap<string, Place>;
 }
 
 export function requestPage(frame: Frame, shown: RequestShown): Html {
-  const { request, grant } = shown.outcome;
+  const { outcome, hindsight } = shown;
+  const { request, grant } = outcome;
   return page(frame, {
     title: `Request ${shortId(request.id)}`,
-    version: `${request.id}.${request.version}.${grant?.version ?? 0}`,
+    version: `${request.id}.${request.version}.${grant?.version ?? 0}.${hindsight?.closed?.verdict ?? ''}`,
     content: html`<p class="crumb">Request <code>${request.id}</code></p>
       <div class="line">
         <h1>${requesterName(request)} asks for ${headline(request)}</h1>
         ${badge(grant?.state ?? request.state)}
       </div>
-      ${doubts(textsOf(request))}
+      ${emergencyBanner(frame, request)} ${doubts([...textsOf(request), hindsight?.closed?.comment])}
       <p class="jump"><a href="#decision">To your decision</a></p>
       <div class="columns">
         <div>${facts(frame, shown)}</div>
-        <aside id="decision" aria-label="Decision">${decisionPanel(frame, shown)}</aside>
+        <aside id="decision" aria-label="Decision">
+          ${decisionPanel(frame, shown)} ${hindsightSection(frame, hindsight)}
+        </aside>
       </div>`,
   });
 }
@@ -123,6 +131,7 @@ function earlier({ history }: ReviewView): Html {
 }
 
 function voting({ now }: Frame, request: RequestView): Html {
+  const sealed = isSealed(request);
   const needs = request.quorum.map(
     ({ group, approvers, missing }) =>
       html`<li>
@@ -134,7 +143,7 @@ function voting({ now }: Frame, request: RequestView): Html {
     ({ by, choice, comment, at, counts }) =>
       html`<li>
         <p>
-          <strong>${foreign(by.name, 100)}</strong> ${choice === 'approve' ? 'approved' : 'denied'} it
+          <strong>${foreign(by.name, 100)}</strong> ${sealed ? SEALED_WORDS[choice] : WORDS[choice]} it
           <span class="facts">on ${time(at)}</span>
           ${counts || choice === 'deny' ? null : html`<span class="badge off">does not count any more</span>`}
         </p>
@@ -143,7 +152,14 @@ function voting({ now }: Frame, request: RequestView): Html {
   );
   const words = missingWords(request);
   return html`<section class="card" aria-labelledby="votes">
-    <h2 id="votes">Votes</h2>
+    <h2 id="votes">${sealed ? 'Who confirms it' : 'Votes'}</h2>
+    ${
+      sealed
+        ? html`<p>
+            The source of its incident gave no answer, so people who are on call confirm that the emergency is there.
+          </p>`
+        : null
+    }
     ${
       needs.length === 0
         ? html`<p>Nobody else has to agree: ${TIERS[request.tier ?? 'none']}.</p>`
@@ -153,7 +169,7 @@ function voting({ now }: Frame, request: RequestView): Html {
     }
     ${
       cast.length === 0
-        ? html`<p>Nobody has voted yet.</p>`
+        ? html`<p>${sealed ? 'Nobody has confirmed it yet.' : 'Nobody has voted yet.'}</p>`
         : html`<ul class="plainlist">
             ${cast}
           </ul>`
@@ -163,6 +179,9 @@ function voting({ now }: Frame, request: RequestView): Html {
     <p class="facts">Why it stands so: ${foreign(request.why, 1_000)}</p>
   </section>`;
 }
+
+const WORDS = { approve: 'approved', deny: 'denied' } as const;
+const SEALED_WORDS = { approve: 'confirmed', deny: 'refused' } as const;
 
 const TIERS = {
   auto: 'policy grants it by itself',

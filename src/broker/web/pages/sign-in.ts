@@ -7,6 +7,7 @@ import type { RequestView, ReviewView } from '../../../wire/views.ts';
 import { CALLBACK, ROOT } from '../address.ts';
 import type { WebAct } from '../../store/web-sessions.ts';
 import type { Place } from '../ports.ts';
+import { emergencyBanner, isSealed } from './emergency.ts';
 import { field, type Frame, message, page, type Viewer } from './layout.ts';
 import { permissionSections } from './permission.ts';
 import { textsOf, whoAsks } from './request.ts';
@@ -78,12 +79,12 @@ export interface LastLook {
 }
 
 export function lastLookPage(frame: Frame, { viewer, request, review, places, act, answer }: LastLook): Html {
-  const approving = act.choice === 'approve';
+  const word = act.choice === 'approve' && !isSealed(request) ? 'Approve' : 'Confirm';
   return page(frame, {
-    title: `${approving ? 'Approve' : 'Confirm'} request ${shortId(request.id)}?`,
+    title: `${word} request ${shortId(request.id)}?`,
     content: html`<p class="crumb">Request <code>${request.id}</code></p>
-      <h1>${approving ? 'Approve this?' : 'Confirm this?'}</h1>
-      ${doubts(textsOf(request))}
+      <h1>${word} this?</h1>
+      ${emergencyBanner(frame, request)} ${doubts(textsOf(request))}
       <div class="columns">
         <div>
           <section class="card" aria-labelledby="asked">
@@ -108,7 +109,7 @@ export function lastLookPage(frame: Frame, { viewer, request, review, places, ac
             }
             <form method="post" action="${frame.href(CALLBACK)}">
               ${field('form', viewer.form)}${field('answer', answer)}
-              <button class="primary" id="decide">${approving ? 'Approve now' : 'Confirm now'}</button>
+              <button class="primary" id="decide">${word} now</button>
             </form>
             <p><a href="${frame.href(`${ROOT}/requests/${request.id}`)}">Back, without deciding</a></p>
           </div>

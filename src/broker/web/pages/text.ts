@@ -94,8 +94,8 @@ function counted(count: number, what: string): string {
 }
 
 /** `no requests`, `1 request`, `3 requests`. */
-export function amount(count: number, what: string): string {
-  return count === 0 ? `no ${what}s` : counted(count, what);
+export function amount(count: number, what: string, many = `${what}s`): string {
+  return `${count === 0 ? 'no' : count} ${count === 1 ? what : many}`;
 }
 
 /** `a, b and c`. */

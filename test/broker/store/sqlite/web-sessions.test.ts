@@ -2,10 +2,14 @@
  * Sessions of the pages in a real file: found by their cookie, used up once, gone with their time.
  */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { migrate } from '../../../../src/broker/store/sqlite/migrate.ts';
+import { MIGRATIONS } from '../../../../src/broker/store/sqlite/schema.ts';
 import { openSqliteStore } from '../../../../src/broker/store/sqlite/store.ts';
+import { WEB_VERDICTS } from '../../../../src/broker/store/sqlite/web-schema.ts';
 import type { WebAct, WebSession } from '../../../../src/broker/store/web-sessions.ts';
 import { failsWith } from '../contract/check.ts';
 import { inFolder, now } from '../places.ts';
@@ -136,6 +140,30 @@ test('the latest word on somebody is the latest of all their sessions, and what 
     db.close();
     const again = await openSqliteStore({ file, now });
     await assert.rejects(again.webSession(hashOf('cookie 2'), START), failsWith('ERR_STORE'));
+    await again.close();
+  });
+});
+
+test('a store from before verdicts keeps its sessions; a decision on its way is begun again, and may be a verdict', async () => {
+  await inFolder(async (folder) => {
+    const file = join(folder, 'broker.db');
+    writeFileSync(file, '', { mode: 0o600 });
+    const db = new DatabaseSync(file);
+    migrate(db, MIGRATIONS.slice(0, MIGRATIONS.indexOf(WEB_VERDICTS)), now);
+    const { id, provider, principal, createdAt, expiresAt, verifiedAt } = session(1);
+    db.prepare(
+      'INSERT INTO web_sessions (n, id, cookie_hash, provider, principal, created_at, expires_at, verified_at) VALUES (1, ?, ?, ?, ?, ?, ?, ?)',
+    ).run(id, hashOf('cookie 1'), provider, JSON.stringify(principal), createdAt, expiresAt, verifiedAt);
+    const before = db.prepare('INSERT INTO web_acts VALUES (?, 1, ?, ?, ?, ?, NULL, ?)');
+    before.run(hashOf('old'), req(2), 'approve', act.hash, 'v1', act.until);
+    assert.throws(() => before.run(hashOf('new'), req(1), 'justified', act.hash, 'v1', act.until), /CHECK/);
+    db.close();
+    const again = await openSqliteStore({ file, now });
+    assert.deepEqual(await again.webSession(hashOf('cookie 1'), START), session(1));
+    assert.equal(await again.intended(ses(1), hashOf('old'), START), null);
+    const verdict: WebAct = { ...act, choice: 'justified' };
+    await again.intend(ses(1), hashOf('new'), verdict);
+    assert.deepEqual(await again.intended(ses(1), hashOf('new'), START), verdict);
     await again.close();
   });
 });
