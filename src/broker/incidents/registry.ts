@@ -40,6 +40,7 @@ export interface Incidents {
 
 const CALL_MS = 5_000;
 const LONGEST_CHAIN = 5;
+const MOST_ROUNDS = 3;
 const MOST_KNOWN = 5_000;
 const TEXT = /^[\x21-\x7e]{1,128}$/;
 
@@ -94,9 +95,16 @@ export function makeIncidents(parts: {
   }
 
   async function stands(ref: IncidentRef, atMostMs: number): Promise<Seen> {
-    const before = known.get(keyOf(ref));
+    const key = keyOf(ref);
+    const before = known.get(key);
     if (before !== undefined && !before.doubted && now() - before.at <= atMostMs) return seen(before);
-    const incident = await look(ref);
+    let began = turn;
+    let incident = await look(ref);
+    // What was on its way when the source said that something is new is asked for again.
+    for (let round = 0; round < MOST_ROUNDS && (doubts.get(key) ?? 0) > began; round++) {
+      began = turn;
+      incident = await look(ref);
+    }
     if (incident === null) return { kind: 'none' };
     if (incident !== 'silent') return seen({ incident, at: now() });
     return { kind: 'silent', last: before === undefined ? null : seen(before) };
@@ -192,15 +200,15 @@ function meant(
   text: string,
   all: readonly string[],
 ): { readonly names: readonly string[]; readonly reference: string } {
-  if (!TEXT.test(text)) {
-    throw new JitError({
-      code: 'ERR_USAGE',
-      message: 'that is not the name of an incident',
-      hint: 'as its source calls it, such as INC-7',
-    });
-  }
   const slash = text.indexOf('/');
   const name = text.slice(0, Math.max(slash, 0));
-  const reference = text.slice(slash + 1);
-  return all.includes(name) && reference !== '' ? { names: [name], reference } : { names: all, reference: text };
+  const rest = text.slice(slash + 1);
+  const named = all.includes(name) && rest !== '';
+  const reference = named ? rest : text;
+  if (TEXT.test(reference)) return { names: named ? [name] : all, reference };
+  throw new JitError({
+    code: 'ERR_USAGE',
+    message: 'that is not the name of an incident',
+    hint: 'as its source calls it, such as INC-7',
+  });
 }

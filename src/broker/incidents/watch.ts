@@ -9,7 +9,7 @@ import type { Ends, IncidentNow } from '../service/emergency/end.ts';
 import type { Log } from '../service/log.ts';
 import type { StoredEmergency } from '../store/emergencies.ts';
 import type { Store } from '../store/store.ts';
-import type { Incidents } from './registry.ts';
+import type { Found, Incidents, Seen } from './registry.ts';
 
 export interface IncidentWatch {
   readonly heard: Heard;
@@ -24,6 +24,7 @@ const AT_ONCE = 8;
 /** A signed word of the end that nobody can confirm counts after this long: what takes access away fails towards taking. */
 const UNCONFIRMED_MS = 15_000;
 const CONFIRM_AGAIN_MS = 2_000;
+const MOMENT_MS = 5_000;
 
 /** One incident that something depends on. `id` null: not known yet. */
 interface Place {
@@ -95,11 +96,18 @@ export function startIncidentWatch(parts: {
     await Promise.all(all.map(async (emergency) => ends.settle(emergency, standing)));
   }
 
-  async function standingOf({ source, id, reference }: Place, state: Look): Promise<IncidentNow> {
-    const seen = id === null ? await incidents.find(`${source}/${reference}`) : await incidents.see({ source, id }, 0);
+  /** As what it has become part of, if anything. */
+  async function seenOf({ source, id, reference }: Place): Promise<Seen | Exclude<Found, { kind: 'found' }>> {
+    if (id !== null) return incidents.see({ source, id }, 0);
+    const found = await incidents.find(`${source}/${reference}`);
+    return found.kind === 'found' ? incidents.see(found.ref, MOMENT_MS) : found;
+  }
+
+  async function standingOf(place: Place, state: Look): Promise<IncidentNow> {
+    const { source } = place;
+    const seen = await seenOf(place);
     switch (seen.kind) {
       case 'seen':
-      case 'found':
         state.closedSince = null;
         return { kind: seen.incident.state, incident: seen.incident };
       case 'none':
@@ -164,8 +172,10 @@ export function startIncidentWatch(parts: {
 
   return {
     heard: async (source, signals) => {
+      // Whatever else is said in the same breath, an end is an end until it is known to be none.
+      const inOrder = signals.toSorted((a, b) => Number(a.says === 'closed') - Number(b.says === 'closed'));
       const doubted = new Map(
-        signals.flatMap(({ id, says }) => incidents.doubt({ source, id }).map((each) => [each, says])),
+        inOrder.flatMap(({ id, says }) => incidents.doubt({ source, id }).map((each) => [each, says])),
       );
       // A service tells of all its incidents, and few of them matter here.
       for (const place of await places(source)) {
