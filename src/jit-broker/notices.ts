@@ -3,7 +3,7 @@
  * @module
  */
 import { type NoticeDelivery, startDelivery } from '../broker/notices/delivery.ts';
-import { hearsOfBreakGlass } from '../broker/notices/hearing.ts';
+import { unheard } from '../broker/notices/hearing.ts';
 import { openNotifiers } from '../broker/notices/open.ts';
 import type { Broker } from '../broker/service/broker.ts';
 import type { Log } from '../broker/service/log.ts';
@@ -69,11 +69,8 @@ export async function openNotices(
     return { state: view.state, why: view.why, missing: view.quorum.reduce((sum, each) => sum + each.missing, 0) };
   };
 
-  if (config.incidents.size > 0 && ![...config.notify.values()].some(hearsOfBreakGlass)) {
-    log.warn('nobody is told when somebody breaks glass: no notifier has break-glass in its on', {
-      notifiers: config.notify.size,
-    });
-  }
+  const silence = unheard(config);
+  if (silence !== null) log.warn(silence, { notifiers: config.notify.size });
   const { notifiers, routes, hooks } = await openNotifiers({ config: config.notify, beside, store, castVote, now });
   return {
     teller: makeTeller({ routes, targets, address: issuer, wake: () => running.delivery?.wake() }),

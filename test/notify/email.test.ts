@@ -12,7 +12,7 @@ import type { Delivery, Notice } from '../../src/core/notice.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { type EmailSettings, emailNotifier, type MailServer } from '../../src/notify/email/notifier.ts';
 import { makeCertificate } from '../support/certificate.ts';
-import { noticeOf, REQUEST, sampleNotice, TRICKS } from './samples.ts';
+import { glassNotice, noticeOf, REQUEST, sampleNotice, TRICKS } from './samples.ts';
 
 interface Mail {
   readonly from: string;
@@ -198,6 +198,28 @@ test('addresses come from the configuration: of groups that may decide, of the r
       );
     }
     assert.equal((await tell(sampleNotice('stuck'))).kind, 'delivered');
+    assert.equal(mails.length, count);
+  });
+});
+
+test('emergency access goes to those who would have approved, marked as urgent; to all of them rather than to nobody', async () => {
+  const settings = { to: [], approvers: { 'sre-leads': ['lead@example.com'], dba: ['dba@example.com'] } };
+  await withMail({ mode: 'none', settings }, async (tell, mails) => {
+    await tell(glassNotice());
+    const [first] = mails;
+    assert.deepEqual(first?.to, ['lead@example.com']);
+    assert.match(first.headers.get('subject')?.join('') ?? '', /^BREAK-GLASS: emergency access WITHOUT APPROVAL: Ada/);
+    assert.deepEqual(first.headers.get('x-priority'), ['1 (Highest)']);
+    assert.match(first.text, /INC-7 \(pager\)/);
+    for (const approvers of [null, [], ['others']]) {
+      await tell(glassNotice('break-glass', { approvers }));
+      assert.deepEqual(mails.at(-1)?.to, ['lead@example.com', 'dba@example.com'], String(approvers));
+    }
+    await tell(glassNotice('review-open'));
+    assert.deepEqual(mails.at(-1)?.to, ['lead@example.com']);
+    assert.equal(mails.at(-1)?.headers.has('x-priority'), false);
+    const count = mails.length;
+    await tell(glassNotice('review-open', { approvers: ['others'] }));
     assert.equal(mails.length, count);
   });
 });

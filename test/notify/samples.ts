@@ -3,7 +3,7 @@
  * @module
  */
 import * as fc from 'fast-check';
-import { requestId } from '../../src/core/ids.ts';
+import { grantId, requestId } from '../../src/core/ids.ts';
 import { type Notice, noticeId, type NoticeKind, type NoticedRequest } from '../../src/core/notice.ts';
 
 export const START = 1_800_000_000_000;
@@ -72,9 +72,20 @@ export function noticeOf(text: string): Notice {
     permissions: [permission],
     reason: text,
     ticket: text,
+    incident: { source: text, reference: text },
     quorum: [{ group: text, approvers: 1 }],
   };
   return sampleNotice('denied', over, { why: text, by: [text] });
+}
+
+/** Emergency access as it is told; before anything was given where `grant` is null. */
+export function glassNotice(
+  kind: 'break-glass' | 'incident-closing' | 'review-open' = 'break-glass',
+  more: Partial<Notice> = {},
+): Notice {
+  const over = { tier: 'break-glass', incident: { source: 'pager', reference: 'INC-7' }, quorum: [] } as const;
+  const grant = { id: grantId(Buffer.alloc(16, 8)), expiresAt: START + 90_000, reason: null };
+  return sampleNotice(kind, over, { grant, by: [], approvers: ['sre-leads'], ...more });
 }
 
 /** What has made a link, a mention, a heading or a field of its own somewhere. */

@@ -5,11 +5,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Secret } from '../../src/core/secret.ts';
+import { teamsMessage } from '../../src/notify/teams/card.ts';
 import { teamsNotifier } from '../../src/notify/teams/notifier.ts';
 import { verdictOf } from '../../src/notify/verdict.ts';
 import { makeCall } from '../../src/outbound/call.ts';
 import { withReceiver } from '../outbound/receiver.ts';
-import { sampleNotice, START } from './samples.ts';
+import { glassNotice, sampleNotice, START } from './samples.ts';
 
 const ANSWERED = {
   kind: 'answered',
@@ -53,4 +54,11 @@ test('Teams gets one card, and an answer that it does not take the card is told'
     ]);
     assert.doesNotMatch(JSON.stringify([first.body, later, refused, notifier]), /canary/);
   });
+});
+
+test('emergency access stands out in Teams, and nothing else does', () => {
+  assert.match(JSON.stringify(teamsMessage(glassNotice())), /"text":"BREAK-GLASS[^}]*"color":"Attention"/);
+  for (const notice of [sampleNotice(), glassNotice('review-open')]) {
+    assert.doesNotMatch(JSON.stringify(teamsMessage(notice)), /Attention/);
+  }
 });

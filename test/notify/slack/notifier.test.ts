@@ -11,7 +11,7 @@ import { makeSlackApi } from '../../../src/notify/slack/api.ts';
 import { slackNotifier, type SlackSettings } from '../../../src/notify/slack/notifier.ts';
 import { slackPeople } from '../../../src/notify/slack/people.ts';
 import { type FakeSlack, type SlackPost, startSlack } from '../../fakes/slack.ts';
-import { sampleNotice, START } from '../samples.ts';
+import { glassNotice, sampleNotice, START } from '../samples.ts';
 
 const PEOPLE = [{ team: 'T0000001', user: 'U0000001', issuer: 'https://id.example', subject: 'ada' }];
 
@@ -89,6 +89,23 @@ test('grave requests, requests that are not shown whole, and other tiers have no
   await withSlack({ approve: 'page' }, async (slack, tell) => {
     await tell(sampleNotice());
     assert.deepEqual(buttonsOf(slack.posts.at(-1)), ['jit_open']);
+  });
+});
+
+test('in an emergency each notice is a message of its own, without buttons that vote, and what is over is changed', async () => {
+  await withSlack({}, async (slack, tell) => {
+    const first = receiptOf(await tell(glassNotice()));
+    const [given] = slack.posts;
+    assert.match(JSON.stringify(given?.body), /BREAK-GLASS: emergency access WITHOUT APPROVAL/);
+    assert.deepEqual(buttonsOf(given), ['jit_open']);
+    await tell(glassNotice('incident-closing'), first);
+    await tell(sampleNotice('ended'), first);
+    await tell(glassNotice('review-open'), first);
+    const shown = [...slack.shown.values()].map(({ body }) => JSON.stringify(body));
+    assert.equal(shown.length, 3);
+    assert.match(shown[0] ?? '', /access has ended/);
+    assert.match(shown[1] ?? '', /ends.*2027-01-15 08:01:30 UTC/);
+    assert.match(shown[2] ?? '', /a review is needed/);
   });
 });
 
