@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { DatabaseSync } from 'node:sqlite';
@@ -106,7 +106,10 @@ export async function startSharedBroker(t: TestContext, parts: SharedBrokerParts
       env: { ...home.env, ...MOTO_KEYS, ...parts.env },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    started.stderr.on('data', (part: Buffer) => writeFileSync(String(log), part, { flag: 'a' }));
+    started.stderr.on('data', (part: Buffer) => {
+      // When the test is over its home goes first, and the program may still have something to say.
+      if (existsSync(home.path)) writeFileSync(String(log), part, { flag: 'a' });
+    });
     t.after(() => started.kill('SIGKILL'));
     let said = '';
     started.stderr.setEncoding('utf8').on('data', (part: string) => (said += part));
