@@ -152,3 +152,18 @@ test(
     assert.deepEqual([request.tier, request.votes.length, grant.state], ['break-glass', 2, 'active']);
   },
 );
+
+test('whoever would have had to approve it ends all access of an incident at once, also that of others; a stranger ends nothing', async (t) => {
+  const { people } = await scene(t);
+  const { alice, bob, erin } = people;
+  const ask = async (): Promise<string> =>
+    JSON.parse(succeeded(await alice.jit(...READ, '--incident', 'INC-7', '--json')).stdout).grant.id;
+  const grants = [await ask(), await ask()];
+  refused(await erin.jit('revoke', '--incident', 'INC-7'), 9, /there is no incident of that name that concerns you/);
+  const ended = succeeded(await bob.jit('revoke', '--incident', 'pager/INC-7')).stdout;
+  for (const id of grants) {
+    assert.match(ended, new RegExp(`^${id}  gone at [\\d:]+  incident INC-7: s3:GetObject`, 'm'));
+    refused(await alice.jit('credential', id), 7, /the grant has ended/);
+  }
+  assert.match((await alice.jit('status')).stderr, /no live grants on this machine/);
+});
