@@ -21,12 +21,13 @@ import { MOTO_KEYS } from '../../support/moto.ts';
 import { freePort } from '../../support/port.ts';
 import { serve } from '../../jit-broker/program.ts';
 
-/** Of the worked example of policies: Ada is on call, Ben, Cleo and Dora lead, Ivy and Ike are security. */
+/** Of the worked example of policies: Ada is on call, Ben, Cleo and Dora lead, Eve is an engineer, Ivy and Ike are security. */
 export const ACCOUNTS = {
   ada: { name: 'Ada Byron', groups: ['engineers', 'on-call', 'platform-admins'] },
   ben: { name: 'Ben Okri', groups: ['leads'] },
   cleo: { name: 'Cleo Sand', groups: ['leads'] },
   dora: { name: 'Dora Vale', groups: ['engineers', 'on-call', 'leads'] },
+  eve: { name: 'Eve Hill', groups: ['engineers'] },
   ivy: { name: 'Ivy Reed', groups: ['security'] },
   ike: { name: 'Ike Moss', groups: ['security'] },
 } as const satisfies Record<string, AccountSeed>;
@@ -74,6 +75,8 @@ export interface Ask {
   readonly reason?: string;
   readonly seconds?: number;
   readonly ticket?: string;
+  /** Makes it an emergency. */
+  readonly incident?: string;
 }
 
 /** Handing out permissions: the example wants a ticket and a reason that says something. */
@@ -104,11 +107,21 @@ export interface PagesOptions {
   readonly entry?: readonly ((home: string) => string)[];
   /** Makes the broker a confidential client there. */
   readonly clientSecret?: string;
+  readonly emergencies?: {
+    /** In place of the example. */
+    readonly policy: string;
+    /** Lines of every target about its cloud. */
+    readonly cloud: readonly string[];
+    /** Of the program. */
+    readonly env: Readonly<Record<string, string>>;
+    /** More of the configuration. @param home a private folder, in which it is. */
+    readonly more: (home: string, idp: Idp) => string;
+  };
 }
 
 export async function startPages(
   t: TestContext,
-  { cloud, sessions = '', entry = [], clientSecret }: PagesOptions = {},
+  { cloud, sessions = '', entry = [], clientSecret, emergencies }: PagesOptions = {},
 ): Promise<PagesWorld> {
   const home = tempHome(t);
   const port = await freePort();
@@ -123,15 +136,29 @@ export async function startPages(
   const file = join(home.path, 'broker.yaml');
   const state = join(home.path, 'state');
   mkdirSync(join(home.path, 'policies'), { mode: 0o700 });
-  for (const name of readdirSync(EXAMPLE).filter((each) => each.endsWith('.cedar'))) {
-    writeFileSync(join(home.path, 'policies', name), readFileSync(new URL(name, EXAMPLE)), { mode: 0o600 });
-  }
+  const policies = new Map<string, Buffer | string>(
+    emergencies === undefined
+      ? readdirSync(EXAMPLE)
+          .filter((each) => each.endsWith('.cedar'))
+          .map((name) => [name, readFileSync(new URL(name, EXAMPLE))])
+      : [['all.cedar', emergencies.policy]],
+  );
+  for (const [name, text] of policies) writeFileSync(join(home.path, 'policies', name), text, { mode: 0o600 });
   writeFileSync(
     file,
-    configuration({ url, port, cert, key, idp, cloud, sessions, entry: entry.map((line) => line(home.path)) }),
+    `${configuration({
+      url,
+      port,
+      cert,
+      key,
+      idp,
+      cloud: emergencies?.cloud ?? [AWS, ...(cloud === undefined ? [] : [`endpoint: ${cloud}`])],
+      sessions,
+      entry: entry.map((line) => line(home.path)),
+    })}${emergencies?.more(home.path, idp) ?? ''}`,
     { mode: 0o600 },
   );
-  const around = { ...home, env: { ...home.env, ...MOTO_KEYS } };
+  const around = { ...home, env: { ...home.env, ...MOTO_KEYS, ...emergencies?.env } };
   const { log } = await serve(t, around, ['--config', file, '--state', state]);
   const database = join(state, 'broker.db');
   const call: PagesWorld['call'] = async (path, options = {}) => bare(url, ca, path, options);
@@ -256,6 +283,7 @@ async function asking(idp: Idp, name: Name, caller: Caller): Promise<Asking> {
       reason = 'fix the numbers',
       seconds = 1_800,
       ticket,
+      incident,
     }) =>
       fresh('/v1/requests', {
         authorization_details: [
@@ -264,6 +292,7 @@ async function asking(idp: Idp, name: Name, caller: Caller): Promise<Asking> {
         seconds,
         reason,
         ...(ticket === undefined ? {} : { ticket }),
+        ...(incident === undefined ? {} : { incident }),
       }),
     look: async (id) => {
       const answer = await caller.call('GET', `/v1/requests/${id}`);
@@ -330,7 +359,7 @@ interface Configured {
   readonly cert: string;
   readonly key: string;
   readonly idp: Idp;
-  readonly cloud: string | undefined;
+  readonly cloud: readonly string[];
   readonly sessions: string;
   readonly entry: readonly string[];
 }
@@ -354,12 +383,13 @@ ${PLACED.map((name) => target(name, cloud)).join('')}`;
 
 const PLACED = ['prod-web', 'staging'] as const;
 
-function target(name: (typeof PLACED)[number], cloud: string | undefined): string {
+function target(name: (typeof PLACED)[number], cloud: readonly string[]): string {
   return `  ${name}:
     provider: aws
     environment: ${name === 'prod-web' ? 'prod' : name}
-    role: arn:aws:iam::123456789012:role/jit-web
     region: us-east-1
     credentials: ambient
-${cloud === undefined ? '' : `    endpoint: ${cloud}\n`}`;
+${cloud.map((line) => `    ${line}\n`).join('')}`;
 }
+
+const AWS = 'role: arn:aws:iam::123456789012:role/jit-web';

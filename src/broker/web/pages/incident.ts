@@ -98,7 +98,7 @@ function access(frame: Frame, items: readonly Outcome[]): Html {
   return html`<section aria-labelledby="access">
     <h2 id="access" class="between">Emergency access: ${tally(items)}</h2>
     <ul class="list">
-      ${items.map((each) => one(frame, each))}
+      ${items.toSorted((a, b) => order(a) - order(b)).map((each) => one(frame, each))}
     </ul>
   </section>`;
 }
@@ -113,6 +113,12 @@ function tally(items: readonly Outcome[]): string {
     [items.filter(({ grant, request }) => grant === null && !isUnderWay(request)).length, 'not given'],
   ];
   return counts.flatMap(([count, word]) => (count === 0 ? [] : [`${count} ${word}`])).join(', ');
+}
+
+/** What can still be ended comes first, then what is on its way out. */
+function order({ request, grant }: Outcome): number {
+  if (grant === null) return isUnderWay(request) ? 0 : 2;
+  return grant.state === 'closed' ? 2 : grant.state === 'active' || grant.state === 'issuing' ? 0 : 1;
 }
 
 const isLive = ({ grant }: Outcome): boolean => grant?.state === 'active' || grant?.state === 'issuing';
