@@ -5,8 +5,9 @@
 import { JitError } from '../../core/errors.ts';
 import type { Incident, IncidentRef, IncidentSource, Standing } from '../../core/incident.ts';
 import type { Clock } from '../../core/ports.ts';
-import type { Principal } from '../../core/principal.ts';
+import type { Principal, PrincipalKey } from '../../core/principal.ts';
 import type { Log } from '../service/log.ts';
+import { makeBudget } from './budget.ts';
 import { type IsWho, standingTo } from './people.ts';
 
 /** What was seen of an incident. One that was merged into another is seen as that one. */
@@ -24,14 +25,22 @@ export type Found =
   /** Nobody knows it, and these give no answer. */
   | { readonly kind: 'silent'; readonly sources: readonly string[] };
 
+export interface OpenOnes {
+  readonly incidents: readonly Incident[];
+  readonly silent: readonly string[];
+}
+
 export interface Incidents {
   readonly sources: readonly string[];
-  /** @param text `INC-7`, or `pagerduty/INC-7` where several sources are configured. Throws `ERR_USAGE` for what is no name. */
-  find(text: string): Promise<Found>;
+  /**
+   * @param text `INC-7`, or `pagerduty/INC-7` where several sources are configured. @param asker left out: the broker itself.
+   * Throws `ERR_USAGE` for what is no name, `ERR_DENIED` for who has asked too often.
+   */
+  find(text: string, asker?: PrincipalKey): Promise<Found>;
   /** @param atMostMs how old an earlier look may be. */
   see(ref: IncidentRef, atMostMs: number): Promise<Seen>;
-  /** The open ones, newest first, and the sources that give no answer. */
-  open(): Promise<{ readonly incidents: readonly Incident[]; readonly silent: readonly string[] }>;
+  /** The open ones, newest first, and the sources that give no answer; a moment old at most. */
+  open(): Promise<OpenOnes>;
   /** How somebody stands to an incident, as its source and the configuration say. */
   standing(incident: Incident, who: Principal): Standing;
   /** What was seen counts no more. @returns it and the ids of all that were merged into it, as far as is known. */
@@ -39,6 +48,7 @@ export interface Incidents {
 }
 
 const CALL_MS = 5_000;
+const MOMENT_MS = 5_000;
 const LONGEST_CHAIN = 5;
 const MOST_ROUNDS = 3;
 const MOST_KNOWN = 5_000;
@@ -56,6 +66,9 @@ export function makeIncidents(parts: {
   const doubts = new Map<string, number>();
   let turn = 0;
   const looking = new Map<string, Promise<Incident | null | 'silent'>>();
+  const finding = new Map<string, Promise<Incident | null | 'silent'>>();
+  const spend = makeBudget(now);
+  let listed: { readonly at: number; readonly turn: number; readonly all: Promise<OpenOnes> } | null = null;
 
   /** @param began the turn at which it was asked for. */
   function remember(incident: Incident, began: number): void {
@@ -94,6 +107,35 @@ export function makeIncidents(parts: {
     }
   }
 
+  /** Those who look for the same at the same time share one question. */
+  function findAt(
+    name: string,
+    reference: string,
+    asker: PrincipalKey | undefined,
+  ): Promise<Incident | null | 'silent'> {
+    const key = JSON.stringify([name, reference, turn]);
+    const under = finding.get(key);
+    if (under !== undefined) return under;
+    if (asker !== undefined) spend(asker);
+    const answer = asked(name, async (source) => source.find(reference, AbortSignal.timeout(CALL_MS)));
+    finding.set(key, answer);
+    return answer.finally(() => finding.delete(key));
+  }
+
+  async function list(): Promise<OpenOnes> {
+    const answers = await Promise.all(
+      [...sources.keys()].map(async (name) => ({
+        name,
+        answer: await asked(name, async (source) => source.open(AbortSignal.timeout(CALL_MS))),
+      })),
+    );
+    const incidents = answers.flatMap(({ answer }) => (answer === 'silent' ? [] : answer));
+    return {
+      incidents: incidents.toSorted((a, b) => b.openedAt - a.openedAt),
+      silent: answers.flatMap(({ name, answer }) => (answer === 'silent' ? [name] : [])),
+    };
+  }
+
   async function stands(ref: IncidentRef, atMostMs: number): Promise<Seen> {
     const key = keyOf(ref);
     const before = known.get(key);
@@ -112,14 +154,11 @@ export function makeIncidents(parts: {
 
   return {
     sources: [...sources.keys()],
-    find: async (text) => {
+    find: async (text, asker) => {
       const { names, reference } = meant(text, [...sources.keys()]);
       const began = turn;
       const answers = await Promise.all(
-        names.map(async (name) => ({
-          name,
-          answer: await asked(name, async (source) => source.find(reference, AbortSignal.timeout(CALL_MS))),
-        })),
+        names.map(async (name) => ({ name, answer: await findAt(name, reference, asker) })),
       );
       const found = answers.flatMap(({ answer }) => (answer === null || answer === 'silent' ? [] : [answer]));
       const [incident, ...more] = found;
@@ -141,17 +180,10 @@ export function makeIncidents(parts: {
       return { kind: 'none' };
     },
     open: async () => {
-      const answers = await Promise.all(
-        [...sources.keys()].map(async (name) => ({
-          name,
-          answer: await asked(name, async (source) => source.open(AbortSignal.timeout(CALL_MS))),
-        })),
-      );
-      const incidents = answers.flatMap(({ answer }) => (answer === 'silent' ? [] : answer));
-      return {
-        incidents: incidents.toSorted((a, b) => b.openedAt - a.openedAt),
-        silent: answers.flatMap(({ name, answer }) => (answer === 'silent' ? [name] : [])),
-      };
+      if (listed === null || listed.turn !== turn || now() - listed.at > MOMENT_MS) {
+        listed = { at: now(), turn, all: list() };
+      }
+      return listed.all;
     },
     standing: (incident, who) => standingTo(incident, who, people.get(incident.source)),
     doubt: ({ source, id }) => {

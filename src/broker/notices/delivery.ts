@@ -184,7 +184,8 @@ const ENDS: ReadonlySet<ClaimedNotice['state']> = new Set(['denied', 'cancelled'
 
 /** Nobody is asked for what has been decided meanwhile, nor told last of an approval that came to nothing. */
 function isPast({ notice, state }: ClaimedNotice): boolean {
-  if (notice.kind === 'approval-needed') return state !== 'pending';
+  const asks = notice.kind === 'approval-needed' || (notice.kind === 'break-glass' && notice.grant === null);
+  if (asks) return state !== 'pending';
   return notice.kind === 'approved' && ENDS.has(state);
 }
 

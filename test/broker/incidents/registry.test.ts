@@ -208,3 +208,36 @@ test('open ones come newest first from all sources', async () => {
     ['pager-id-2', 'other-id-1'],
   );
 });
+
+test('those who look for the same at the same time are one question; nobody asks many in a minute but the broker itself', async () => {
+  const { incidents, pager, advance } = scene();
+  pager.opens();
+  const ada = { issuer: 'https://id.test', subject: 'ada' };
+  const same = await Promise.all(Array.from({ length: 500 }, async () => incidents.find('pager/INC-1', ada)));
+  assert.ok(same.every(({ kind }) => kind === 'found'));
+  assert.equal(pager.asked.length, 1);
+  for (let count = 1; count < 60; count++) await incidents.find(`pager/INC-${count + 100}`, ada);
+  await assert.rejects(incidents.find('pager/INC-7', ada), { code: 'ERR_DENIED' });
+  assert.equal(pager.asked.length, 60);
+  await incidents.find('pager/INC-7', { ...ada, subject: 'grace' });
+  await incidents.find('pager/INC-7');
+  advance(60_000);
+  await incidents.find('pager/INC-7', ada);
+  assert.equal(pager.asked.length, 63);
+});
+
+test('a list is a moment old at most, and not even that once a source has said that something is new', async () => {
+  const { incidents, pager, other, advance } = scene();
+  pager.opens();
+  const counts = async (): Promise<number> => (await incidents.open()).incidents.length;
+  assert.deepEqual(await Promise.all([counts(), counts(), counts()]), [1, 1, 1]);
+  assert.deepEqual([pager.asked, other.asked], [['open'], ['open']]);
+  pager.opens();
+  advance(4_000);
+  assert.equal(await counts(), 1);
+  incidents.doubt({ source: 'pager', id: 'pager-id-2' });
+  assert.equal(await counts(), 2);
+  pager.opens();
+  advance(5_001);
+  assert.equal(await counts(), 3);
+});

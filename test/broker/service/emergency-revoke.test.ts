@@ -219,6 +219,7 @@ test('the open incidents of somebody are those that they work on and those for w
   const agent: Principal = { ...ALICE, kind: 'agent', subject: 'bot', actsFor: { ...ALICE, kind: 'user' } };
   assert.deepEqual((await w.broker.incidents(agent)).items, []);
   w.source.down();
+  w.advance(6_000);
   assert.deepEqual(await w.broker.incidents(ALICE), { items: [], silent: ['pager'] });
 });
 
@@ -244,4 +245,17 @@ test('ordinary access is seen by nobody more than before', async (t) => {
   const id = grantOf(await w.broker.submit(ALICE, ask(), null));
   assert.equal((await refusal(w.broker.grant(LEAD, id, null))).code, 'ERR_NOT_FOUND');
   assert.equal((await refusal(w.broker.revoke(LEAD, id, 'revoked'))).code, 'ERR_NOT_FOUND');
+});
+
+test('who has looked up too many is refused access and lists, and ends what they may all the same', async (t) => {
+  const w = await emergencyBroker(t);
+  const id = await live(w);
+  for (let count = 0; count < 60; count++)
+    await w.broker.plan(LEAD, glass(`INC-${count + 100}`)).catch(() => undefined);
+  assert.match(
+    (await refusal(w.broker.plan(LEAD, glass()))).message,
+    /you have looked up 60 incidents within a minute/,
+  );
+  await w.broker.revokeIncident(LEAD, 'INC-1');
+  assert.equal(await endOf(w, id), 'revoked');
 });

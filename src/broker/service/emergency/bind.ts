@@ -13,7 +13,7 @@ import type { World } from '../world.ts';
  * goes into the audit log), `ERR_INCIDENT_SOURCE` where it cannot be said which source would know it.
  */
 export async function bindIncident(world: World, principal: Principal, text: string): Promise<BoundIncident> {
-  const found = await world.incidents.find(text);
+  const found = await world.incidents.find(text, principal);
   switch (found.kind) {
     case 'found': {
       const { ref, incident } = found;

@@ -46,7 +46,7 @@ export async function incidentsOf(world: World, caller: Principal): Promise<Inci
 
 /** Throws `ERR_NOT_FOUND` also for an incident that is none of the caller's business. */
 export async function incidentPageOf(world: World, caller: Principal, text: string): Promise<IncidentPage> {
-  const { source, id, reference, incident, emergencies } = await incidentNamed(world, text);
+  const { source, id, reference, incident, emergencies } = await incidentNamed(world, caller, text);
   const looks = await Promise.all(emergencies.map(async (each) => lookedAt(world, caller, each)));
   const shown = looks.flatMap(({ one }) => one ?? []);
   const standing = incident === null ? null : world.incidents.standing(incident, caller);

@@ -4,6 +4,8 @@
  */
 import { JitError } from '../../../core/errors.ts';
 import type { Incident, IncidentRef } from '../../../core/incident.ts';
+import type { Principal } from '../../../core/principal.ts';
+import type { Found } from '../../incidents/registry.ts';
 import type { StoredEmergency } from '../../store/emergencies.ts';
 import type { World } from '../world.ts';
 
@@ -24,9 +26,9 @@ const LOOK_MS = 300_000;
 const MOST = 1_000;
 
 /** @param text `INC-7`, or `pagerduty/INC-7`. Throws `ERR_USAGE` for what is no name or names several, `ERR_NOT_FOUND`. */
-export async function incidentNamed(world: World, text: string): Promise<NamedIncident> {
+export async function incidentNamed(world: World, caller: Principal, text: string): Promise<NamedIncident> {
   const watched = await world.store.emergencies({ kind: 'watched' });
-  const found = await world.incidents.find(text);
+  const found = await foundBy(world, caller, text);
   if (found.kind === 'several') throw several(found.sources, text);
   if (found.kind === 'found') {
     const seen = await world.incidents.see(found.ref, MOMENT_MS);
@@ -46,6 +48,16 @@ export async function incidentNamed(world: World, text: string): Promise<NamedIn
   const seen = await world.incidents.see(first, MOMENT_MS);
   const last = seen.kind === 'silent' ? (seen.last?.incident ?? null) : null;
   return named(world, { found: last ?? first, asked: first.id }, last?.reference ?? first.reference, null, watched);
+}
+
+/** Whoever has asked too often is shown what is known without another question: ending access is never held up. */
+async function foundBy({ incidents }: World, caller: Principal, text: string): Promise<Found> {
+  try {
+    return await incidents.find(text, caller);
+  } catch (thrown) {
+    if (thrown instanceof JitError && thrown.code === 'ERR_DENIED') return { kind: 'silent', sources: [] };
+    throw thrown;
+  }
 }
 
 /** What is surely meant by a name with its source, without a question to that source. @param text `pagerduty/INC-7`. */

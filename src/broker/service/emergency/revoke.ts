@@ -37,7 +37,7 @@ export async function revokeIncident(
   // What is surely meant does not wait for a source that hangs. Its requests are over when they are looked at again.
   const sure = await endAll(await surelyNamed(world, text));
   const before = new Set(sure.flatMap(({ ended }) => (ended === null ? [] : [ended.request.id])));
-  const { incident, emergencies } = await incidentNamed(world, text);
+  const { incident, emergencies } = await incidentNamed(world, caller, text);
   const later = await endAll(emergencies.filter(({ request }) => !before.has(request.request.id)));
   const done = [...sure.filter(({ ended }) => ended !== null), ...later];
   if (done.every(({ part }) => part === 'none')) {
