@@ -151,6 +151,11 @@ export const planViewSchema = z.strictObject({
   idleSeconds: z.int().positive().nullable(),
   /** People who must approve: each entry is met by distinct people, from that group or, with null, from all who may approve. */
   quorum: z.array(z.strictObject({ group: name.nullable(), approvers: z.int().positive() })),
+  /**
+   * Of emergency access: how long its holder keeps it after the incident was closed, warned meanwhile, and whether it ends with
+   * their part in the incident as well. Null for any other and where it would be denied.
+   */
+  emergency: z.strictObject({ warnSeconds: z.int().nonnegative(), handover: z.enum(['ends', 'stays']) }).nullable(),
   targets: z.array(targetPlanSchema),
 });
 

@@ -170,7 +170,9 @@ test('a denial has status 5 and says which condition failed: no incident, none o
   assert.equal(plan.status, 5);
   assert.match(plan.stdout, /^decision +denied: .*severity/m);
   const good = succeeded(await jit(...READ, ...INCIDENT, ...TERMS, '--plan')).stdout;
-  assert.match(good, /^ends +as soon as INC-7 is closed/m);
+  assert.match(good, /^ends +as soon as INC-7 is closed, without a warning$/m);
+  const warned = succeeded(await jit(...LIST, ...INCIDENT, ...TERMS, '--plan')).stdout;
+  assert.match(warned, /^ends +6s after INC-7 is closed, with a warning then$/m);
   assert.match(good, /^approval +nobody approves it beforehand$/m);
   assert.match(good, /"s3:GetObject"/);
 });

@@ -138,12 +138,19 @@ function verdictView(verdict: Draft['verdict'], approvers: ApprovalSettings['app
   const { why, hint } = verdict;
   if (verdict.kind === 'deny') {
     const none = { tier: null, available: false, maxSeconds: null, renewals: 0, idleSeconds: null, quorum: [] };
-    return { decision: 'deny', why, hint, ...none };
+    return { decision: 'deny', why, hint, ...none, emergency: null };
   }
   const { tier, maxSeconds, renewals, idleSeconds } = verdict;
   const quorum = verdict.quorum.map((each) => ({ ...each }));
   const available = quorum.length === 0 || approvers === 'people';
-  return { decision: 'permit', why, hint, tier, available, maxSeconds, renewals, idleSeconds, quorum };
+  const terms = { maxSeconds, renewals, idleSeconds, quorum, emergency: emergencyTerms(verdict) };
+  return { decision: 'permit', why, hint, tier, available, ...terms };
+}
+
+function emergencyTerms(verdict: Draft['verdict']): PlanView['emergency'] {
+  if (!('warnSeconds' in verdict)) return null;
+  const { warnSeconds, handover } = verdict;
+  return { warnSeconds, handover };
 }
 
 /** The one view that carries secrets, exposed here because the reply is about to be written to the holder. */

@@ -74,7 +74,7 @@ function happenings(plan: PlanView, access: Emergency['access'], { seen, site, n
     ]),
     fact('decision', `${plan.tier ?? 'permitted'}: ${plan.why}`),
     ...(plan.quorum.length === 0 ? [] : [fact('before', `confirmed by ${quorumWords(plan.quorum)}`, 'warn')]),
-    ...emergencyFacts(seen?.reference ?? access.incident),
+    ...emergencyFacts(plan, seen?.reference ?? access.incident),
   ];
   return [...plan.targets.flatMap(({ permission }) => permissionLines(permission)), '', ...record(facts, width), ''];
 }

@@ -62,7 +62,7 @@ function planLines(
     ...(plan.maxSeconds === null ? [] : [fact('longest', formatDuration(plan.maxSeconds))]),
     ...(plan.decision === 'deny' ? [] : terms(plan)),
     fact('approval', approval(plan)),
-    ...(access.incident === null || plan.decision === 'deny' ? [] : emergencyFacts(access.incident)),
+    ...emergencyFacts(plan, access.incident ?? ''),
   ];
   return [
     ...record(facts, width),
