@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Delivery, Notice, Notifier } from '../../../src/core/notice.ts';
 import { delayMs, GIVE_UP_MS } from '../../../src/broker/notices/backoff.ts';
+import { glassNotice } from '../../notify/samples.ts';
 import { decided, req } from '../store/samples.ts';
 import { noticeFor, SENT, settled, submit, withWorld } from './world.ts';
 
@@ -123,6 +124,25 @@ test('nobody is asked to approve what has been decided meanwhile, but they are t
     assert.deepEqual(
       chat.told.map(({ kind }) => kind),
       ['approval-needed', 'denied'],
+    );
+  });
+});
+
+test('of emergency access that was given people hear however late; that it waits for them, only while it does', async () => {
+  await withWorld(async ({ store, start }) => {
+    const chat = scripted('chat', SENT);
+    await store.commit(submit(1, 'chat'));
+    const read = await store.request(req(1));
+    assert.ok(read !== null);
+    const waits = noticeFor(1, 'break-glass', 2);
+    const given = { ...noticeFor(1, 'break-glass', 3), grant: glassNotice().grant };
+    const notices = [waits, given].map((notice) => ({ notice, notifiers: ['chat'] }));
+    await store.commit({ ...decided(read, { state: 'denied', why: 'no' }), notices });
+    start([chat]);
+    await settled(async () => assert.equal(await store.nextNotice('chat'), null));
+    assert.deepEqual(
+      chat.told.map(({ id }) => id),
+      [given.id],
     );
   });
 });
