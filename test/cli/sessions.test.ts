@@ -55,7 +55,11 @@ test(
   'eight commands at once, each with a word of the identity provider of its own: all are served, round after round',
   { skip },
   async (t) => {
-    const at = await company(t, { accounts: ACCOUNTS, sessions: ['  token: 30s'] });
+    const at = await company(t, {
+      accounts: ACCOUNTS,
+      sessions: ['  token: 30s'],
+      idTokens: 'alike within a second',
+    });
     const ada = user(t, at);
     await loggedIn(at, ada, 'ada');
     const asked = (): number => at.idp.calls.filter((call) => call === 'POST /token').length;

@@ -11,7 +11,7 @@ import type { TestContext } from 'node:test';
 import { makeCertificate } from '../support/certificate.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Home, tempHome } from '../support/home.ts';
-import { type AccountSeed, type Idp, startIdp } from '../support/idp.ts';
+import { type AccountSeed, type Idp, type IdpOptions, startIdp } from '../support/idp.ts';
 import { freePort } from '../support/port.ts';
 import { type Ended, run } from '../support/run.ts';
 
@@ -35,13 +35,14 @@ export interface CompanyOptions {
   readonly identity?: readonly string[];
   /** Lines of YAML below `sessions`. */
   readonly sessions?: readonly string[];
+  readonly idTokens?: IdpOptions['idTokens'];
 }
 
 export async function company(
   t: TestContext,
-  { accounts, identity = [], sessions = [] }: CompanyOptions,
+  { accounts, identity = [], sessions = [], idTokens = 'with a jti' }: CompanyOptions,
 ): Promise<Company> {
-  const idp = await startIdp(t, { accounts });
+  const idp = await startIdp(t, { accounts, idTokens });
   const home = tempHome(t);
   const port = await freePort();
   const { cert } = await makeCertificate(home.path, 'broker');

@@ -226,7 +226,7 @@ async function signedIn({ idp, broker }: Office, subject: string): Promise<Perso
       const answer = await me.call('POST', '/v1/sessions/confirm', proof);
       if (answer.status === 200) return confirmViewSchema.parse(answer.body).confirmation;
       assert.ok(round < 3, JSON.stringify(answer.body));
-      // This provider gives the same ID token twice within one second.
+      // A provider may give the same ID token twice within one second.
       await setTimeout(1_000 - (Date.now() % 1_000));
     }
   };

@@ -5,8 +5,10 @@
  */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import type { Caller } from '../support/caller.ts';
-import { type Idp, startIdp } from '../support/idp.ts';
+import { decodeJwt } from 'jose';
+import { type Answer, type Caller, ID_TOKEN } from '../support/caller.ts';
+import { eventually } from '../support/eventually.ts';
+import { type Idp, type IdpOptions, startIdp } from '../support/idp.ts';
 import { startMoto } from '../support/moto.ts';
 import { people, type SharedBroker, startSharedBroker } from '../support/shared-broker.ts';
 import { callerOf, type SignedIn, signedIn as signedInAt, type Word } from '../support/signed-in.ts';
@@ -30,9 +32,9 @@ const accounts = { ada: { name: 'Ada', groups: ['eng'] }, bob: { name: 'Bob', gr
 
 async function world(
   t: TestContext,
-  parts: { readonly cloud?: string; readonly sessions?: string } = {},
+  { idTokens = 'with a jti', ...parts }: Pick<IdpOptions, 'idTokens'> & { cloud?: string; sessions?: string } = {},
 ): Promise<World> {
-  const idp = await startIdp(t, { accounts });
+  const idp = await startIdp(t, { accounts, idTokens });
   const broker = await startSharedBroker(t, { identity: people(idp), ...parts });
   return { idp, broker, caller: async () => callerOf(broker.url) };
 }
@@ -87,6 +89,36 @@ test("an ID token that was made for somebody else's key, or was used, opens noth
     w.broker.entries('session.').map(({ type }) => type),
     ['session.opened'],
   );
+});
+
+test('of two ID tokens that are alike but for the signature, one is a word; the next second brings another', async (t) => {
+  const w = await world(t, { idTokens: 'alike within a second' });
+  const ada = await w.caller();
+  const first = await w.idp.signIn('ada', { nonce: ada.thumbprint });
+  assert.equal((await ada.exchange(first.idToken)).status, 201);
+  let { refreshToken } = first;
+  const next = async (): Promise<string> => {
+    const { body } = await w.idp.refresh(refreshToken);
+    refreshToken = String(body['refresh_token']);
+    return String(body['id_token']);
+  };
+  const [one, other] = await eventually(async () => {
+    const two = [await next(), await next()] as const;
+    const [a, b] = two.map((token) => decodeJwt(token));
+    return a?.iat === b?.iat && a?.iat !== decodeJwt(first.idToken).iat ? two : null;
+  });
+  assert.notEqual(one, other);
+  assert.deepEqual(decodeJwt(one), decodeJwt(other));
+  const confirm = async (token: string): Promise<Answer> =>
+    ada.call('POST', '/v1/sessions/confirm', { subject_token: token, subject_token_type: ID_TOKEN });
+  assert.equal((await confirm(one)).status, 200);
+  const { status, body } = await confirm(other);
+  assert.deepEqual([status, body['code']], [401, 'ERR_IDENTITY_STALE']);
+  const later = await eventually(async () => {
+    const token = await next();
+    return decodeJwt(token).iat === decodeJwt(one).iat ? null : token;
+  });
+  assert.equal((await confirm(later)).status, 200);
 });
 
 test('a session token and a proof that were stolen are refused from another process, with an entry', async (t) => {

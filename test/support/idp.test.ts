@@ -20,6 +20,7 @@ test('the provider of the tests: real forms, rotation, reuse, changed groups, a 
   const second = await idp.refresh(first.refreshToken);
   assert.equal(second.status, 200);
   assert.deepEqual(decodeJwt(String(second.body['id_token']))['groups'], []);
+  assert.notEqual(decodeJwt(String(second.body['id_token'])).jti, decodeJwt(first.idToken).jti);
   const rotated = String(second.body['refresh_token']);
   assert.notEqual(rotated, first.refreshToken);
 

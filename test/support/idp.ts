@@ -2,7 +2,7 @@
  * An identity provider for tests: the certified oidc-provider, running for real on the loopback interface.
  * @module
  */
-import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import type { TestContext } from 'node:test';
@@ -33,6 +33,11 @@ export interface IdpOptions {
   readonly redirects?: readonly string[];
   /** Makes the client a confidential one; then only a web application can sign in. */
   readonly clientSecret?: string;
+  /**
+   * Without a `jti` of its own, as many providers give them, ID tokens about the same person within one second are alike,
+   * and a broker takes one of them only. By default each has one, so that nobody waits for the next second.
+   */
+  readonly idTokens?: 'with a jti' | 'alike within a second';
 }
 
 /** Plain values: in tests there is nobody to hide them from. */
@@ -161,10 +166,12 @@ interface Claims {
 
 async function makeProvider(
   issuer: string,
-  { idTokenSeconds = 600, deviceCodeSeconds = 120, intervalSeconds = 1, redirects, clientSecret }: IdpOptions,
+  options: IdpOptions,
   adapter: ReturnType<typeof makeIdpStore>['adapter'],
   claimsOf: (subject: string) => Claims | undefined,
 ): Promise<OidcProvider> {
+  const { idTokenSeconds = 600, deviceCodeSeconds = 120, intervalSeconds = 1, redirects, clientSecret } = options;
+  const named = options.idTokens !== 'alike within a second';
   const { Provider } = await import('oidc-provider');
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const provider = new Provider(issuer, {
@@ -186,14 +193,18 @@ async function makeProvider(
     enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
     cookies: { keys: [randomBytes(16).toString('hex')] },
     scopes: ['openid', 'offline_access', 'profile', 'groups'],
-    claims: { openid: ['sub'], profile: ['name', 'email', 'email_verified'], groups: ['groups'] },
+    claims: {
+      openid: ['sub', ...(named ? ['jti'] : [])],
+      profile: ['name', 'email', 'email_verified'],
+      groups: ['groups'],
+    },
     // Most providers put the claims of a scope into the ID token itself, and a broker looks nowhere else.
     conformIdTokenClaims: false,
     pkce: { required: () => true },
     rotateRefreshToken: true,
     findAccount: (_ctx, subject) => {
       const found = claimsOf(subject);
-      return found && { accountId: subject, claims: () => ({ ...claimsOf(subject), sub: subject }) };
+      return found && { accountId: subject, claims: () => ({ ...claimsOf(subject), sub: subject, jti: randomUUID() }) };
     },
     interactions: { url: (_ctx, { uid }) => `/interaction/${uid}` },
     renderError: errorPage,

@@ -37,7 +37,7 @@ export async function signedIn(base: string, idp: Idp, subject: string): Promise
       const proof = { subject_token: idToken, subject_token_type: ID_TOKEN };
       const answer = await me.call('POST', '/v1/sessions/confirm', proof);
       if (answer.status === 200) return { 'jit-confirmation': confirmViewSchema.parse(answer.body).confirmation };
-      // This provider gives the same ID token twice within one second.
+      // A provider may give the same ID token twice within one second.
       if (round === 3) return answer;
       await setTimeout(1_000 - (Date.now() % 1_000));
     }
