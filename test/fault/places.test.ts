@@ -8,6 +8,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { COMPILED } from '../support/compiled.ts';
 import { eventually } from '../support/eventually.ts';
 import { endProcesses } from '../support/home.ts';
 import { type Ended, run } from '../support/run.ts';
@@ -41,7 +42,13 @@ function places(t: TestContext, sizes: { readonly home: number; readonly state: 
   });
   mkdirSync(join(at.home, '.aws'), { mode: 0o700 });
   writeFileSync(join(at.home, '.aws', 'config'), FOREIGN, { mode: 0o600 });
-  const env = { PATH: process.env['PATH'] ?? '', HOME: at.home, XDG_STATE_HOME: at.state, XDG_RUNTIME_DIR: at.run };
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: at.home,
+    XDG_STATE_HOME: at.state,
+    XDG_RUNTIME_DIR: at.run,
+    NODE_COMPILE_CACHE: COMPILED,
+  };
   return { ...at, jit: async (...args) => run(process.execPath, [JIT, ...args], { env }) };
 }
 

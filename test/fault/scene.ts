@@ -91,7 +91,9 @@ export function setScene(home: Home): Scene {
   mkdirSync(join(home.path, '.aws'), { mode: 0o700 });
   const config = join(home.path, '.aws', 'config');
   writeFileSync(config, FOREIGN, { mode: 0o600 });
-  return { home, config, paths: localPaths(home.env, process.platform, process.getuid?.() ?? 0) };
+  // What Node itself reads and writes would be counted among the calls, and differ from one run to the next.
+  const env = { ...home.env, NODE_DISABLE_COMPILE_CACHE: '1' };
+  return { home: { ...home, env }, config, paths: localPaths(home.env, process.platform, process.getuid?.() ?? 0) };
 }
 
 // Without the processes that it starts: strace would wait for the daemons among them.

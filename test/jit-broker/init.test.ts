@@ -216,8 +216,8 @@ test(
   },
   async (t) => {
     const home = tempHome(t);
-    // With one thread for files, their calls come in one order.
-    const env = { ...home.env, UV_THREADPOOL_SIZE: '1' };
+    // With one thread for files, their calls come in one order; and Node makes none of its own.
+    const env = { ...home.env, UV_THREADPOOL_SIZE: '1', NODE_DISABLE_COMPILE_CACHE: '1' };
     const folder = join(home.path, 'jit');
     for (const present of ['absent', 'present'] as const) {
       if (present === 'present') mkdirSync(folder, { mode: 0o700 });
