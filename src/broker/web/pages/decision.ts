@@ -7,10 +7,11 @@ import { REASON_LIMIT } from '../../../core/request.ts';
 import type { GrantView, RequestAction, RequestView } from '../../../wire/views.ts';
 import { ROOT } from '../address.ts';
 import { isSealed } from './emergency.ts';
+import { endOfAccess } from './gone.ts';
 import { field, type Frame, type Viewer } from './layout.ts';
 import type { RequestShown } from './request.ts';
 import { revokeForm } from './revoke.ts';
-import { foreign, type Html } from './text.ts';
+import { foreign, type Html, until } from './text.ts';
 
 export function decisionPanel(frame: Frame, { outcome, review }: RequestShown): Html {
   const { request, grant } = outcome;
@@ -26,15 +27,18 @@ export function decisionPanel(frame: Frame, { outcome, review }: RequestShown): 
     can('cancel') ? cancelForm(form) : null,
   ].filter((each) => each !== null);
   return html`<div class="card panel">
-    <h2>${forms.length === 0 ? 'Nothing to decide' : 'Your decision'}</h2>
-    ${note(request, grant, viewer)} ${forms}
-    ${
-      grant === null
-        ? null
-        : html`<p><a href="${href(`${ROOT}/grants/${grant.id}`)}">The access that came of it</a></p>
-            ${endForm(frame, request, grant)}`
-    }
+    <h2>${forms.length > 0 ? 'Your decision' : grant === null ? 'Nothing to decide' : 'The access'}</h2>
+    ${note(request, grant, viewer)} ${forms} ${grant === null ? null : access(frame, request, grant)}
   </div>`;
+}
+
+function access(frame: Frame, request: RequestView, grant: GrantView): Html {
+  const { href, now } = frame;
+  const { id, state, expiresAt } = grant;
+  return html`${state === 'active' && expiresAt !== null ? html`<p>Live, and ends ${until(expiresAt, now)}.</p>` : null}
+    ${endOfAccess(grant, now)}
+    <p><a href="${href(`${ROOT}/grants/${id}`)}">What has happened with it</a></p>
+    ${endForm(frame, request, grant)}`;
 }
 
 /** Of emergency access it is known who may end it; others have no button. */
@@ -103,7 +107,7 @@ function note(request: RequestView, grant: GrantView | null, { person }: Viewer)
     who.issuer === person.issuer && who.subject === person.subject;
   const own = is(requester) || (requester.actsFor !== undefined && is(requester.actsFor));
   const voted = votes.find(({ by }) => is(by));
-  if (grant !== null) return html`<p>It has been decided, and access has come of it.</p>`;
+  if (grant !== null) return null;
   if (state === 'approved' && own)
     return html`<p>It is approved. Take it up on the command line: <code>jit wait ${id}</code></p>`;
   if (state === 'approved' && can.includes('deny')) {

@@ -22,8 +22,9 @@ export function emergencyBanner(frame: Frame, request: RequestView): Html | null
   return html`<div class="notice" role="note">
     <h2>Emergency access, bound to ${foreign(incident.reference, 100)}</h2>
     <p>
-      Nobody was asked beforehand, unless it says so below. It ends with its incident: ${incidentLink(frame, incident)}
-      at ${foreign(incident.source, 100)} shows everything that was given for it.
+      ${isSealed(request) ? 'The source of its incident gave no answer, so people confirm it.' : 'Nobody was asked beforehand.'}
+      It ends with its incident at ${foreign(incident.source, 100)}:
+      <a href="${frame.href(incidentPath(incident))}">everything of ${foreign(incident.reference, 100)}</a>.
     </p>
   </div>`;
 }

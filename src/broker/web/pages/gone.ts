@@ -26,8 +26,8 @@ export function endOfAccess(grant: GrantView, now: number): Html | null {
   }
   if (state !== 'revoking' && state !== 'stuck') return null;
   return html`<p>
-      <strong>Not confirmed yet</strong
-      >${because(reason)}${endedAt === null ? null : html`, ending since ${time(endedAt)}`}.
+      <strong>Not confirmed yet.</strong>
+      ${endedAt === null ? 'Ending' : html`Ending since ${time(endedAt)}`}${because(reason)}.
       ${state === 'stuck' ? 'The cloud keeps refusing: it is tried again for ever, and somebody should look at it.' : null}
     </p>
     <ul class="facts">

@@ -27,10 +27,9 @@ export function incidentPage(frame: Frame, shown: IncidentPage): Html {
         ${stateBadge(incident)}
       </div>
       ${incident === null ? null : doubts([incident.reference, incident.title, ...incident.services])}
-      <p class="jump"><a href="#end">To the button that ends everything</a></p>
       <div class="columns">
+        <aside aria-label="End everything">${endPanel(frame, shown)}</aside>
         <div>${facts(incident, source)} ${access(frame, items)}</div>
-        <aside id="end" aria-label="End everything">${endPanel(frame, shown)}</aside>
       </div>`,
   });
 }
@@ -53,19 +52,19 @@ function facts(incident: IncidentView | null, source: string): Html {
     </section>`;
   }
   const { title, severity, services, openedAt, url } = incident;
-  const row = (name: string, value: Html): Html =>
-    html`<div>
+  const row = (name: string, value: Html, place = ''): Html =>
+    html`<div class="${place}">
       <dt>${name}</dt>
       <dd>${value}</dd>
     </div>`;
   return html`<section class="card" aria-labelledby="facts">
     <h2 id="facts">What ${foreign(source, 100)} says</h2>
-    <dl>
-      ${row('Title', foreign(title, 1_000))}
+    <dl class="brief">
+      ${row('Title', html`<strong>${foreign(title, 1_000)}</strong>`, 'whole')}
       ${row('Severity', html`${severity === null ? 'none that is known here' : `${severity} of 5, where 1 is the most severe`}`)}
       ${row('Services', services.length === 0 ? html`none` : html`${services.map((each, at) => html`${at === 0 ? null : ', '}${foreign(each, 200)}`)}`)}
       ${row('Opened', time(openedAt))} ${row('Your part', html`${partWords(incident)}`)}
-      ${url === null ? null : row('Its page there', outside(url))}
+      ${url === null ? null : row('Its page there', outside(url), 'whole')}
     </dl>
   </section>`;
 }
@@ -84,7 +83,7 @@ function partWords({ responder, commander, onCallTier }: IncidentView): string {
 function outside(text: string): Html {
   const url = URL.parse(text);
   if (url?.protocol !== 'https:' || url.username !== '' || url.password !== '') return foreign(text, 300);
-  return html`<a href="${url.href}" rel="external noopener noreferrer"><bdi>${display(url.href, 300)}</bdi></a>
+  return html`<a href="${url.href}" rel="external noopener noreferrer"><bdi>${display(url.href, 4_096)}</bdi></a>
     <span class="facts">(leaves jit)</span>`;
 }
 
@@ -96,7 +95,7 @@ function access(frame: Frame, items: readonly Outcome[]): Html {
     </section>`;
   }
   return html`<section aria-labelledby="access">
-    <h2 id="access" class="between">Emergency access: ${tally(items)}</h2>
+    <h2 id="access">Emergency access: ${tally(items)}</h2>
     <ul class="list">
       ${items.toSorted((a, b) => order(a) - order(b)).map((each) => one(frame, each))}
     </ul>
@@ -176,12 +175,12 @@ function endPanel({ href, viewer }: Frame, shown: IncidentPage): Html {
     ...(open === 0 ? [] : [amount(open, 'request under way', 'requests under way')]),
   ];
   return html`<div class="card panel">
-    <h2>End everything</h2>
+    <h2>End everything of ${foreign(reference, 100)}</h2>
     <p>One click ends ${listed(what)}, at once and for good. Then each says here when it was really gone.</p>
     ${others}
     <form method="post" action="${href(`${incidentPath({ source, id, reference })}/end`)}">
       ${field('form', viewer.form)}
-      <button class="danger" id="end-all">End everything of ${foreign(reference, 60)}</button>
+      <button class="danger" id="end-all">End everything</button>
     </form>
   </div>`;
 }

@@ -35,7 +35,7 @@ export function requestPage(frame: Frame, shown: RequestShown): Html {
         ${badge(grant?.state ?? request.state)}
       </div>
       ${emergencyBanner(frame, request)} ${doubts([...textsOf(request), hindsight?.closed?.comment])}
-      <p class="jump"><a href="#decision">To your decision</a></p>
+      <p class="jump"><a href="#decision">${grant === null ? 'To your decision' : 'To the access'}</a></p>
       <div class="columns">
         <div>${facts(frame, shown)}</div>
         <aside id="decision" aria-label="Decision">
