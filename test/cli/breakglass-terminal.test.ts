@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
+import { eventually } from '../support/eventually.ts';
 import { skipUnless } from '../support/tools.ts';
 import { ME, MINE, onDuty } from './emergencies.ts';
 import { openTerminal } from './terminal.ts';
@@ -84,6 +85,9 @@ test(
     const { items } = JSON.parse((await post.jit('list', '--all', '--json')).stdout);
     assert.deepEqual([items.length, items[0].request.state], [1, 'denied']);
     post.incidents([{ ...MINE, responders: ['kim'] }]);
+    // For a moment the broker remembers what was there.
+    const gone = async (): Promise<boolean> => (await post.jit('breakglass', '--json')).stdout.includes('"items":[]');
+    await eventually(gone, { deadlineMs: 60_000 });
     await terminal.command(`clear; ${JIT} ${ask}; echo "status=$?"`);
     const none = await terminal.shows(/status=2/);
     assert.match(none, /^jit: there is no open incident of which you are a responder or on call$/m);
