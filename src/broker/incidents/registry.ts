@@ -3,7 +3,7 @@
  * @module
  */
 import { JitError } from '../../core/errors.ts';
-import type { Incident, IncidentRef, IncidentSource, Standing } from '../../core/incident.ts';
+import type { Incident, IncidentRef, IncidentSignal, IncidentSource, Standing } from '../../core/incident.ts';
 import type { Clock } from '../../core/ports.ts';
 import type { Principal, PrincipalKey } from '../../core/principal.ts';
 import type { Log } from '../service/log.ts';
@@ -14,8 +14,8 @@ import { type IsWho, standingTo } from './people.ts';
 export type Seen =
   | { readonly kind: 'seen'; readonly incident: Incident; /** Epoch ms. */ readonly at: number }
   | { readonly kind: 'none' }
-  /** The source gives no answer. `last`: what it said before, if anything. */
-  | { readonly kind: 'silent'; readonly last: Extract<Seen, { kind: 'seen' }> | null };
+  /** The source gives no answer. `last`: what it said before, if anything, and whether it has called since to say that it is over. */
+  | { readonly kind: 'silent'; readonly last: (Extract<Seen, { kind: 'seen' }> & { saidClosed: boolean }) | null };
 
 export type Found =
   | { readonly kind: 'found'; readonly ref: IncidentRef; readonly incident: Incident }
@@ -43,8 +43,8 @@ export interface Incidents {
   open(): Promise<OpenOnes>;
   /** How somebody stands to an incident, as its source and the configuration say. */
   standing(incident: Incident, who: Principal): Standing;
-  /** What was seen counts no more. @returns it and the ids of all that were merged into it, as far as is known. */
-  doubt(ref: IncidentRef): readonly string[];
+  /** What was seen counts no more. @param says why. @returns it and the ids of all that were merged into it, as far as is known. */
+  doubt(ref: IncidentRef, says?: IncidentSignal['says']): readonly string[];
 }
 
 const CALL_MS = 5_000;
@@ -149,7 +149,11 @@ export function makeIncidents(parts: {
     }
     if (incident === null) return { kind: 'none' };
     if (incident !== 'silent') return seen({ incident, at: now() });
-    return { kind: 'silent', last: before === undefined ? null : seen(before) };
+    const last = known.get(key) ?? before;
+    return {
+      kind: 'silent',
+      last: last === undefined ? null : { ...seen(last), saidClosed: last.doubted === 'closed' },
+    };
   }
 
   return {
@@ -186,7 +190,7 @@ export function makeIncidents(parts: {
       return listed.all;
     },
     standing: (incident, who) => standingTo(incident, who, people.get(incident.source)),
-    doubt: ({ source, id }) => {
+    doubt: ({ source, id }, says = 'changed') => {
       const ids = new Set([id]);
       for (let size = 0; size < ids.size;) {
         size = ids.size;
@@ -199,7 +203,9 @@ export function makeIncidents(parts: {
       for (const each of ids) {
         const key = keyOf({ source, id: each });
         const before = known.get(key);
-        if (before !== undefined) known.set(key, { ...before, doubted: true });
+        // An end stays one whatever is said after it, until it has been looked at.
+        const doubted = says === 'closed' || before?.doubted === 'closed' ? 'closed' : 'changed';
+        if (before !== undefined) known.set(key, { ...before, doubted });
         renew(doubts, key, turn);
         looking.delete(key);
       }
@@ -220,7 +226,7 @@ interface Known {
   readonly incident: Incident;
   readonly at: number;
   /** Its source has said since that something is new. */
-  readonly doubted?: true;
+  readonly doubted?: 'changed' | 'closed';
 }
 
 const seen = ({ incident, at }: Known) => ({ kind: 'seen', incident, at }) as const;

@@ -38,6 +38,8 @@ interface Look {
   running: Promise<void> | null;
   /** Something new was heard while a look was under way. */
   again: boolean;
+  /** What came of the last look could not be written. */
+  failed: boolean;
   /** Epoch ms since which its source says that it is closed, and nobody has been able to confirm it; or null. */
   closedSince: number | null;
   /** Epoch ms at which to ask again. */
@@ -61,7 +63,14 @@ export function startIncidentWatch(parts: {
 
   function lookOf(place: Place): Look {
     const key = keyOf(place);
-    const state = looks.get(key) ?? { place, running: null, again: false, closedSince: null, retryAt: 0 };
+    const state = looks.get(key) ?? {
+      place,
+      running: null,
+      again: false,
+      failed: false,
+      closedSince: null,
+      retryAt: 0,
+    };
     looks.set(key, state);
     return state;
   }
@@ -78,14 +87,18 @@ export function startIncidentWatch(parts: {
         await lookOnce(place, state);
       } while (state.again && !stopped);
     };
+    state.failed = false;
     state.running = run()
       .catch((thrown: unknown) => {
+        state.failed = true;
         log.error('an incident could not be dealt with; it is tried again', { code: asJitError(thrown).code });
       })
       .finally(() => {
         state.running = null;
         state.retryAt = now() + CONFIRM_AGAIN_MS;
-        if (state.closedSince === null) looks.delete(keyOf(place));
+        // Heard when the last look had ended, and before this was noticed.
+        if (state.again && !stopped) void look(place);
+        else if (state.closedSince === null && !state.failed) looks.delete(keyOf(place));
       });
     return state.running;
   }
@@ -94,6 +107,7 @@ export function startIncidentWatch(parts: {
     const standing = await standingOf(place, state);
     const all = await dependents(place);
     await Promise.all(all.map(async (emergency) => ends.settle(emergency, standing)));
+    if (standing.kind === 'said to be closed') state.closedSince = null;
   }
 
   /** As what it has become part of, if anything. */
@@ -105,6 +119,8 @@ export function startIncidentWatch(parts: {
 
   async function standingOf(place: Place, state: Look): Promise<IncidentNow> {
     const { source } = place;
+    // Nobody will ever say of it that it is over.
+    if (!incidents.sources.includes(source)) return { kind: 'gone' };
     const seen = await seenOf(place);
     switch (seen.kind) {
       case 'seen':
@@ -116,7 +132,6 @@ export function startIncidentWatch(parts: {
       case 'several':
       case 'silent':
         if (state.closedSince === null || now() - state.closedSince < UNCONFIRMED_MS) return { kind: 'unknown' };
-        state.closedSince = null;
         log.warn('a signed end of an incident could not be confirmed, and is taken for true', { source });
         return { kind: 'said to be closed' };
     }
@@ -175,7 +190,7 @@ export function startIncidentWatch(parts: {
       // Whatever else is said in the same breath, an end is an end until it is known to be none.
       const inOrder = signals.toSorted((a, b) => Number(a.says === 'closed') - Number(b.says === 'closed'));
       const doubted = new Map(
-        inOrder.flatMap(({ id, says }) => incidents.doubt({ source, id }).map((each) => [each, says])),
+        inOrder.flatMap(({ id, says }) => incidents.doubt({ source, id }, says).map((each) => [each, says])),
       );
       // A service tells of all its incidents, and few of them matter here.
       for (const place of await places(source)) {

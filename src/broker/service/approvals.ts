@@ -46,6 +46,8 @@ export interface Approvals {
   judgeAnew(): Promise<void>;
   /** The same for one. */
   judgeOne(id: RequestId): Promise<void>;
+  /** Denies what has not become a grant, for a reason that is no rule's. */
+  forbid(id: RequestId, why: string): Promise<void>;
 }
 
 const PATIENCE = 50;
@@ -222,6 +224,12 @@ export function makeApprovals(world: World): Approvals {
       for (const { request } of open) await judgeOne(request.id);
     },
     judgeOne,
+    forbid: async (id, why) => {
+      await changing(id, async (stored) => {
+        const event = { type: 'forbidden', at: world.now(), why, policy: stored.decision.policy } as const;
+        return keep(stored, step({ stored, entries: [] }, event, 'broker'));
+      });
+    },
   };
 
   async function judgeOne(id: RequestId): Promise<void> {

@@ -12,6 +12,7 @@ import type { Principal } from '../../core/principal.ts';
 import type { EffectKey, StoredGrant, StoredRequest } from '../store/store.ts';
 import { applyEvent } from './apply.ts';
 import { byTarget, placeOf } from './decide.ts';
+import { isClosed } from './emergency/rule.ts';
 import { ended, live } from './live.ts';
 import { demandSameDecision, isAsDecided } from './same-decision.ts';
 import { latestEnd, type Unconfirmed } from './unconfirmed.ts';
@@ -91,8 +92,14 @@ export function makeIssuer(world: World): Issuer {
       await world.store.commit({ done: key, entries: [] });
       return stored;
     }
-    const endsAt = Math.floor(world.now() / 1_000) * 1_000 + stored.grant.seconds * 1_000;
     const how = { actor: 'broker', done: key, known: stored } as const;
+    const { incident } = asked.request;
+    // Whoever deals with its end does not know of a grant that was stored after that. One without an id was asked about just now.
+    if (incident !== null && incident.id !== null && (await isClosed(world, incident))) {
+      const end = { type: 'end', reason: 'incident-closed', at: world.now() } as const;
+      return applyEvent(world, id, end, { ...how, data: { incident: incident.reference, why: 'closed' } });
+    }
+    const endsAt = Math.floor(world.now() / 1_000) * 1_000 + stored.grant.seconds * 1_000;
     try {
       const issued = await ask(world, asked, stored.grant, target, endsAt);
       keepFor(id, target, { issued, endsAt });

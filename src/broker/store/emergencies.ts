@@ -45,15 +45,15 @@ export type EmergencyChange = Emergency & { readonly id: RequestId };
 export type EmergencyFilter =
   /** At most 10,000, the oldest first. */
   | { readonly kind: 'watched' }
-  /** Of one incident, or with `id` null those of a source that nobody could name; newest first. @property limit 1 to 1,000. */
+  /** Of one incident, or with `id` null those of a source that nobody could name; those that are watched, then the newest first. @property limit 1 to 1,000. */
   | {
       readonly kind: 'of incident';
       readonly incident: Pick<IncidentRef, 'source'> & { readonly id: string | null };
       readonly limit: number;
     }
-  /** Asked for at `at` (epoch ms) or later, newest first. */
+  /** Asked for at `at` (epoch ms) or later: newest first, but drills and what came to nothing after all others. */
   | { readonly kind: 'since'; readonly at: number; readonly limit: number }
-  /** Given, and not reviewed, the oldest first. */
+  /** Given, and not reviewed, the oldest first, drills after all others. */
   | { readonly kind: 'unreviewed'; readonly limit: number };
 
 /** Every method may fail with `ERR_STORE` (retryable). A list leaves out what cannot be read, and reports it. */

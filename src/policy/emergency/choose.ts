@@ -116,12 +116,12 @@ function sealedTogether(permits: readonly EmergencyPermit[]): Sealed | null {
   };
 }
 
-/** Those that count, the most generous first, each with the limit that holds for it. */
+/** Those that count, the most generous first, each with the limits that hold for it: what nobody can see to be open still is not put off. */
 function usable(rules: readonly EmergencyRule[], { incident }: EmergencyOffer): EmergencyRule[] {
   const counted = incident.verified
     ? rules
     : rules.flatMap(({ id, terms }) =>
-        terms.sealed === null ? [] : [{ id, terms: { ...terms, maxSeconds: terms.sealed.maxSeconds } }],
+        terms.sealed === null ? [] : [{ id, terms: { ...terms, maxSeconds: terms.sealed.maxSeconds, renewals: 0 } }],
       );
   return counted.toSorted(byRank);
 }

@@ -29,8 +29,12 @@ export interface Ends {
 }
 
 /** @param wake tells the worker that something is due at that time, epoch ms. */
-export function makeEnds(world: World, approvals: Pick<Approvals, 'judgeOne'>, wake: (dueAt: number) => void): Ends {
-  return {
+export function makeEnds(
+  world: World,
+  approvals: Pick<Approvals, 'forbid' | 'judgeOne'>,
+  wake: (dueAt: number) => void,
+): Ends {
+  const ends: Ends = {
     settle: async (emergency, now) => {
       const { request: stored } = emergency;
       const held = stored.grant === null ? null : await world.store.grant(stored.grant);
@@ -38,8 +42,12 @@ export function makeEnds(world: World, approvals: Pick<Approvals, 'judgeOne'>, w
         if (!isOpen(stored.decision)) return unwatch(world, emergency);
         if (now.kind === 'open') await named(world, emergency, now.incident);
         // What policy says of it goes by the incident as it is now.
-        if (now.kind !== 'unknown' && now.kind !== 'said to be closed') await approvals.judgeOne(stored.request.id);
-        return undefined;
+        if (now.kind === 'said to be closed')
+          await approvals.forbid(stored.request.id, `${reference(emergency)} is said to be closed`);
+        else if (now.kind !== 'unknown') await approvals.judgeOne(stored.request.id);
+        const after = stored.grant === null ? await world.store.emergency(stored.request.id) : null;
+        // It was taken up since it was read.
+        return after === null || after.request.grant === null ? undefined : ends.settle(after, now);
       }
       const { grant } = held;
       if (!isLive(grant)) return unwatch(world, emergency);
@@ -73,6 +81,7 @@ export function makeEnds(world: World, approvals: Pick<Approvals, 'judgeOne'>, w
       return undefined;
     },
   };
+  return ends;
 }
 
 const isLive = ({ state }: Grant): boolean => state.name === 'issuing' || state.name === 'active';

@@ -30,6 +30,8 @@ const MOMENT_MS = 5_000;
 type Sight =
   | { readonly kind: 'seen'; readonly incident: Incident }
   | { readonly kind: 'gone' }
+  /** The source gives no answer, and has called to say that it is over. */
+  | { readonly kind: 'said to be closed' }
   /** Nobody has been able to ask about it, ever. */
   | { readonly kind: 'unverified' };
 
@@ -44,6 +46,8 @@ export async function emergencyRuling(
   switch (sight.kind) {
     case 'gone':
       return deny(`${bound.reference} does not exist any more`);
+    case 'said to be closed':
+      throw unanswered(bound);
     case 'unverified':
       return unverified(world, questions, bound);
     case 'seen': {
@@ -89,7 +93,8 @@ export function partOver(
 /** Whether nothing can be given for it any more, as far as its source says. Never rejects. */
 export async function isClosed(world: World, bound: BoundIncident): Promise<boolean> {
   const sight = await sightOf(world, bound).catch(() => null);
-  return sight?.kind === 'gone' || (sight?.kind === 'seen' && sight.incident.state === 'closed');
+  if (sight?.kind === 'seen') return sight.incident.state === 'closed';
+  return sight?.kind === 'gone' || sight?.kind === 'said to be closed';
 }
 
 /** The questions with the incident as rules see it now; none where it does not exist any more. Throws as `emergencyRuling`. */
@@ -101,6 +106,7 @@ export async function emergencyQuestions(
 ): Promise<readonly EmergencyQuestion[]> {
   const sight = await sightOf(world, bound);
   if (sight.kind === 'gone') return [];
+  if (sight.kind === 'said to be closed') throw unanswered(bound);
   const incident =
     sight.kind === 'unverified'
       ? unverifiedFacts(bound)
@@ -109,7 +115,8 @@ export async function emergencyQuestions(
 }
 
 /** What is to be believed of the incident. */
-async function sightOf(world: World, { source, id, reference }: BoundIncident): Promise<Sight> {
+async function sightOf(world: World, bound: BoundIncident): Promise<Sight> {
+  const { source, id, reference } = bound;
   if (id === null) {
     const found = await world.incidents.find(`${source}/${reference}`);
     if (found.kind === 'found') return sightOf(world, { ...found.ref, reference, standing: NOBODY });
@@ -119,9 +126,14 @@ async function sightOf(world: World, { source, id, reference }: BoundIncident): 
   if (seen.kind === 'none') return { kind: 'gone' };
   if (seen.kind === 'seen') return seen;
   const { last } = seen;
+  if (last?.saidClosed === true) return { kind: 'said to be closed' };
   if (last !== null && world.now() - last.at <= world.emergencies.staleMs)
     return { kind: 'seen', incident: last.incident };
-  throw new JitError({
+  throw unanswered(bound);
+}
+
+function unanswered({ source, reference }: BoundIncident): JitError {
+  return new JitError({
     code: 'ERR_INCIDENT_SOURCE',
     message: `${source} gives no answer, so nothing more is issued for ${reference}`,
     hint: 'what is out goes on until its end; try again in a moment',

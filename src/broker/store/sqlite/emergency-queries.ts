@@ -18,8 +18,11 @@ export const EMERGENCY_QUERIES = {
       review_opened_at = :reviewOpenedAt, review = :review, version = version + 1
     WHERE request_n = :n AND version = :version`,
   emergenciesWatched: `${EMERGENCY} WHERE watched = 1 ORDER BY request_n LIMIT 10000`,
-  emergenciesOf: `${EMERGENCY} WHERE source = :source AND emergencies.incident IS :incident ORDER BY request_n DESC LIMIT :limit`,
-  emergenciesSince: `${EMERGENCY} WHERE asked_at >= :at ORDER BY asked_at DESC, request_n DESC LIMIT :limit`,
+  emergenciesOf: `
+    ${EMERGENCY} WHERE source = :source AND emergencies.incident IS :incident
+    ORDER BY watched DESC, request_n DESC LIMIT :limit`,
+  emergenciesSince: `
+    ${EMERGENCY} WHERE minor = :minor AND asked_at >= :at ORDER BY asked_at DESC, request_n DESC LIMIT :limit`,
   emergenciesUnreviewed: `
-    ${EMERGENCY} WHERE unreviewed = 1 ORDER BY request_n LIMIT :limit`,
+    ${EMERGENCY} WHERE unreviewed = 1 ORDER BY minor, request_n LIMIT :limit`,
 } as const;

@@ -68,8 +68,11 @@ function rowsOf(sql: EmergencyStatements, filter: EmergencyFilter): readonly Row
       const { source, id: incident } = filter.incident;
       return sql('emergenciesOf').all({ source, incident, limit: filter.limit });
     }
-    case 'since':
-      return sql('emergenciesSince').all({ at: filter.at, limit: filter.limit });
+    case 'since': {
+      const { at, limit } = filter;
+      const rows = sql('emergenciesSince').all({ at, minor: 0, limit });
+      return [...rows, ...sql('emergenciesSince').all({ at, minor: 1, limit: limit - rows.length })];
+    }
     case 'unreviewed':
       return sql('emergenciesUnreviewed').all({ limit: filter.limit });
   }
