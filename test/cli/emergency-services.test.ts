@@ -8,7 +8,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { suite, test, type TestContext } from 'node:test';
 import { startIncidentIo } from '../fakes/incidents/incident-io.ts';
 import { startPagerDuty } from '../fakes/incidents/pagerduty.ts';
 import { eventually } from '../support/eventually.ts';
@@ -203,102 +203,106 @@ function denied(ended: Ended, pattern: RegExp): void {
   assert.match(said, pattern);
 }
 
-for (const [name, makeService] of [
-  ['PagerDuty', pagerDuty],
-  ['incident.io', incidentIo],
-] as const) {
-  test(`emergency access with ${name}`, { skip: skipUnless('aws') }, async (t) => {
-    const all = await scene(t, makeService);
-    const { service, office, alice, ed } = all;
+// Each has a broker and people of its own.
+suite('emergency access', { concurrency: true }, () => {
+  for (const [name, makeService] of [
+    ['PagerDuty', pagerDuty],
+    ['incident.io', incidentIo],
+  ] as const) {
+    test(`with ${name}`, { skip: skipUnless('aws') }, async (t) => {
+      const all = await scene(t, makeService);
+      const { service, office, alice, ed } = all;
 
-    await t.test('who is called reads at once, and the end of the incident is the end of it', async (sub) => {
-      const incident = service.open();
-      const access = await held(alice, incident.reference);
-      const byProfile = ['--profile', access.profile, 's3', 'cp', 's3://sandbox-reports/hello.txt', '-'];
-      assert.match(succeeded(await run('aws', byProfile, { env: alice.env })).stdout, /hello/i);
-      assert.match(succeeded(await read(alice, all, access)).stdout, /hello/i);
-      service.resolve(incident.id);
-      await gone(sub, all, alice, access, Date.now());
-      const shown = JSON.parse(succeeded(await alice.jit('show', access.grant, '--json')).stdout);
-      assert.equal(shown.grant.reason, 'incident-closed');
-    });
-
-    await t.test('nobody else, no other incident, and the answer says what is in the way', async () => {
-      const incident = service.open();
-      denied(await breakGlass(ed, incident.reference), /responder|on call/);
-      denied(await breakGlass(ed, incident.reference), /who can help: Alice/);
-      denied(await breakGlass(alice, service.open({ priority: 'P4' }).reference), /severity/);
-      denied(await breakGlass(alice, service.open({ service: 'billing' }).reference), /concern web/);
-      denied(await breakGlass(alice, name === 'PagerDuty' ? '#999999' : 'INC-999999'), /no such incident/);
-      const over = service.open();
-      service.resolve(over.id);
-      denied(await breakGlass(alice, over.reference), /closed/);
-    });
-
-    await t.test('with no call from the service, the next look ends it', async (sub) => {
-      service.suppressHooks();
-      const incident = service.open();
-      const access = await held(alice, incident.reference);
-      service.resolve(incident.id);
-      await gone(sub, all, alice, access, Date.now());
-      service.hooksTo(`${office.broker.url}/v1/hooks/${service.name}`);
-    });
-
-    await t.test('what ended while no broker was there ends when there is one', async (sub) => {
-      const incident = service.open();
-      const access = await held(alice, incident.reference);
-      await office.broker.stop('SIGKILL');
-      service.suppressHooks();
-      service.resolve(incident.id);
-      const started = Date.now();
-      await office.broker.start();
-      await gone(sub, all, alice, access, started);
-      service.hooksTo(`${office.broker.url}/v1/hooks/${service.name}`);
-    });
-
-    await t.test('an incident that is closed while the cloud issues gives nobody anything', async () => {
-      const incident = service.open();
-      const before = configOf(alice);
-      office.cloud.close();
-      const args = ['breakglass', 's3:GetObject', OBJECT, '--incident', incident.reference, ...LENGTH, '--yes'];
-      const child = spawn(process.execPath, [JIT, ...args], { env: alice.env, stdio: ['ignore', 'pipe', 'pipe'] });
-      let said = '';
-      for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => (said += part.toString()));
-      const closed = once(child, 'close');
-      await eventually(() => office.cloud.waiting() > 0, { deadlineMs: 20_000 });
-      service.resolve(incident.id);
-      await eventually(
-        () => office.broker.entries('grant.end').some(({ data }) => data['incident'] === incident.reference),
-        {
-          deadlineMs: 20_000,
-        },
-      );
-      office.cloud.open();
-      await closed;
-      assert.equal(child.exitCode, 7, said);
-      assert.equal(configOf(alice), before);
-    });
-
-    await t.test('whoever hands over loses it, where the rule says so', async (sub) => {
-      const incident = service.open();
-      const access = await held(alice, incident.reference);
-      if (name === 'incident.io') assert.equal(succeeded(await alice.jit('status')).status, 0);
-      service.handOver();
-      const since = Date.now();
-      // Whoever was assigned when it began still works on it at PagerDuty, on call or not.
-      if (name === 'PagerDuty') {
+      await t.test('who is called reads at once, and the end of the incident is the end of it', async (sub) => {
+        const incident = service.open();
+        const access = await held(alice, incident.reference);
+        const byProfile = ['--profile', access.profile, 's3', 'cp', 's3://sandbox-reports/hello.txt', '-'];
+        assert.match(succeeded(await run('aws', byProfile, { env: alice.env })).stdout, /hello/i);
         assert.match(succeeded(await read(alice, all, access)).stdout, /hello/i);
-      } else {
-        await gone(sub, all, alice, access, since);
-      }
-    });
+        service.resolve(incident.id);
+        await gone(sub, all, alice, access, Date.now());
+        const shown = JSON.parse(succeeded(await alice.jit('show', access.grant, '--json')).stdout);
+        assert.equal(shown.grant.reason, 'incident-closed');
+      });
 
-    await t.test('while the service gives no answer nothing new is given', async () => {
-      const incident = service.open();
-      await service.down();
-      denied(await breakGlass(ed, `${service.name}/${incident.reference}`), /gives no answer/);
-      await service.up();
-      assert.equal((await breakGlass(ed, incident.reference)).status, 0);
+      await t.test('nobody else, no other incident, and the answer says what is in the way', async () => {
+        const incident = service.open();
+        denied(await breakGlass(ed, incident.reference), /responder|on call/);
+        denied(await breakGlass(ed, incident.reference), /who can help: Alice/);
+        denied(await breakGlass(alice, service.open({ priority: 'P4' }).reference), /severity/);
+        denied(await breakGlass(alice, service.open({ service: 'billing' }).reference), /concern web/);
+        denied(await breakGlass(alice, name === 'PagerDuty' ? '#999999' : 'INC-999999'), /no such incident/);
+        const over = service.open();
+        service.resolve(over.id);
+        denied(await breakGlass(alice, over.reference), /closed/);
+      });
+
+      await t.test('with no call from the service, the next look ends it', async (sub) => {
+        service.suppressHooks();
+        const incident = service.open();
+        const access = await held(alice, incident.reference);
+        service.resolve(incident.id);
+        await gone(sub, all, alice, access, Date.now());
+        service.hooksTo(`${office.broker.url}/v1/hooks/${service.name}`);
+      });
+
+      await t.test('what ended while no broker was there ends when there is one', async (sub) => {
+        const incident = service.open();
+        const access = await held(alice, incident.reference);
+        await office.broker.stop('SIGKILL');
+        service.suppressHooks();
+        service.resolve(incident.id);
+        const started = Date.now();
+        await office.broker.start();
+        await gone(sub, all, alice, access, started);
+        service.hooksTo(`${office.broker.url}/v1/hooks/${service.name}`);
+      });
+
+      await t.test('an incident that is closed while the cloud issues gives nobody anything', async () => {
+        const incident = service.open();
+        const before = configOf(alice);
+        office.cloud.close();
+        const args = ['breakglass', 's3:GetObject', OBJECT, '--incident', incident.reference, ...LENGTH, '--yes'];
+        const child = spawn(process.execPath, [JIT, ...args], { env: alice.env, stdio: ['ignore', 'pipe', 'pipe'] });
+        let said = '';
+        for (const stream of [child.stdout, child.stderr])
+          stream.on('data', (part: Buffer) => (said += part.toString()));
+        const closed = once(child, 'close');
+        await eventually(() => office.cloud.waiting() > 0, { deadlineMs: 20_000 });
+        service.resolve(incident.id);
+        await eventually(
+          () => office.broker.entries('grant.end').some(({ data }) => data['incident'] === incident.reference),
+          {
+            deadlineMs: 20_000,
+          },
+        );
+        office.cloud.open();
+        await closed;
+        assert.equal(child.exitCode, 7, said);
+        assert.equal(configOf(alice), before);
+      });
+
+      await t.test('whoever hands over loses it, where the rule says so', async (sub) => {
+        const incident = service.open();
+        const access = await held(alice, incident.reference);
+        if (name === 'incident.io') assert.equal(succeeded(await alice.jit('status')).status, 0);
+        service.handOver();
+        const since = Date.now();
+        // Whoever was assigned when it began still works on it at PagerDuty, on call or not.
+        if (name === 'PagerDuty') {
+          assert.match(succeeded(await read(alice, all, access)).stdout, /hello/i);
+        } else {
+          await gone(sub, all, alice, access, since);
+        }
+      });
+
+      await t.test('while the service gives no answer nothing new is given', async () => {
+        const incident = service.open();
+        await service.down();
+        denied(await breakGlass(ed, `${service.name}/${incident.reference}`), /gives no answer/);
+        await service.up();
+        assert.equal((await breakGlass(ed, incident.reference)).status, 0);
+      });
     });
-  });
-}
+  }
+});

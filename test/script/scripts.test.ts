@@ -3,18 +3,21 @@
  * @module
  */
 import { globSync, readFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { suite, test } from 'node:test';
 import { tempHome } from '../support/home.ts';
 import { skipUnless } from '../support/tools.ts';
 import { parseArchive, runScript } from './txtar.ts';
 
 const folder = import.meta.dirname;
 
-for (const name of globSync('*.txtar', { cwd: folder }).toSorted()) {
-  const archive = parseArchive(readFileSync(`${folder}/${name}`, 'utf8'));
-  // A script may begin with: # needs aws jq
-  const needs = /^# needs (.*)$/.exec(archive.lines[0] ?? '')?.[1]?.split(' ') ?? [];
-  test(`script ${name}`, { skip: skipUnless(...needs) }, async (t) => {
-    await runScript(archive, tempHome(t));
-  });
-}
+// Each has a home of its own, and much of a script is waiting for processes.
+suite('scripts', { concurrency: 3 }, () => {
+  for (const name of globSync('*.txtar', { cwd: folder }).toSorted()) {
+    const archive = parseArchive(readFileSync(`${folder}/${name}`, 'utf8'));
+    // A script may begin with: # needs aws jq
+    const needs = /^# needs (.*)$/.exec(archive.lines[0] ?? '')?.[1]?.split(' ') ?? [];
+    test(`script ${name}`, { skip: skipUnless(...needs) }, async (t) => {
+      await runScript(archive, tempHome(t));
+    });
+  }
+});
