@@ -9,7 +9,7 @@ import { emergencyCall } from '../../src/policy/call.ts';
 import { loadEngine } from '../../src/policy/engine.ts';
 import { makeMatcher } from '../../src/policy/match.ts';
 import type { IncidentFacts } from '../../src/policy/question.ts';
-import { emergency, emergencyForbids, emergencyPermits, emergencyQuestions, rule } from './emergencies.ts';
+import { emergency, emergencyForbids, emergencyPermits, emergencyQuestions, rule, words } from './emergencies.ts';
 import { JANE, load } from './questions.ts';
 import { withIds } from './rules.ts';
 
@@ -112,11 +112,11 @@ const told: readonly (readonly [
     'possible with an incident of pagerduty',
   ],
   [
-    'no drill where a drill is wanted',
+    'no drill where a drill is wanted, which would help nobody',
     rule('drill', 'when { context.incident.drill }'),
     {},
-    'it is no drill (policy drill)',
-    'possible in a drill',
+    'no policy permits break-glass on this',
+    null,
   ],
   [
     'all of it at once',
@@ -251,7 +251,7 @@ test('whatever the rules: where a denial names what would do some incident permi
       const pair = { permission: 's3:GetObject', resource: question.permission.resources[0] ?? '' };
       const possible = (): boolean =>
         [false, true].some((hasTicket) =>
-          EVERY.some((facts) => {
+          EVERY.filter(({ drill }) => question.incident.drill || drill === false).some((facts) => {
             const other = { ...question, hasTicket, incident: { ...question.incident, ...facts } };
             const call = emergencyCall(other, matcher.groups, pair);
             return matcher.match(call, question.now, ([first]) => first).kind === 'permitted';
@@ -268,4 +268,32 @@ test('whatever the rules: where a denial names what would do some incident permi
     { numRuns: 80 },
   );
   assert.ok(counted.helped > 1, JSON.stringify(counted));
+});
+
+test('what somebody wrote into the incident comes out short and cannot move a cursor', async () => {
+  const policies = await load(rule('alone', 'when { context.incident.services == ["payments"] }'));
+  const foreign = `\u001b[2J\u202epaid${'x'.repeat(200)}`;
+  const many = Array.from({ length: 150 }, (_, at) => `${at} ${foreign}`);
+  for (const services of [['payments', foreign], ['payments', ...many], [foreign]]) {
+    const verdict = policies.emergency(emergency({ services }));
+    assert.ok(verdict.kind === 'deny');
+    const text = `${verdict.why} ${verdict.hint}`;
+    assert.ok(text.length < 2_000, `${text.length} characters`);
+    assert.doesNotMatch(text, /[\p{Cc}\p{Cf}]/u);
+  }
+});
+
+test('an incident with more services than can be judged gives nothing, and keeps nobody waiting', async () => {
+  const policies = await load(rule('any'));
+  const services = ['payments', ...Array.from({ length: 1_000 }, (_, at) => `${at} ${'x'.repeat(1_000)}`)];
+  const verdict = policies.emergency(emergency({ services }));
+  assert.equal(words(verdict), 'the incident names more services than can be judged');
+});
+
+test('the larger an incident is, the less is tried to explain its denial', async () => {
+  const policies = await load(rule('alone', 'when { context.incident.services == ["payments"] && context.hasTicket }'));
+  const few = policies.emergency(emergency({ services: ['web'] }));
+  assert.match(words(few), /a ticket is needed/);
+  const many = Array.from({ length: 200 }, (_, at) => `${at} ${'x'.repeat(180)}`);
+  assert.equal(words(policies.emergency(emergency({ services: many }))), 'no policy permits break-glass on this');
 });

@@ -2,6 +2,7 @@
  * What about an emergency could be otherwise, one aspect at a time, and how to tell people which of it would help.
  * @module
  */
+import { display } from '../../core/display.ts';
 import { type Attribute, mentions, namedTexts } from '../expression.ts';
 import { type EmergencyQuestion, type IncidentFacts, UNKNOWN_SEVERITY } from '../question.ts';
 import type { Policy } from '../read.ts';
@@ -37,7 +38,8 @@ export function aspectsOf(policies: readonly Policy[], { incident, hasTicket }: 
     ...(spoken('context.incident.severity') ? [severity(incident)] : []),
     ...(spoken('context.incident.services') ? [services(policies, incident)] : []),
     ...(spoken('context.incident.source') ? [source(policies, incident)] : []),
-    ...(spoken('context.incident.drill') ? [drill(incident)] : []),
+    // Nobody in a real incident is helped by what an exercise would allow.
+    ...(incident.drill && spoken('context.incident.drill') ? [DRILL] : []),
     ...(spoken('context.hasTicket') ? [ticket(hasTicket)] : []),
   ].filter(({ ways }) => ways.length > 0);
 }
@@ -110,7 +112,7 @@ function services(policies: readonly Policy[], { services: present }: IncidentFa
       const least = gains.filter((set) => !gains.some((other) => other.length < set.length && within(other, set)));
       if (least.length > 0) return concerning(least, '');
       const smaller = sets.filter((set) => within(set, present));
-      const names = present.filter((name) => smaller.some((set) => !set.includes(name))).join(' or ');
+      const names = listed(present.filter((name) => smaller.some((set) => !set.includes(name)))).join(' or ');
       if (names === '') return concerning(sets, ' alone');
       return { lacks: `it concerns ${names}`, would: `with an incident that does not concern ${names}` };
     },
@@ -118,8 +120,18 @@ function services(policies: readonly Policy[], { services: present }: IncidentFa
 }
 
 function concerning(sets: readonly (readonly string[])[], word: '' | ' alone'): ReturnType<Aspect['tell']> {
-  const names = [...new Set(sets.map((set) => `${set.join(' and ')}${word}`))].join(' or ');
+  const names = [...new Set(sets.map((set) => `${listed(set).join(' and ')}${word}`))].join(' or ');
   return { lacks: `it does not concern ${names}`, would: `with an incident that concerns ${names}` };
+}
+
+/** Whoever can write to the incident has chosen them, and what is told goes to terminals, notices and the audit log. */
+const MOST_NAMED = 5;
+const LONGEST_NAME = 100;
+
+function listed(names: readonly string[]): readonly string[] {
+  const more = names.length - MOST_NAMED;
+  const shown = names.slice(0, MOST_NAMED).map((name) => display(name, LONGEST_NAME));
+  return more > 0 ? [...shown, `${more} more`] : shown;
 }
 
 function within(some: readonly string[], all: readonly string[]): boolean {
@@ -137,10 +149,10 @@ function source(policies: readonly Policy[], { source: present }: IncidentFacts)
   };
 }
 
-function drill({ drill: present }: IncidentFacts): Aspect {
-  const [is, other] = present ? ['a drill', 'in a real incident'] : ['no drill', 'in a drill'];
-  return { ways: [{ drill: !present }], tell: () => ({ lacks: `it is ${is}`, would: other }) };
-}
+const DRILL: Aspect = {
+  ways: [{ drill: false }],
+  tell: () => ({ lacks: 'it is a drill', would: 'in a real incident' }),
+};
 
 function ticket(present: boolean): Aspect {
   const words = present

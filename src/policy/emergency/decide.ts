@@ -28,6 +28,17 @@ type Trial =
 /** Evaluations with which a denial is explained at most: an answer keeps everybody else waiting. */
 const MOST_EVALUATIONS = 500;
 
+/**
+ * Each evaluation carries all services of the incident, and whoever can write to it has chosen how many and how long they are: by
+ * this size a denial is explained with fewer of them, and above the largest nothing is judged at all.
+ */
+const USUAL_SIZE = 500;
+const LARGEST_SIZE = 50_000;
+
+function sizeOf({ services }: EmergencyQuestion['incident']): number {
+  return services.reduce((sum, name) => sum + name.length + 50, 0);
+}
+
 /** Of requests with more pairs than this, policies that have nothing to do with them are not left out first. */
 const MOST_NARROWED = 20;
 
@@ -79,7 +90,7 @@ export function makeEmergencyDecider(
     if (resting.length > 0) return unmatched(resting, question.now);
     // What stopped it goes first: most of what is tried stops there again.
     const again = [pair, ...pairs.filter((other) => other !== pair)];
-    const budget: Budget = { left: MOST_EVALUATIONS };
+    const budget: Budget = { left: MOST_EVALUATIONS / Math.max(1, sizeOf(question.incident) / USUAL_SIZE) };
     const near = relevant(question, pairs.length > MOST_NARROWED ? null : pairs);
     const changed = (other: EmergencyQuestion): EmergencyVerdict | null => {
       const next = attempt(other, again, budget);
@@ -105,6 +116,7 @@ function barrier(question: EmergencyQuestion): string | null {
   const ranked = severity === UNKNOWN_SEVERITY || (Number.isSafeInteger(severity) && severity >= 1 && severity <= 5);
   if (!ranked) return 'the severity of the incident is not one from 1 to 5';
   if (!Number.isSafeInteger(onCallTier) || onCallTier < 0) return 'the tier on call is not a whole number';
+  if (sizeOf(incident) > LARGEST_SIZE) return 'the incident names more services than can be judged';
   if (![source, ...services].every((text) => text.isWellFormed())) return 'a name in the incident is not valid Unicode';
   return unfitness(question);
 }
