@@ -19,10 +19,17 @@ export interface Drills {
 /** An exercise that nobody ends is over after this long. */
 const LONGEST_MS = 30 * 60_000;
 const MOST = 20;
+const MOST_OF_ONE = 3;
+/** With those that are over: they are looked up for a while still, unless too many come after them. */
+const MOST_KEPT = 200;
 
 /** How an exercise names somebody. */
 export function drillId({ issuer, subject }: Pick<Principal, 'issuer' | 'subject'>): string {
   return `${issuer}|${subject}`;
+}
+
+function isOf({ responders }: Incident, who: Principal): boolean {
+  return responders.some(({ id }) => id === drillId(who));
 }
 
 export function makeDrills({ now, random }: { readonly now: Clock; readonly random: Random }): Drills {
@@ -45,13 +52,18 @@ export function makeDrills({ now, random }: { readonly now: Clock; readonly rand
     },
     begin: (who) => {
       for (const [id, drill] of drills) if (now() - drill.openedAt >= 2 * LONGEST_MS) drills.delete(id);
-      if ([...drills.values()].filter((drill) => standing(drill).state === 'open').length >= MOST) {
-        throw new JitError({
-          code: 'ERR_DENIED',
-          message: 'denied: too many drills are under way',
-          hint: 'try again later',
-        });
+      const open = [...drills.values()].filter((drill) => standing(drill).state === 'open');
+      const own = open.filter((drill) => isOf(drill, who));
+      if (own.length >= MOST_OF_ONE || open.length >= MOST) {
+        const [message, hint] =
+          own.length >= MOST_OF_ONE
+            ? [`denied: ${own.length} of your drills are under way`, 'end one of them']
+            : ['denied: too many drills are under way', 'try again later'];
+        throw new JitError({ code: 'ERR_DENIED', message, hint });
       }
+      // What is over and forgotten is over all the same.
+      const over = [...drills.values()].filter((drill) => !open.includes(drill));
+      for (const { id } of over.slice(0, Math.max(0, drills.size + 1 - MOST_KEPT))) drills.delete(id);
       const id = `DRILL-${Buffer.from(random(5)).toString('hex').toUpperCase()}`;
       const person = { id: drillId(who), name: who.name, email: null };
       const drill: Incident = {
@@ -74,7 +86,7 @@ export function makeDrills({ now, random }: { readonly now: Clock; readonly rand
     },
     end: async (who, reference) => {
       const drill = drills.get(reference);
-      if (drill === undefined || !drill.responders.some(({ id }) => id === drillId(who))) {
+      if (drill === undefined || !isOf(drill, who)) {
         throw new JitError({ code: 'ERR_NOT_FOUND', message: 'there is no drill of yours by that name' });
       }
       const closed: Incident = { ...drill, state: 'closed', onCall: [] };
