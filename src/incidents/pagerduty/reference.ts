@@ -8,7 +8,8 @@ export type Reference =
   | { readonly kind: 'number'; readonly number: number }
   | { readonly kind: 'id'; readonly id: string };
 
-const NUMBER = /^(?:PD-|#)?([1-9]\d{0,9})$/;
+/** No account has more; a number that its database cannot hold might be answered with a failure, and be taken for an outage. */
+const NUMBER = /^(?:PD-|#)?([1-9]\d{0,8})$/;
 /** Such as PT4KHLK or Q0SDD3HB6SGFTI. */
 const ID = /^[A-Z][A-Z0-9]{5,31}$/;
 

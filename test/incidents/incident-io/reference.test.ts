@@ -29,6 +29,11 @@ test('property: a reference is a prefix and a number, and nothing beside them', 
   );
 });
 
+test('what is above the largest ULID is none', () => {
+  assert.deepEqual(readReference('7ZZZZZZZZZZZZZZZZZZZZZZZZZ')?.kind, 'id');
+  assert.equal(readReference('80000000000000000000000000'), null);
+});
+
 test('property: an id is itself, and whatever is taken can stand in an address as it is', () => {
   fc.assert(fc.property(fc.ulid(), (id) => assert.deepEqual(readReference(id), { kind: 'id', id })));
   fc.assert(
