@@ -173,7 +173,7 @@ test('a plan says the same and stores nothing', async (t) => {
   assert.deepEqual(await w.store.entries({ from: 0, limit: 10 }), []);
 });
 
-test('a drill reaches the sandbox, nothing that is real, and is good for its own person alone', async (t) => {
+test('a drill reaches the sandbox, nothing that is real, is good for its own person alone, and is not reviewed', async (t) => {
   const drills = makeDrills({ now: Date.now, random: (bytes) => new Uint8Array(bytes).fill(7) });
   const box = { ...target('box', 'aws'), sandbox: true };
   const targets = new Map([
@@ -195,6 +195,7 @@ test('a drill reaches the sandbox, nothing that is real, and is good for its own
     null,
   );
   assert.equal(rehearsed.grant?.state, 'active');
+  assert.deepEqual((await w.broker.reviews(ALICE)).items, [], 'nothing to judge');
   const foreign = { ...glass(drill.id), ...ask('s3:PutObject', { target: 'box' }) };
   assert.equal((await refusal(w.broker.submit(STRANGER, foreign, null))).code, 'ERR_DENIED');
 });

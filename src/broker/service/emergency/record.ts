@@ -3,9 +3,9 @@
  * @module
  */
 import type { Canonical } from '../../../core/canonical.ts';
-import type { BoundIncident } from '../../../core/incident.ts';
+import { type BoundIncident, DRILLS } from '../../../core/incident.ts';
 import type { RequestId } from '../../../core/ids.ts';
-import type { EmergencyChange } from '../../store/emergencies.ts';
+import type { EmergencyChange, Review } from '../../store/emergencies.ts';
 import type { Change, StoredRequest } from '../../store/store.ts';
 import type { Ruling } from '../decide.ts';
 import type { World } from '../world.ts';
@@ -22,7 +22,7 @@ export function firstOf(
     incident: request.incident.id,
     warnSeconds: 'warnSeconds' in verdict ? verdict.warnSeconds : 0,
     watched: decision.state === 'pending' || grant !== null,
-    review: grant === null ? null : { openedAt: at, closed: null },
+    review: grant === null ? null : reviewOf(request.incident, at),
     version: 0,
   };
   return { emergency };
@@ -32,8 +32,14 @@ export function firstOf(
 export async function openedReview(world: World, id: RequestId, at: number): Promise<Pick<Change, 'emergency'>> {
   const known = await world.store.emergency(id);
   if (known === null) return {};
-  const { request: _request, ...before } = known;
-  return { emergency: { ...before, id, watched: true, review: { openedAt: at, closed: null } } };
+  const { request, ...before } = known;
+  const bound = request.request.incident;
+  return { emergency: { ...before, id, watched: true, review: bound === null ? null : reviewOf(bound, at) } };
+}
+
+/** An exercise has nothing in it to be judged. */
+function reviewOf({ source }: BoundIncident, openedAt: number): Review | null {
+  return source === DRILLS ? null : { openedAt, closed: null };
 }
 
 export function incidentData({ source, id, reference, standing }: BoundIncident): Canonical {
