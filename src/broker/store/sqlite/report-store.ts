@@ -3,7 +3,12 @@
  * @module
  */
 import type { StatementSync } from 'node:sqlite';
-import { type IncidentReport, type IncidentReports, REPORT_KEPT_MS, type ReportOutcome } from '../../../core/incident-report.ts';
+import {
+  type IncidentReport,
+  type IncidentReports,
+  REPORT_KEPT_MS,
+  type ReportOutcome,
+} from '../../../core/incident-report.ts';
 import { integer, type Row, text, word } from './cells.ts';
 import { requireLimit, understood } from './read.ts';
 import type { REPORT_QUERIES } from './report-queries.ts';
