@@ -19,7 +19,7 @@ import {
   refusal,
   STRANGER,
 } from './emergencies.ts';
-import { ask } from './world.ts';
+import { ask, startBroker } from './world.ts';
 
 test('a responder of an open incident has access at once, bound to it and told so in the audit log', async (t) => {
   const w = await emergencyBroker(t);
@@ -198,4 +198,13 @@ test('a drill reaches the sandbox, nothing that is real, is good for its own per
   assert.deepEqual((await w.broker.reviews(ALICE)).items, [], 'nothing to judge');
   const foreign = { ...glass(drill.id), ...ask('s3:PutObject', { target: 'box' }) };
   assert.equal((await refusal(w.broker.submit(STRANGER, foreign, null))).code, 'ERR_DENIED');
+});
+
+test('where nothing but drills is known, whoever names an incident is told who has to configure them', async (t) => {
+  const drills = makeDrills({ now: Date.now, random: (bytes) => new Uint8Array(bytes).fill(7) });
+  const w = await startBroker({ policy: EMERGENCY_POLICY, sources: [drills.source] });
+  t.after(async () => w.stop());
+  const { code, message, hint } = await refusal(w.broker.submit(ALICE, glass('INC-1'), null));
+  assert.deepEqual([code, message], ['ERR_DENIED', 'denied: this broker knows no incidents']);
+  assert.equal(hint, 'its operator configures them under incidents');
 });

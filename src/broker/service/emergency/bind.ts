@@ -3,7 +3,7 @@
  * @module
  */
 import { JitError } from '../../../core/errors.ts';
-import type { BoundIncident } from '../../../core/incident.ts';
+import { type BoundIncident, DRILLS } from '../../../core/incident.ts';
 import type { Principal } from '../../../core/principal.ts';
 import { STRANGER } from '../../incidents/people.ts';
 import type { World } from '../world.ts';
@@ -40,7 +40,8 @@ export async function bindIncident(world: World, principal: Principal, text: str
       return { source, id: null, reference, standing: STRANGER };
     }
     case 'none': {
-      const { sources } = world.incidents;
+      // Drills are nobody's incidents.
+      const sources = world.incidents.sources.filter((name) => name !== DRILLS);
       const message =
         sources.length === 0 ? 'this broker knows no incidents' : `no such incident at ${sources.join(', ')}`;
       const data = { incident: text, why: message };
