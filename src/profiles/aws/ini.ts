@@ -4,25 +4,9 @@
  * @module
  */
 
-/** `more` continues the value of the option above it, by being indented deeper. */
-export type LineKind = 'blank' | 'comment' | 'header' | 'option' | 'more' | 'bad';
+import type { Line, LineKind, Section } from '../ini/lines.ts';
 
-/** One line with its ending. */
-export interface Line {
-  readonly kind: LineKind;
-  /** The bytes, ending included. */
-  readonly raw: string;
-  /** For `option`: the key, trimmed. */
-  readonly key: string;
-  /** For `option`: the value of this line, trimmed. For `header`: the text between the brackets. */
-  readonly value: string;
-}
-
-/** A header with the lines below it; the lines before the first header have `header: null`. */
-export interface Section {
-  readonly header: Line | null;
-  readonly lines: readonly Line[];
-}
+export type { Line, LineKind, Section } from '../ini/lines.ts';
 
 const BOM = '\xef\xbb\xbf';
 // Only ASCII: a byte above may be the second half of a UTF-8 character.
