@@ -5,6 +5,7 @@
 import { Command, CommanderError } from 'commander';
 import { parseDuration } from '../core/duration.ts';
 import { asJitError, JitError } from '../core/errors.ts';
+import type { InitAwsFlags } from './init-aws.ts';
 import type { InitFlags } from './init.ts';
 import type { BrokerFlags, KeysWorld, RotateFlags } from './keys.ts';
 import { openOutput, type Output } from './output.ts';
@@ -84,8 +85,9 @@ function addServe(program: Command, ended: { status: number }): void {
 }
 
 function addInit(program: Command, out: Output): void {
-  program
+  const command = program
     .command('init')
+    .enablePositionalOptions()
     .description('write a commented configuration, a first policy and a systemd unit for a shared broker')
     .argument('[folder]', 'where to write; as root /etc/jit')
     .option('--issuer <url>', 'the https address at which people and clouds reach this broker')
@@ -115,6 +117,41 @@ function addInit(program: Command, out: Output): void {
       const { openTerminal } = await import('./terminal.ts');
       const terminal = openTerminal(process.stdin, process.stderr);
       await init(folder, flags, { out, terminal, program: [process.execPath, process.argv[1] ?? 'jit-broker'] });
+    });
+  addInitAws(command, out);
+}
+
+function addInitAws(init: Command, out: Output): void {
+  init
+    .command('aws')
+    .description('print what an AWS account needs for a target: roles and policies, as CloudFormation or Terraform')
+    .option('--format <form>', 'cloudformation or terraform')
+    .option('--issuer <url>', 'the issuer of the broker, whose tokens the account is to trust')
+    .option('--config <file>', 'the configuration of the broker, to read the issuer from')
+    .option('--ambient <arn>', 'instead of an issuer: the role that the broker runs under')
+    .option('--existing-provider', 'the account has an OpenID Connect provider for this issuer already')
+    .option('--account <number>', 'the AWS account')
+    .option('--region <region>', 'the region of the target')
+    .option('--environment <word>', 'the environment of the target, as policies name it')
+    .option('--policy <file>', 'the most that any grant may use: an IAM policy (JSON), or the ARN of a managed one')
+    .option('--role-name <name>', 'the role whose sessions grants are', 'jit')
+    .option('--revoker-name <name>', 'the role that ends them early; by default the first and -revoker')
+    .option('--target <name>', 'the name of the target; by default that of the role')
+    .option('--json', 'print one JSON document')
+    .addHelpText(
+      'after',
+      `\nThe template goes to stdout, and changes nothing by itself; what to do with it goes to stderr.\n${examples([
+        'jit-broker init aws --format cloudformation --config /etc/jit/broker.yaml --account 123456789012 \\',
+        '  --region eu-west-1 --environment prod --role-name jit-web --policy web.json > jit-web.yaml',
+        'jit-broker init aws --format terraform --issuer https://jit.example.com --account 123456789012 \\',
+        '  --region eu-west-1 --environment prod --policy arn:aws:iam::aws:policy/ReadOnlyAccess > main.tf',
+        'jit-broker init aws --format terraform --ambient arn:aws:iam::210987654321:role/jit-broker \\',
+        '  --account 123456789012 --region eu-west-1 --environment staging --policy staging.json > main.tf',
+      ])}`,
+    )
+    .action(async (flags: InitAwsFlags) => {
+      const { initAws } = await import('./init-aws.ts');
+      await initAws(flags, out);
     });
 }
 

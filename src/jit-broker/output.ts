@@ -10,6 +10,8 @@ export interface Output {
   /** Data: lines for people, or `{"schema":"jit.<kind>/v1",…}` for programs. */
   data(kind: string, body: Readonly<Record<string, unknown>>, lines: readonly string[]): void;
   note(text: string): void;
+  /** A line that is to be copied, beside the data: on stderr as it is. */
+  aside(line: string): void;
   error(error: JitError): void;
 }
 
@@ -25,6 +27,7 @@ export function openOutput(
       stdout.write(format === 'json' ? document(kind, body) : lines.map((line) => `${line}\n`).join(''));
     },
     note,
+    aside: (line) => void stderr.write(`${line}\n`),
     error: (error) => {
       const { code, message, hint, cause } = error;
       if (format === 'json') {

@@ -278,7 +278,7 @@ test('systemd accepts the unit, whatever the folder is called', { skip: skipUnle
 
 test('the help of every command has examples', async (t) => {
   const home = tempHome(t);
-  for (const command of [[], ['serve'], ['init'], ['keys'], ['keys', 'rotate'], ['openapi']]) {
+  for (const command of [[], ['serve'], ['init'], ['init', 'aws'], ['keys'], ['keys', 'rotate'], ['openapi']]) {
     const ended = await broker(home, ...command, '--help');
     assert.equal(ended.status, 0);
     assert.match(ended.stdout, /examples:\n {2}jit-broker /);
