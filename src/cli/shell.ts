@@ -2,7 +2,7 @@
  * Variables in the languages of shells.
  * @module
  */
-import type { Change } from './exec/environment.ts';
+import type { Change } from '../profiles/tool.ts';
 
 export const SHELLS = ['sh', 'fish', 'pwsh'] as const;
 export type Shell = (typeof SHELLS)[number];

@@ -4,10 +4,16 @@
  */
 import { asJitError, type JitError, worded } from '../core/errors.ts';
 import type { GrantId } from '../core/ids.ts';
-import { awsFiles } from '../profiles/aws/names.ts';
-import { listProfiles, type ManagedProfile, wipeProfiles, type WipeResult } from '../profiles/aws/wipe.ts';
 import type { HeldProfile } from '../keeper/protocol.ts';
+import { removeSecretFiles, sweepExpiredFiles, sweepSecretFiles } from '../local/secret-files.ts';
+import { listAll, type Spot, spotsOf, wipeAllOf } from '../profiles/all.ts';
+import type { ManagedProfile, WipeResult } from '../profiles/tool.ts';
 import type { Context } from './context.ts';
+
+/** Where profiles of jit can be, under the environment of this command. */
+export function spotsHere({ env, platform }: Pick<Context, 'env' | 'platform'>): readonly Spot[] {
+  return spotsOf(env, platform);
+}
 
 /** Profiles of the selected grants, and the same grants in the keeper's memory. Starts no keeper. */
 export async function wipeHere(
@@ -15,11 +21,13 @@ export async function wipeHere(
   select: (held: { readonly grant: GrantId }) => boolean,
 ): Promise<WipeResult> {
   const failed: JitError[] = [];
+  const note = (thrown: unknown): void => void failed.push(asJitError(thrown));
   const keeper = await context.peekKeeper();
   const held = keeper === null ? [] : (await keeper.list()).filter(select);
-  for (const { grant } of held)
-    await keeper?.release(grant).catch((thrown: unknown) => failed.push(asJitError(thrown)));
+  for (const { grant } of held) await keeper?.release(grant).catch(note);
   const result = await wipeWhere(context, select);
+  const grants = new Set(result.wiped.map(({ grant }) => grant));
+  for (const grant of grants) await removeSecretFiles(context.paths().run, grant).catch(note);
   return { ...result, failed: [...failed, ...result.failed] };
 }
 
@@ -27,11 +35,15 @@ export async function wipeHere(
 export async function wipeAll(context: Context): Promise<WipeResult> {
   const keeper = await context.peekKeeper();
   const failed: JitError[] = [];
-  await keeper?.wipe().catch((thrown: unknown) => failed.push(asJitError(thrown)));
+  const note = (thrown: unknown): void => void failed.push(asJitError(thrown));
+  await keeper?.wipe().catch(note);
   await keeper?.stop();
   const result = await wipeWhere(context, () => true);
+  const files: JitError[] = [];
+  await sweepSecretFiles(context.paths().run).catch((thrown: unknown) => files.push(asJitError(thrown)));
+  const left = [...result.failed, ...files];
   // What the keeper could not remove was tried again here.
-  return result.failed.length > 0 ? { ...result, failed: [...failed, ...result.failed] } : result;
+  return left.length > 0 ? { ...result, failed: [...failed, ...left] } : result;
 }
 
 /**
@@ -41,8 +53,8 @@ export async function wipeAll(context: Context): Promise<WipeResult> {
 export async function sweepExpired(context: Context): Promise<void> {
   const now = context.now();
   const expired = (profile: ManagedProfile): boolean => profile.expiresAt <= now;
-  const files = awsFiles(context.env, context.platform);
-  const found = await listProfiles(files).catch(() => []);
+  await sweepExpiredFiles(context.paths().run, now);
+  const found = await listAll(spotsHere(context)).catch(() => []);
   if (!found.some(expired)) return;
   const { wiped, failed } = await wipeWhere(context, expired);
   if (wiped.length > 0) await context.out.note(`wiped what had run out: ${wiped.map(({ name }) => name).join(', ')}`);
@@ -50,13 +62,15 @@ export async function sweepExpired(context: Context): Promise<void> {
 }
 
 async function wipeWhere(context: Context, select: (profile: ManagedProfile) => boolean): Promise<WipeResult> {
-  const files = awsFiles(context.env, context.platform);
-  return await wipeProfiles(files, select, { locks: context.paths().locks });
+  return await wipeAllOf(spotsHere(context), select, { locks: context.paths().locks });
 }
 
-/** The profile that a grant has here already, as the keeper wants to hear of it, or null. */
-export async function profileOf(context: Context, grant: GrantId): Promise<HeldProfile | null> {
-  const files = awsFiles(context.env, context.platform);
-  const found = (await listProfiles(files)).find((profile) => profile.grant === grant);
-  return found === undefined ? null : { tool: 'aws', name: found.name, files };
+/** The profiles that a grant has here already, as the keeper wants to hear of them. */
+export async function profilesHere(context: Context, grant: GrantId): Promise<readonly HeldProfile[]> {
+  const held: HeldProfile[] = [];
+  for (const { profiles, places } of spotsHere(context)) {
+    const names = (await profiles.list(places)).filter((each) => each.grant === grant).map(({ name }) => name);
+    for (const name of new Set(names)) held.push({ tool: profiles.tool, name, places });
+  }
+  return held;
 }

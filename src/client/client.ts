@@ -20,6 +20,7 @@ import type { ConfirmBody, ConfirmView, SessionBody, SessionView, SignInView, To
 import type * as views from '../wire/views.ts';
 import type {
   CatalogView,
+  CredentialsView,
   EntriesView,
   ExplanationView,
   Health,
@@ -211,12 +212,7 @@ export function openClient(ref: BrokerRef, options: ClientOptions): BrokerClient
         return {
           grant: view.grant,
           expiresAt: view.expiresAt,
-          credentials: view.credentials.map(({ target, tool, expiration, aws }) => ({
-            target,
-            tool,
-            expiration,
-            credential: { kind: 'aws', keys: new Secret(aws) },
-          })),
+          credentials: view.credentials.map(issuedFrom),
         };
       }),
     use: (id, body) => done({ method: 'POST', path: `v1/grants/${id}/use`, body }),
@@ -269,4 +265,28 @@ async function refuseProblem({ status, body }: Reply, ref: BrokerRef): Promise<v
   const next = code === 'ERR_NOT_SIGNED_IN' && ref.kind === 'url' ? `sign in with: jit login ${brokerWord(ref)}` : hint;
   // Named here already, since a broker may answer with a code that is otherwise this process's own.
   throw new JitError({ code, message, hint: next, subject, broker: namedIn(ref) });
+}
+
+function issuedFrom(view: CredentialsView['credentials'][number]): IssuedCredential {
+  const { target, tool, expiration } = view;
+  return { target, tool, expiration, credential: wrapped(view) };
+}
+
+/** Secret from here on. */
+function wrapped(view: CredentialsView['credentials'][number]): Credential {
+  switch (view.kind) {
+    case 'aws':
+      return { kind: view.kind, secret: new Secret(view.secret) };
+    case 'postgres':
+      return { kind: view.kind, secret: new Secret(view.secret) };
+    case 'kubernetes':
+    case 'gcp':
+      return { kind: view.kind, secret: new Secret(view.secret) };
+    case 'azure':
+      return { kind: view.kind, secret: new Secret(view.secret) };
+    case 'own':
+      return { kind: view.kind };
+    default:
+      return view satisfies never;
+  }
 }

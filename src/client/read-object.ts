@@ -2,14 +2,14 @@
  * One signed read of an object, for whoever wants to see with their own eyes what a credential can do. No SDK of S3 is loaded for it.
  * @module
  */
-import type { AwsKeys, ToolSettings } from '../core/credential.ts';
+import type { AwsKeys, AwsSettings } from '../core/credential.ts';
 import { asJitError, JitError } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
 
 export interface ObjectRead {
   readonly bucket: string;
   readonly key: string;
-  readonly tool: ToolSettings & { readonly endpoint: string };
+  readonly tool: AwsSettings & { readonly endpoint: string };
   readonly keys: Secret<AwsKeys>;
   readonly signal: AbortSignal;
 }

@@ -2,6 +2,7 @@
  * The grant's state machine: one total, pure function. Every way in which access starts or ends is an event into it.
  * @module
  */
+import type { RevocationClass } from './access.ts';
 import type { GrantId, RequestId } from './ids.ts';
 
 export const CLOSE_REASONS = ['expired', 'revoked', 'completed', 'idle', 'incident-closed', 'failed'] as const;
@@ -13,6 +14,9 @@ export interface Leg {
   /** The provider's kind, so that revocation does not depend on the target still being configured. */
   readonly provider: string;
   readonly handle: string;
+  /** What it is called at the target. */
+  readonly name: string;
+  readonly revocation: RevocationClass;
   readonly state: 'intended' | 'maybe-issued' | 'issued' | 'gone';
   /** Epoch ms at which the cloud ends this access by itself, or null before the first issue. */
   readonly endsAt: number | null;
@@ -21,6 +25,8 @@ export interface Leg {
   /** Failed revocations since the last success. */
   readonly attempts: number;
   readonly problem: string | null;
+  /** When and how it was verified that nothing of it works any more; null before that. `at`: epoch ms. */
+  readonly gone: { readonly at: number; readonly proof: string } | null;
 }
 
 export type GrantState =
@@ -57,6 +63,8 @@ export type GrantEvent =
       readonly at: number;
       readonly endsAt: number;
       readonly notAfter: number;
+      /** The permission exactly as the cloud was given it. */
+      readonly granted: string;
     }
   /** Another credential is about to be asked for under a live grant; it may live until `notAfter`. */
   | { readonly type: 'reissue'; readonly target: string; readonly at: number; readonly notAfter: number }
@@ -84,7 +92,14 @@ export type GrantEvent =
   | { readonly type: 'revoke-accepted'; readonly target: string; readonly at: number; readonly until: number }
   | { readonly type: 'revoke-failed'; readonly target: string; readonly at: number; readonly problem: string }
   /** Verified: nothing issued at this target works any more. `tidyAt`: when what revocation left there can go. */
-  | { readonly type: 'gone'; readonly target: string; readonly at: number; readonly tidyAt: number | null };
+  | {
+      readonly type: 'gone';
+      readonly target: string;
+      readonly at: number;
+      readonly tidyAt: number | null;
+      /** How that was verified. */
+      readonly proof: string;
+    };
 
 /** Work for the world outside, stored with the state that asked for it. `dueAt` is epoch ms. */
 export type Effect =
@@ -121,10 +136,17 @@ export function openGrant(parts: {
   readonly seconds: number;
   readonly idleSeconds: number | null;
   readonly at: number;
-  readonly legs: readonly Pick<Leg, 'target' | 'provider' | 'handle' | 'notAfter'>[];
+  readonly legs: readonly Pick<Leg, 'target' | 'provider' | 'handle' | 'name' | 'revocation' | 'notAfter'>[];
 }): Transition {
   const { id, requestId, seconds, idleSeconds, at } = parts;
-  const legs = parts.legs.map((leg): Leg => ({ ...leg, state: 'intended', endsAt: null, attempts: 0, problem: null }));
+  const legs = parts.legs.map((leg): Leg => ({
+    ...leg,
+    state: 'intended',
+    endsAt: null,
+    attempts: 0,
+    problem: null,
+    gone: null,
+  }));
   return {
     grant: { id, requestId, seconds, renewals: 0, idleSeconds, state: { name: 'issuing' }, legs },
     effects: legs.map(({ target }) => ({ kind: 'issue', target, dueAt: at })),
@@ -170,7 +192,7 @@ function whileIssuing(grant: Grant, event: GrantEvent): Transition {
       // A second attempt may be refused although the first one issued.
       if (!hasLegIn(grant, event.target, 'intended')) return unchanged(grant);
       return beginEnd(
-        withLeg(grant, event.target, (leg) => goneLeg(leg, event.problem)),
+        withLeg(grant, event.target, (leg) => unissuedLeg(leg, event)),
         'failed',
         event.at,
       );
@@ -288,13 +310,13 @@ function whileEnding(grant: Grant, state: Ending, event: GrantEvent): Transition
       );
     case 'issue-refused':
       return settle(
-        withLeg(grant, event.target, (leg) => (leg.state === 'intended' ? goneLeg(leg, event.problem) : leg)),
+        withLeg(grant, event.target, (leg) => (leg.state === 'intended' ? unissuedLeg(leg, event) : leg)),
         state,
         event.at,
       );
     case 'gone': {
       const settled = settle(
-        withLeg(grant, event.target, (leg) => goneLeg(leg, null)),
+        withLeg(grant, event.target, (leg) => goneLeg(leg, event)),
         state,
         event.at,
       );
@@ -371,12 +393,28 @@ const issuedLeg = (leg: Leg, issue: { readonly endsAt: number; readonly notAfter
   // Only the first answer replaces the guess of the intent: after it, another credential may be out that lives longer.
   notAfter: leg.state === 'intended' ? issue.notAfter : Math.max(leg.notAfter, issue.notAfter),
   problem: null,
+  gone: null,
 });
 
-const goneLeg = (leg: Leg, problem: string | null): Leg => ({ ...leg, state: 'gone', attempts: 0, problem });
+const goneLeg = (leg: Leg, { at, proof }: { readonly at: number; readonly proof: string }): Leg => ({
+  ...leg,
+  state: 'gone',
+  attempts: 0,
+  problem: null,
+  gone: { at, proof },
+});
+
+const unissuedLeg = (leg: Leg, { at, problem }: { readonly at: number; readonly problem: string }): Leg => ({
+  ...leg,
+  state: 'gone',
+  attempts: 0,
+  problem,
+  gone: { at, proof: 'the cloud issued nothing' },
+});
 
 const doubtfulLeg = (leg: Leg, problem: string): Leg => ({
   ...leg,
   state: leg.state === 'issued' ? 'issued' : 'maybe-issued',
   problem,
+  gone: null,
 });

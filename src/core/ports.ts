@@ -2,7 +2,7 @@
  * What the domain needs from the world: clouds, a store, a clock, randomness. Implemented outside, joined in `bin/jit-broker`.
  * @module
  */
-import type { Assessed, Plan } from './access.ts';
+import type { Assessed, Plan, RevocationClass } from './access.ts';
 import type { Canonical } from './canonical.ts';
 import type { Credential, ToolSettings } from './credential.ts';
 import type { GrantId } from './ids.ts';
@@ -40,12 +40,17 @@ export interface Order {
 /** Everything needed to find and kill what was issued, made before the cloud is called and stored with the intent. */
 export interface Intent {
   readonly handle: string;
+  /** What it will be called at the target, such as a session or a role, for people who look for it there. */
+  readonly name: string;
+  readonly revocation: RevocationClass;
   /** Epoch ms: the latest moment at which anything issued under this intent could still be accepted by the cloud. */
   readonly notAfter: number;
 }
 
 export interface Issued {
   readonly credential: Credential;
+  /** The narrowed permission in the provider's own language, exactly as the cloud was given it. */
+  readonly granted: string;
   /** Epoch ms at which the credential itself stops, at or after the order's `endsAt`, or before it for long grants. */
   readonly notAfter: number;
 }
@@ -60,8 +65,11 @@ export interface Mark {
 }
 
 export type Revocation =
-  /** Verified dead. `tidyAt`: when what was left at the target can be removed, or null when nothing was. */
-  | { readonly kind: 'gone'; readonly tidyAt: number | null }
+  /**
+   * Verified dead. `tidyAt`: when what was left at the target can be removed, or null when nothing was. `proof`: how it was
+   * verified, in a few words of jit's own.
+   */
+  | { readonly kind: 'gone'; readonly tidyAt: number | null; readonly proof: string }
   /** Taken by the cloud; ask again at `checkAt`, epoch ms. */
   | { readonly kind: 'pending'; readonly checkAt: number };
 
@@ -70,6 +78,16 @@ export type Revocation =
  * own lock: what is written at the target is rebuilt from it and never from what is found there.
  */
 export type RevokedMarks = () => Promise<readonly Mark[]>;
+
+/** Something with jit's mark at a target, whoever's store it is in. */
+export interface Leftover {
+  readonly grant: GrantId;
+  readonly handle: string;
+  /** What it is called there. */
+  readonly name: string;
+  /** Epoch ms: when it ends by itself. */
+  readonly notAfter: number;
+}
 
 /**
  * One cloud. `issue` fails with `ERR_CLOUD` when surely nothing was issued, `ERR_CLOUD_BUSY` when surely nothing was issued
@@ -85,11 +103,17 @@ export interface Provider<T extends Target = Target> {
   plan(target: T, permissions: readonly Permission[], seconds: number): Promise<Plan>;
   /** Pure: makes the deterministic name under which the order will exist. */
   intend(target: T, order: Order): Intent;
+  /** Asked again for the same grant it gives another credential of the same name, and moves the end to the order's. */
   issue(target: T, order: Order, signal: AbortSignal): Promise<Issued>;
   /** Idempotent; what is already gone is success. Needs no configured target. */
   revoke(mark: Mark, revoked: RevokedMarks, signal: AbortSignal): Promise<Revocation>;
   /** Removes what revocations left behind that is no longer needed. Idempotent. */
   tidy(mark: Mark, revoked: RevokedMarks, signal: AbortSignal): Promise<void>;
+  /**
+   * All that carries the mark of this very broker at the target, so that what no store knows any more can be revoked. Never
+   * what somebody else made. Empty where the cloud keeps nothing that could be listed.
+   */
+  list(target: T, signal: AbortSignal): Promise<readonly Leftover[]>;
 }
 
 /** Signs short-lived tokens as the broker's own OpenID Connect issuer, which clouds are told to trust. */

@@ -6,7 +6,8 @@ import { isAbsolute } from 'node:path';
 import * as z from 'zod';
 import { LONGEST_SECONDS } from '../core/duration.ts';
 import { JitError } from '../core/errors.ts';
-import { grantIdSchema } from '../wire/views.ts';
+import { TOOLS } from '../profiles/tool.ts';
+import { grantIdSchema } from '../wire/ids.ts';
 import { type Ask, DELIVERIES, FORMATS, LONGEST_LINE, PROTOCOL } from './protocol.ts';
 
 const path = z.string().max(4_096).refine(isAbsolute);
@@ -20,9 +21,9 @@ const adoption = {
     z.strictObject({ kind: z.literal('embedded'), socket: path }),
     z.strictObject({ kind: z.literal('url'), name: word, url: z.string().max(2_048) }),
   ]),
-  profile: z
-    .strictObject({ tool: z.literal('aws'), name: word, files: z.strictObject({ config: path, credentials: path }) })
-    .nullable(),
+  profiles: z
+    .array(z.strictObject({ tool: z.enum(TOOLS), name: word, places: z.record(z.string().max(32), path) }))
+    .max(50),
   delivery: z.enum(DELIVERIES),
   expiresAt: z.iso.datetime(),
   version: z.int().nonnegative(),

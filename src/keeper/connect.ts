@@ -35,8 +35,8 @@ export interface KeeperOptions {
 /** A running keeper. Every call throws `JitError`, `ERR_KEEPER` when the keeper itself is the trouble. */
 export interface Keeper {
   /**
-   * Hands a grant over: from now on the keeper fetches its credentials, watches it, and wipes its profile at the end.
-   * Adopting the same grant again changes nothing but the profile and the delivery, and its end if it is newly heard of.
+   * Hands a grant over: from now on the keeper fetches its credentials, watches it, and wipes its profiles at the end.
+   * Adopting the same grant again changes nothing but the profiles and the delivery, and its end if it is newly heard of.
    * @returns where an SDK finds the credentials, for the delivery `endpoint`; else null.
    */
   adopt(adoption: Adoption): Promise<Endpoint | null>;
@@ -52,7 +52,7 @@ export interface Keeper {
   /** Grants that it holds, those that are over and could not be wiped yet included; soonest end first. */
   list(): Promise<readonly HeldGrant[]>;
   /**
-   * Wipes one grant's profile, credentials and endpoint now, and forgets it. A grant that it does not hold is no error.
+   * Wipes one grant's profiles, credentials and endpoint now, and forgets it. A grant that it does not hold is no error.
    * Throws `ERR_LOCAL_FILE` when the profile could not be removed; the keeper goes on trying.
    */
   release(grant: GrantId): Promise<void>;
@@ -88,7 +88,7 @@ const SHOWN_RESOURCES = 5;
 /** What to hand over for a grant that the broker reports as active. Throws `ERR_PENDING` before that, `ERR_GRANT_ENDED` after. */
 export function adoptionOf(
   outcome: Outcome,
-  ways: { readonly broker: BrokerRef; readonly profile: HeldProfile | null; readonly delivery: Delivery },
+  ways: { readonly broker: BrokerRef; readonly profiles: readonly HeldProfile[]; readonly delivery: Delivery },
 ): Adoption {
   const { request, grant } = outcome;
   const broker = namedIn(ways.broker);
@@ -107,7 +107,7 @@ export function adoptionOf(
   return {
     grant: grant.id,
     broker: addressOf(ways.broker),
-    profile: ways.profile,
+    profiles: ways.profiles,
     delivery: ways.delivery,
     expiresAt: grant.expiresAt,
     version: grant.version,

@@ -18,8 +18,8 @@ export interface CredentialOptions {
   readonly target?: string | undefined;
   /** Asked for only when the keeper does not hold the grant: the broker that issued it, up and running. Its client stays open. */
   readonly broker: () => Promise<{ readonly ref: BrokerRef; readonly client: BrokerClient }>;
-  /** The grant's profile, if one is written, so that a new keeper wipes it at the end. Asked for in the same case. */
-  readonly profile: () => Promise<HeldProfile | null>;
+  /** The grant's profiles that are written, so that a new keeper wipes them at the end. Asked for in the same case. */
+  readonly profiles: () => Promise<readonly HeldProfile[]>;
 }
 
 /**
@@ -37,6 +37,6 @@ export async function credentialThroughKeeper(options: CredentialOptions): Promi
   }
   const { ref, client } = await options.broker();
   const outcome = await client.getGrant(grant);
-  await keeper.adopt(adoptionOf(outcome, { broker: ref, profile: await options.profile(), delivery: 'process' }));
+  await keeper.adopt(adoptionOf(outcome, { broker: ref, profiles: await options.profiles(), delivery: 'process' }));
   return keeper.credential(grant, { format, target });
 }

@@ -33,14 +33,17 @@ interface Door {
 }
 
 const TOKEN_FILE = /^token-gr_[0-9a-z]{26}-[0-9a-f]{16}$/;
-const PATH = /^\/v1\/credentials\/(gr_[0-9a-z]{26})$/;
+const PATH = /^\/v1\/credentials\/(gr_[0-9a-z]{26})(?:\/([a-z][a-z0-9-]{0,62}))?$/;
 const LARGEST_HEADERS = 8_192;
 
 /**
  * @param folder private; holds the token files.
- * @param answer the JSON document for a grant; called only for requests that may have it.
+ * @param answer the JSON document for a grant, at one of its targets if it has several; called only for requests that may have it.
  */
-export function openEndpoint(folder: string, answer: (grant: GrantId) => Promise<string>): LoopbackEndpoint {
+export function openEndpoint(
+  folder: string,
+  answer: (grant: GrantId, target: string | undefined) => Promise<string>,
+): LoopbackEndpoint {
   const doors = new Map<GrantId, Door>();
   let listening: Promise<Server> | null = null;
 
@@ -61,8 +64,8 @@ export function openEndpoint(folder: string, answer: (grant: GrantId) => Promise
 
   async function serve(request: IncomingMessage, response: ServerResponse, server: Server): Promise<void> {
     try {
-      const grant = admit(request, portOf(server), doors);
-      reply(response, 200, await answer(grant));
+      const { grant, target } = admit(request, portOf(server), doors);
+      reply(response, 200, await answer(grant, target));
     } catch (thrown) {
       const error = asJitError(thrown);
       const { code, facts } = error;
@@ -114,18 +117,22 @@ export async function sweepTokens(folder: string): Promise<void> {
 }
 
 /** The grant that this request may have. One answer for an unknown path and a wrong token: names of grants are not told. */
-function admit(request: IncomingMessage, port: number, doors: ReadonlyMap<GrantId, Door>): GrantId {
+function admit(
+  request: IncomingMessage,
+  port: number,
+  doors: ReadonlyMap<GrantId, Door>,
+): { readonly grant: GrantId; readonly target: string | undefined } {
   const { method, url = '', headers } = request;
   // A page in a browser that made its own name point here (DNS rebinding) has another Host; one that did not, an Origin.
   const hosts = [`127.0.0.1:${port}`, `localhost:${port}`];
   if (!hosts.includes(headers.host ?? '') || headers.origin !== undefined) throw denied();
   if (method !== 'GET') throw new JitError({ code: 'ERR_METHOD', message: 'only GET' });
-  const grant = PATH.exec(url)?.[1] ?? '';
+  const [, grant = '', target] = PATH.exec(url) ?? [];
   const door = isGrantId(grant) ? doors.get(grant) : undefined;
   // Digests are equally long, and comparing them takes the same time whatever the token was.
   const matches = timingSafeEqual(digestOf(headers.authorization ?? ''), door?.digest ?? NO_DIGEST);
   if (!matches || !isGrantId(grant)) throw denied();
-  return grant;
+  return { grant, target };
 }
 
 const NO_DIGEST = randomBytes(32);

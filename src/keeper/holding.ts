@@ -2,7 +2,7 @@
  * One grant in the keeper's hands, from its adoption to the moment when nothing of it is left on this machine.
  * @module
  */
-import type { BrokerClient } from '../client/client.ts';
+import type { BrokerClient, IssuedCredentials } from '../client/client.ts';
 import { namedIn, plainName } from '../client/ref.ts';
 import { formatDuration } from '../core/duration.ts';
 import { asJitError, atBroker, JitError, worded } from '../core/errors.ts';
@@ -22,12 +22,16 @@ export interface HoldingDeps {
   readonly random: () => number;
   /** Brings an embedded broker back; nothing to do for others. Never rejects. */
   readonly reviveBroker: () => Promise<void>;
-  /** Removes the grant's profile. Throws `ERR_LOCAL_FILE` while any of it is left. */
+  /** Removes one of the grant's profiles. Throws `ERR_LOCAL_FILE` while any of it is left. */
   readonly wipeProfile: (profile: HeldProfile) => Promise<void>;
   /** Puts the end into the profile's marker, epoch ms. Throws `ERR_LOCAL_FILE`. */
   readonly markProfile: (profile: HeldProfile, expiresAt: number) => Promise<void>;
   /** Removes what of the profile is a secret in a file. Throws `ERR_LOCAL_FILE`. */
   readonly wipeStaticKeys: (profile: HeldProfile) => Promise<void>;
+  /** Puts what is secret where tools read it that can ask nobody. @returns whether there was any. Throws `ERR_LOCAL_FILE`. */
+  readonly writeSecrets: (issued: IssuedCredentials) => Promise<'none' | 'written'>;
+  /** Removes it. Throws `ERR_LOCAL_FILE` while any of it is left. */
+  readonly removeSecrets: () => Promise<void>;
   /** Takes the endpoint away. */
   readonly closeEndpoint: () => Promise<void>;
   /** Shows a sentence of jit's own to whoever sits at this machine. Never rejects. */
@@ -60,6 +64,7 @@ const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 15_000;
 const LAST_REPORT_MS = 3_000;
 const SHORTEST_SERVED_MS = 60_000;
+const FRESH_MS = 15_000;
 
 export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
   const { read, random, reviveBroker } = deps;
@@ -80,7 +85,7 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
   /** The end that surely stands in the profile, and whether another is being written. */
   let marked: string | null = null;
   let marking = false;
-  let profile = adoption.profile;
+  let { profiles } = adoption;
   let delivery: Delivery = adoption.delivery;
   let problem: string | null = null;
   let firstWipe: Promise<void> | null = null;
@@ -88,11 +93,18 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
   const gone = new Promise<void>((resolve) => (finish = resolve));
   let timer = new AbortController();
 
-  const cache = openCache(
-    () => client.credentials(grant),
-    read,
-    () => until.endsAt,
-  );
+  /** Whether tools read files of this keeper, which it then keeps up to date. */
+  let files: 'none' | 'written' = 'none';
+
+  async function fetchCredentials(): Promise<IssuedCredentials> {
+    const fetched = await client.credentials(grant);
+    files = await deps.writeSecrets(fetched);
+    // It may have ended meanwhile, and been wiped before they were written.
+    if (firstWipe !== null) await deps.removeSecrets();
+    return fetched;
+  }
+
+  const cache = openCache(fetchCredentials, read, () => until.endsAt);
   const uses = countUses(
     (body) => client.use(grant, body),
     () => read().wallMs,
@@ -147,11 +159,11 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
 
   /** Tried again with every sign of life, since whoever finds an old end in a profile wipes it. */
   async function mark(): Promise<void> {
-    if (profile === null || marking || marked === expiresAt || firstWipe !== null) return;
+    if (profiles.length === 0 || marking || marked === expiresAt || firstWipe !== null) return;
     const end = expiresAt;
     marking = true;
     try {
-      await deps.markProfile(profile, Date.parse(end));
+      for (const profile of profiles) await deps.markProfile(profile, Date.parse(end));
       marked = end;
     } catch (thrown) {
       problem = asJitError(thrown).message;
@@ -183,7 +195,7 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
 
   async function wipe(): Promise<void> {
     try {
-      const steps = [deps.closeEndpoint(), ...(profile === null ? [] : [deps.wipeProfile(profile)])];
+      const steps = [deps.closeEndpoint(), deps.removeSecrets(), ...profiles.map(deps.wipeProfile)];
       const failed = (await Promise.allSettled(steps)).find((step) => step.status === 'rejected');
       if (failed !== undefined) throw failed.reason;
       problem = null;
@@ -214,7 +226,16 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
     void Promise.race([uses.flush(), pause(LAST_REPORT_MS)]).finally(() => client.close());
   }
 
+  /** Nobody asks for what is read from a file. With an idle limit it runs out all the same: fetching anew would count as use. */
+  async function keepFresh(): Promise<void> {
+    for (;;) {
+      await pause(FRESH_MS, stop.signal);
+      if (files === 'written' && about.idleSeconds === null) await cache.get().catch(() => undefined);
+    }
+  }
+
   runTimer();
+  keepFresh().catch(() => undefined);
   watchGrant({ client: listener, grant, signal: stop.signal, onLive, onTrouble, random }).then(
     (reason) => void begin(reason),
     () => undefined,
@@ -229,7 +250,7 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
         grant,
         state: firstWipe === null ? 'live' : 'wiping',
         broker: plainName(adoption.broker),
-        profile: profile?.name ?? null,
+        profile: profiles.length === 0 ? null : profiles.map(({ name }) => name).join(', '),
         delivery,
         about,
         expiresAt,
@@ -240,7 +261,7 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
       };
     },
     update: (again) => {
-      profile = again.profile ?? profile;
+      if (again.profiles.length > 0) ({ profiles } = again);
       delivery = again.delivery;
       follow(again, again.about);
       void mark();
@@ -261,7 +282,7 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
       }),
     end: begin,
     leave: async () => {
-      await Promise.allSettled([uses.flush(), ...(profile === null ? [] : [deps.wipeStaticKeys(profile)])]);
+      await Promise.allSettled([uses.flush(), deps.removeSecrets(), ...profiles.map(deps.wipeStaticKeys)]);
     },
   };
 

@@ -4,9 +4,8 @@
  */
 import type { GrantId } from '../core/ids.ts';
 import { type Clocks, deadline, pause, waitUntilOver } from '../local/clock.ts';
-import type { LockDeps } from '../profiles/aws/file.ts';
-import type { AwsFiles } from '../profiles/aws/names.ts';
-import { listProfiles, type ManagedProfile, wipeProfiles } from '../profiles/aws/wipe.ts';
+import { listAll, type Spot, wipeAllOf } from '../profiles/all.ts';
+import type { LockDeps, ManagedProfile } from '../profiles/tool.ts';
 
 export interface Orphans {
   /** Whether any of them is still there to be wiped. */
@@ -25,12 +24,12 @@ const RETRY_MS = 15_000;
  * Looks once, then wipes each profile found at the end that its marker names by then, for a renewal moves it; what has
  * passed, at once. A grant that is handed over later is wiped by both, which does no harm. Never rejects.
  */
-export async function adoptOrphans(files: AwsFiles, deps: OrphanDeps): Promise<Orphans> {
-  const found = await listProfiles(files).catch((): ManagedProfile[] => []);
+export async function adoptOrphans(spots: readonly Spot[], deps: OrphanDeps): Promise<Orphans> {
+  const found = await listAll(spots).catch((): readonly ManagedProfile[] => []);
   const ends = new Map<GrantId, number>();
   for (const { grant, expiresAt } of found) ends.set(grant, Math.max(expiresAt, ends.get(grant) ?? 0));
   for (const [grant, endsAt] of ends) {
-    void wipeAtEnd(files, grant, endsAt, deps).then(
+    void wipeAtEnd(spots, grant, endsAt, deps).then(
       () => ends.delete(grant),
       // Only the keeper's own end gets here.
       () => undefined,
@@ -39,25 +38,25 @@ export async function adoptOrphans(files: AwsFiles, deps: OrphanDeps): Promise<O
   return {
     pending: async () => {
       if (ends.size === 0) return false;
-      const left = await listProfiles(files).catch((): ManagedProfile[] => []);
+      const left = await listAll(spots).catch((): readonly ManagedProfile[] => []);
       return left.some(({ grant }) => ends.has(grant));
     },
   };
 }
 
-async function wipeAtEnd(files: AwsFiles, grant: GrantId, endsAt: number, deps: OrphanDeps): Promise<void> {
+async function wipeAtEnd(spots: readonly Spot[], grant: GrantId, endsAt: number, deps: OrphanDeps): Promise<void> {
   let until = deadline(endsAt, deps.read());
   for (;;) {
     await waitUntilOver(until, deps.read, deps.signal);
-    const found = await listProfiles(files).catch((): ManagedProfile[] => []);
+    const found = await listAll(spots).catch((): readonly ManagedProfile[] => []);
     const later = Math.max(...found.filter((each) => each.grant === grant).map(({ expiresAt }) => expiresAt));
     if (later <= until.endsAt) break;
     // Measured from where it began: a clock that was set back meanwhile puts nothing off.
     until = { ...until, endsAt: later };
   }
   for (;;) {
-    const { wiped, failed } = await wipeProfiles(
-      files,
+    const { wiped, failed } = await wipeAllOf(
+      spots,
       (each) => each.grant === grant && each.expiresAt <= until.endsAt,
       deps,
     );

@@ -6,6 +6,7 @@
 import { type BrokerRef, parseBrokerUrl } from '../client/ref.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { GrantId } from '../core/ids.ts';
+import { type Places, type Tool, TOOLS } from '../profiles/tool.ts';
 
 /** Raised with every change that an older side would misread. The launcher in bin/ repeats it. */
 export const PROTOCOL = 1;
@@ -14,8 +15,8 @@ export const LONGEST_LINE = 131_072;
 /** Bytes of one secret in UTF-8. In Base64 it fits into a line with room to spare. */
 export const LONGEST_SECRET = 65_536;
 
-export const FORMATS = ['aws', 'json'] as const;
-/** `aws`: what `credential_process` prints. `json`: the same with target, region and endpoint, for people and scripts. */
+export const FORMATS = [...TOOLS, 'json'] as const;
+/** A tool: what it reads. `json`: all of it, for people and scripts. */
 export type Format = (typeof FORMATS)[number];
 
 export const DELIVERIES = ['process', 'endpoint'] as const;
@@ -27,11 +28,11 @@ export type BrokerAddress =
   | { readonly kind: 'embedded'; readonly socket: string }
   | { readonly kind: 'url'; readonly name: string; readonly url: string };
 
-/** The profile that ends with the grant, in the files of its tool. Absolute paths. */
+/** A profile that ends with the grant, in the files of its tool. */
 export interface HeldProfile {
-  readonly tool: 'aws';
+  readonly tool: Tool;
   readonly name: string;
-  readonly files: { readonly config: string; readonly credentials: string };
+  readonly places: Places;
 }
 
 /** What a person wants to read about a grant; nothing here is secret or decides anything. */
@@ -55,7 +56,8 @@ export interface About {
 export interface Adoption {
   readonly grant: GrantId;
   readonly broker: BrokerAddress;
-  readonly profile: HeldProfile | null;
+  /** One for each target whose tool has profiles; none where the grant is used without. */
+  readonly profiles: readonly HeldProfile[];
   readonly delivery: Delivery;
   /** RFC 3339: the grant's end. */
   readonly expiresAt: string;
@@ -85,7 +87,7 @@ export type Ask =
   /** End the process. Profiles stay: they start a keeper again. */
   | { readonly op: 'stop' };
 
-/** Where an SDK finds the credentials of a grant. The token's file is 0600 and goes with the grant. */
+/** Where an SDK finds the credentials of a grant: behind its address, `/TARGET` for one of several. The token's file is 0600 and goes with the grant. */
 export interface Endpoint {
   readonly url: string;
   readonly tokenFile: string;
@@ -97,6 +99,7 @@ export interface HeldGrant {
   /** `wiping`: over, and something of it could not be removed yet; `problem` says what, and it is retried. */
   readonly state: 'live' | 'wiping';
   readonly broker: string;
+  /** Names, separated by commas. */
   readonly profile: string | null;
   readonly delivery: Delivery;
   readonly about: About;

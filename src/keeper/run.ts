@@ -11,12 +11,12 @@ import { type Clocks, pause } from '../local/clock.ts';
 import { holdLock } from '../local/lock.ts';
 import type { LocalPaths } from '../local/paths.ts';
 import { notifyDesktop } from '../local/desktop.ts';
-import { extendProfiles } from '../profiles/aws/extend.ts';
-import { awsFiles } from '../profiles/aws/names.ts';
+import { removeSecretFiles, secretFile, sweepSecretFiles, writeSecretFile } from '../local/secret-files.ts';
+import { profilesOf, spotsOf } from '../profiles/all.ts';
 import { parseAsk } from './asks.ts';
 import { adoptOrphans, type Orphans } from './orphans.ts';
 import { type LoopbackEndpoint, openEndpoint, sweepTokens } from './endpoint.ts';
-import { formatContainer, formatCredential } from './format.ts';
+import { fileForm, formatContainer, formatCredential } from './format.ts';
 import { hold, type Holding } from './holding.ts';
 import { type Adoption, type Ask, PROTOCOL, refOf } from './protocol.ts';
 import { openShelf, type Shelf } from './shelf.ts';
@@ -70,19 +70,22 @@ export async function runKeeper(run: KeeperRun): Promise<'busy' | 'done'> {
   const vault = openVault(run.read, () => countAnew());
   const heldNow = (): number => shelf.list().length + vault.size();
   const countAnew = (): void => idle.reset(heldNow());
-  const endpoint = openEndpoint(paths.run, async (grant) => {
-    const { issued, notAfter } = await shelf.credential(grant, undefined, 'endpoint');
+  const endpoint = openEndpoint(paths.run, async (grant, target) => {
+    const { issued, notAfter } = await shelf.credential(grant, target, 'endpoint');
     return formatContainer(issued, notAfter);
   });
   try {
     await sweepTokens(paths.run);
+    await sweepSecretFiles(paths.run);
     const server = await listenAt(paths.keeperSocket, async (text) => {
       const ask = parseAsk(text);
-      return isSecretAsk(ask) ? answerFromVault(ask, vault) : answer(ask, shelf, endpoint, stop);
+      return isSecretAsk(ask)
+        ? answerFromVault(ask, vault)
+        : answer(ask, { shelf, endpoint, stop, now: () => run.read().wallMs });
     });
     log('ready');
     // Where the tools look without special variables; a grant that is handed over names its own files.
-    orphans = await adoptOrphans(awsFiles({ HOME: run.env['HOME'], USERPROFILE: run.env['USERPROFILE'] }), {
+    orphans = await adoptOrphans(spotsOf(homeOf(run.env), process.platform), {
       locks: paths.locks,
       read: run.read,
       log,
@@ -107,9 +110,17 @@ export async function runKeeper(run: KeeperRun): Promise<'busy' | 'done'> {
 
 async function answer(
   ask: Exclude<Ask, SecretAsk>,
-  shelf: Shelf,
-  endpoint: LoopbackEndpoint,
-  stop: AbortController,
+  {
+    shelf,
+    endpoint,
+    stop,
+    now,
+  }: {
+    readonly shelf: Shelf;
+    readonly endpoint: LoopbackEndpoint;
+    readonly stop: AbortController;
+    readonly now: () => number;
+  },
 ): Promise<Readonly<Record<string, unknown>>> {
   switch (ask.op) {
     case 'hello':
@@ -121,7 +132,7 @@ async function answer(
     }
     case 'credential': {
       const { issued, notAfter } = await shelf.credential(ask.grant, ask.target, 'process');
-      return { output: formatCredential(issued, ask.format, notAfter), notAfter };
+      return { output: formatCredential(issued, ask.format, notAfter, now()), notAfter };
     }
     case 'list':
       return { grants: shelf.list() };
@@ -152,14 +163,27 @@ function holdGrant(run: KeeperRun, adoption: Adoption, endpoint: LoopbackEndpoin
       });
     },
     wipeProfile: (profile) => wipeProfile(profile, adoption.grant, { locks: paths.locks }),
-    markProfile: (profile, expiresAt) =>
-      extendProfiles(profile.files, adoption.grant, expiresAt, { locks: paths.locks }),
+    markProfile: async (profile, expiresAt) =>
+      profilesOf(profile.tool)?.extend(profile.places, adoption.grant, expiresAt, { locks: paths.locks }),
+    writeSecrets: async ({ credentials, expiresAt }) => {
+      let written: 'none' | 'written' = 'none';
+      for (const issued of credentials) {
+        const content = fileForm(issued);
+        if (content === null) continue;
+        await writeSecretFile(secretFile(paths.run, adoption.grant, issued.target), content, Date.parse(expiresAt));
+        written = 'written';
+      }
+      return written;
+    },
+    removeSecrets: () => removeSecretFiles(paths.run, adoption.grant),
     wipeStaticKeys: (profile) => wipeStaticKeys(profile, adoption.grant, { locks: paths.locks }),
     closeEndpoint: () => endpoint.close(adoption.grant),
     tell: (sentence) => notifyDesktop({ platform: process.platform, env }, sentence),
     log,
   });
 }
+
+const homeOf = ({ HOME, USERPROFILE }: KeeperRun['env']): KeeperRun['env'] => ({ HOME, USERPROFILE });
 
 interface Countdown {
   readonly reset: (held: number) => void;

@@ -3,8 +3,8 @@
  * @module
  */
 import type { GrantId } from '../core/ids.ts';
-import type { LockDeps } from '../profiles/aws/file.ts';
-import { type ManagedProfile, wipeProfiles } from '../profiles/aws/wipe.ts';
+import { profilesOf } from '../profiles/all.ts';
+import type { LockDeps, ManagedProfile } from '../profiles/tool.ts';
 import type { HeldProfile } from './protocol.ts';
 
 /**
@@ -21,7 +21,6 @@ export async function wipeStaticKeys(profile: HeldProfile, grant: GrantId, deps:
 }
 
 async function wipe(profile: HeldProfile, select: (found: ManagedProfile) => boolean, deps: LockDeps): Promise<void> {
-  const { failed } = await wipeProfiles(profile.files, select, deps);
-  const [first] = failed;
+  const [first] = (await profilesOf(profile.tool)?.wipe(profile.places, select, deps))?.failed ?? [];
   if (first !== undefined) throw first;
 }

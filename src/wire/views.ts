@@ -5,22 +5,15 @@
 import * as z from 'zod';
 import { ACCESS_LEVELS, BREADTHS } from '../core/access.ts';
 import { CLOSE_REASONS } from '../core/grant.ts';
-import { type GrantId, isGrantId, isRequestId, type RequestId } from '../core/ids.ts';
 import { TIERS } from '../core/tier.ts';
+import { toolSchema } from './credentials.ts';
+import { grantIdSchema, requestIdSchema } from './ids.ts';
+
+export { credentialsViewSchema, type CredentialsView } from './credentials.ts';
 
 const time = z.iso.datetime();
 const name = z.string().max(256);
 const line = z.string().max(4_096);
-
-export const requestIdSchema = z.custom<RequestId>((value) => typeof value === 'string' && isRequestId(value));
-export const grantIdSchema = z.custom<GrantId>((value) => typeof value === 'string' && isGrantId(value));
-
-export const toolSchema = z.strictObject({
-  kind: z.literal('aws'),
-  account: name,
-  region: name,
-  endpoint: z.url().nullable(),
-});
 
 export const askSchema = z.strictObject({
   operation: name,
@@ -84,6 +77,12 @@ export const requestViewSchema = z.strictObject({
   can: z.array(z.enum(REQUEST_ACTIONS)),
 });
 
+const revocationSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('immediate') }),
+  z.strictObject({ kind: z.literal('within'), seconds: z.int() }),
+  z.strictObject({ kind: z.literal('expiry-only') }),
+]);
+
 export const legViewSchema = z.strictObject({
   target: name,
   provider: name,
@@ -92,9 +91,14 @@ export const legViewSchema = z.strictObject({
   state: z.enum(['intended', 'maybe-issued', 'issued', 'gone']),
   /** Null when the target is no longer configured. */
   tool: toolSchema.nullable(),
+  /** What it is called at the target. */
+  name: line,
+  revocation: revocationSchema,
   notAfter: time,
   attempts: z.int(),
   problem: line.nullable(),
+  /** When and how it was verified that nothing of it works any more; null before that. */
+  gone: z.strictObject({ at: time, proof: line }).nullable(),
 });
 
 export const grantViewSchema = z.strictObject({
@@ -130,11 +134,7 @@ export const targetPlanSchema = z.strictObject({
   assessment: assessmentSchema,
   floorSeconds: z.int(),
   residualSeconds: z.int(),
-  revocation: z.discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('immediate') }),
-    z.strictObject({ kind: z.literal('within'), seconds: z.int() }),
-    z.strictObject({ kind: z.literal('expiry-only') }),
-  ]),
+  revocation: revocationSchema,
 });
 
 export const planViewSchema = z.strictObject({
@@ -232,26 +232,6 @@ export const explanationViewSchema = z.strictObject({
   ),
 });
 
-export const credentialsViewSchema = z.strictObject({
-  grant: grantIdSchema,
-  /** The grant's end. */
-  expiresAt: time,
-  credentials: z.array(
-    z.strictObject({
-      target: name,
-      kind: z.literal('aws'),
-      tool: toolSchema,
-      /** When to stop using this credential and ask for another: never after `expiresAt`. */
-      expiration: time,
-      aws: z.strictObject({
-        accessKeyId: z.string().regex(/^[A-Z0-9]{16,128}$/),
-        secretAccessKey: z.string().regex(/^[\x21-\x7e]{16,256}$/),
-        sessionToken: z.string().regex(/^[\x21-\x7e]{16,8192}$/),
-      }),
-    }),
-  ),
-});
-
 export const catalogViewSchema = z.strictObject({
   operations: z.array(
     z.strictObject({
@@ -299,7 +279,6 @@ export type PlanView = z.infer<typeof planViewSchema>;
 export type ReviewView = z.infer<typeof reviewViewSchema>;
 export type ExplanationView = z.infer<typeof explanationViewSchema>;
 export type RequestAction = (typeof REQUEST_ACTIONS)[number];
-export type CredentialsView = z.infer<typeof credentialsViewSchema>;
 export type CatalogView = z.infer<typeof catalogViewSchema>;
 export type OutcomeList = z.infer<typeof outcomeListSchema>;
 export type UserRevocation = z.infer<typeof userRevocationSchema>;

@@ -8,23 +8,36 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import * as fc from 'fast-check';
 import type { Env } from '../../src/cli/context.ts';
-import { type Access, accessEnvironment, applyChange, losses } from '../../src/cli/exec/environment.ts';
+import type { AwsSettings } from '../../src/core/credential.ts';
+import { accessEnvironment, applyChange, losses } from '../../src/cli/exec/environment.ts';
+import type { Access } from '../../src/profiles/tool.ts';
 import { shellLines } from '../../src/cli/shell.ts';
 import { tempFolder } from '../support/home.ts';
 import { run } from '../support/run.ts';
 import { skipUnless } from '../support/tools.ts';
 
-const ACCESS: Access = {
+const ACCESS: Access & { readonly tool: AwsSettings } = {
   grant: 'gr_01hv3k9x7m2q5w8e4r6t0yabcd',
-  tool: { kind: 'aws', account: '000000000000', region: 'us-east-1', endpoint: 'http://127.0.0.1:4566' },
+  tool: {
+    kind: 'aws',
+    identity: 'issued',
+    account: '000000000000',
+    region: 'us-east-1',
+    endpoint: 'http://127.0.0.1:4566',
+  },
   endpoint: { url: 'http://127.0.0.1:9/x', tokenFile: '/run/jit/token' },
+  target: 'sandbox',
+  external: 'arn:aws:sts::000000000000:assumed-role/jit/gr_01hv3k9x7m2q5w8e4r6t0yabcd',
+  secretFile: '/run/jit/secret',
+  command: { runtime: '/usr/bin/node', script: '/opt/jit/bin/jit' },
+  expiresAt: 0,
 };
 
 async function childOf(
   env: Env,
   access: Access = ACCESS,
 ): Promise<{ readonly env: Env; readonly lost: readonly string[] }> {
-  const change = await accessEnvironment(env, 'linux', access);
+  const change = await accessEnvironment(env, 'linux', access.grant, [access]);
   return { env: applyChange(env, change), lost: losses(env, change) };
 }
 

@@ -206,17 +206,18 @@ test('credentials are wrapped, and an answer about another grant is refused', as
     secretAccessKey: 'CANARY0123456789',
     sessionToken: 'CANARY0123456789',
   };
-  const tool = { kind: 'aws', account: '000000000000', region: 'us-east-1', endpoint: null };
+  const tool = { kind: 'aws', identity: 'issued', account: '000000000000', region: 'us-east-1', endpoint: null };
   const time = '2030-01-01T00:00:00.000Z';
   const view = (grant: string): string =>
     JSON.stringify({
       grant,
       expiresAt: time,
-      credentials: [{ target: 't', kind: 'aws', tool, expiration: time, aws }],
+      credentials: [{ target: 't', kind: 'aws', tool, expiration: time, secret: aws }],
     });
   const client = await against(t, answering(200, JSON_TYPE, view(GRANT)));
   const issued = await client.credentials(GRANT);
-  assert.equal(issued.credentials[0]?.credential.keys.expose().secretAccessKey, 'CANARY0123456789');
+  const credential = issued.credentials[0]?.credential;
+  assert.equal(credential?.kind === 'aws' && credential.secret.expose().secretAccessKey, 'CANARY0123456789');
   assert.doesNotMatch(JSON.stringify(issued), /CANARY/);
   const other = await against(t, answering(200, JSON_TYPE, view(`gr_${'1'.repeat(26)}`)));
   await assert.rejects(other.credentials(GRANT), { code: 'ERR_BROKER_REPLY' });

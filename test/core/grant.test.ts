@@ -27,7 +27,7 @@ const problem = fc.constantFrom('timeout', 'AccessDenied');
 
 const event: fc.Arbitrary<GrantEvent> = fc
   .oneof(
-    fc.record({ type: fc.constant('issued' as const), target, at, endsAt: at, notAfter: at }),
+    fc.record({ type: fc.constant('issued' as const), target, at, endsAt: at, notAfter: at, granted: problem }),
     fc.record({ type: fc.constant('reissue' as const), target, at, notAfter: at }),
     fc.record({ type: fc.constantFrom('issue-refused' as const, 'issue-unknown' as const), target, at, problem }),
     fc.record({ type: fc.constant('renew' as const), at, endsAt: at, idleSeconds: fc.option(idleLimit) }),
@@ -35,7 +35,7 @@ const event: fc.Arbitrary<GrantEvent> = fc
     fc.record({ type: fc.constant('end' as const), reason: fc.constantFrom(...CLOSE_REASONS), at }),
     fc.record({ type: fc.constant('revoke-accepted' as const), target, at, until: at }),
     fc.record({ type: fc.constant('revoke-failed' as const), target, at, problem }),
-    fc.record({ type: fc.constant('gone' as const), target, at, tidyAt: fc.option(at) }),
+    fc.record({ type: fc.constant('gone' as const), target, at, tidyAt: fc.option(at), proof: problem }),
   )
   .map((one) => ({ ...one }));
 
@@ -47,7 +47,14 @@ const history = fc.record({
 });
 
 function opened(names: readonly string[], idleSeconds: number | null = null) {
-  const legs = names.map((name) => ({ target: name, provider: 'aws', handle: `h:${name}`, notAfter: START + 900_000 }));
+  const legs = names.map((name) => ({
+    target: name,
+    provider: 'aws',
+    handle: `h:${name}`,
+    name: 'jit',
+    revocation: { kind: 'immediate' } as const,
+    notAfter: START + 900_000,
+  }));
   const ids = { id: grantId(new Uint8Array(16)), requestId: requestId(new Uint8Array(16)) };
   return openGrant({ ...ids, seconds: 600, idleSeconds, at: START, legs });
 }
@@ -308,7 +315,7 @@ test('from wherever a grant is, ending it and verifying what the outbox asks for
       for (const step of run(given)) grant = step.after;
       grant = transition(grant, { type: 'end', reason: 'revoked', at: START }).grant;
       for (const { target: name } of grant.legs)
-        grant = transition(grant, { type: 'gone', target: name, at: START, tidyAt: null }).grant;
+        grant = transition(grant, { type: 'gone', target: name, at: START, tidyAt: null, proof: 'looked' }).grant;
       assert.equal(grant.state.name, 'closed');
     }),
   );
@@ -318,6 +325,7 @@ test('one refused target ends the grant everywhere: all or none', () => {
   const { grant } = opened(['a', 'b']);
   const issued = transition(grant, {
     type: 'issued',
+    granted: 'all of it',
     target: 'a',
     at: START,
     endsAt: START + 9,
@@ -334,6 +342,7 @@ test('a credential that turns up after the end is revoked, even when all was clo
   assert.equal(closed.grant.state.name, 'closed');
   const late = transition(closed.grant, {
     type: 'issued',
+    granted: 'all of it',
     target: 'a',
     at: START + 5,
     endsAt: START + 9,

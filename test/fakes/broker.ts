@@ -158,7 +158,13 @@ function open(options: GrantOptions): Held {
   const targets = options.targets ?? ['sandbox'];
   const id = grantId(randomBytes(16));
   const request = requestId(randomBytes(16));
-  const tool = { kind: 'aws', account: '000000000000', region: 'us-east-1', endpoint: null } as const;
+  const tool = {
+    kind: 'aws',
+    identity: 'issued',
+    account: '000000000000',
+    region: 'us-east-1',
+    endpoint: null,
+  } as const;
   return {
     options,
     endsAt,
@@ -207,9 +213,12 @@ function open(options: GrantOptions): Held {
           sandbox: true,
           state: 'issued',
           tool,
+          name: id,
+          revocation: { kind: 'immediate' },
           notAfter: iso(endsAt),
           attempts: 0,
           problem: null,
+          gone: null,
         })),
       },
     },
@@ -231,7 +240,7 @@ function credentialsOf({ options, outcome, endsAt }: Held): CredentialsView {
         kind: 'aws',
         tool,
         expiration: iso(end),
-        aws: { accessKeyId: `ASIA${serial}`, secretAccessKey: CANARY, sessionToken: `${CANARY}.${serial}` },
+        secret: { accessKeyId: `ASIA${serial}`, secretAccessKey: CANARY, sessionToken: `${CANARY}.${serial}` },
       };
     }),
   };

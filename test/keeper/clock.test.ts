@@ -19,12 +19,12 @@ test('a keeper stopped past the end hands out nothing when it goes on, and wipes
   const asked = w.credential(grant);
   const end = Date.parse(outcome.grant?.expiresAt ?? '');
   await eventually(() => Date.now() > end);
-  assert.ok(existsSync(profile?.files.config ?? ''));
+  assert.ok(existsSync(profile?.places.config ?? ''));
   process.kill(pid, 'SIGCONT');
   const { status, stdout } = await asked;
   assert.notEqual(status, 0);
   assert.equal(stdout, '');
-  await eventually(() => !existsSync(profile?.files.config ?? ''), { deadlineMs: 10_000 });
+  await eventually(() => !existsSync(profile?.places.config ?? ''), { deadlineMs: 10_000 });
 });
 
 const FAKETIME = ['x86_64-linux-gnu', 'aarch64-linux-gnu']
@@ -56,7 +56,7 @@ for (const offset of ['-3600', '-365d']) {
     await keeper.credential(grant, { format: 'aws' });
     set(offset);
     await eventually(async () => ((await keeper.list())[0]?.clockDriftSeconds ?? 0) <= -3_500);
-    await eventually(() => !existsSync(profile?.files.config ?? ''), { deadlineMs: 15_000 });
+    await eventually(() => !existsSync(profile?.places.config ?? ''), { deadlineMs: 15_000 });
     await assert.rejects(keeper.credential(grant, { format: 'aws' }), { code: 'ERR_GRANT_ENDED' });
   });
 }
@@ -73,7 +73,7 @@ for (const offset of ['+3600', '+365d']) {
       await keeper.credential(grant, { format: 'aws' });
       set(offset);
       await assert.rejects(keeper.credential(grant, { format: 'aws' }), { code: 'ERR_GRANT_ENDED' });
-      await eventually(() => !existsSync(profile?.files.config ?? ''), { deadlineMs: 15_000 });
+      await eventually(() => !existsSync(profile?.places.config ?? ''), { deadlineMs: 15_000 });
       await eventually(async () => (await keeper.list()).length === 0);
     },
   );

@@ -39,15 +39,17 @@ test('an end that moves up because the incident is closed is the end: told befor
   });
   assert.ok(held.remainingMs <= 4_000, String(held.remainingMs));
   // What was read of the grant before brings the old end back no more.
-  await (await w.keeper()).adopt(adoptionOf(outcome, { broker: w.ref, profile, delivery: 'process' }));
+  await (
+    await w.keeper()
+  ).adopt(adoptionOf(outcome, { broker: w.ref, profiles: profile === null ? [] : [profile], delivery: 'process' }));
   assert.equal((await heldIn(w))?.expiresAt, held.expiresAt);
   const { Expiration } = JSON.parse((await w.credential(grant)).stdout);
   assert.ok(Date.parse(Expiration) <= end, Expiration);
   await eventually(() => /^--app-name=jit jit incident INC-7 is closed: your access ends in [345]s$/m.test(told()));
-  assert.notEqual(textOf(profile?.files.config), '');
+  assert.notEqual(textOf(profile?.places.config), '');
   // Not by the word of the broker: it is gone.
   await w.broker.stop();
-  await eventually(() => textOf(profile?.files.config) === '', { deadlineMs: 10_000 });
+  await eventually(() => textOf(profile?.places.config) === '', { deadlineMs: 10_000 });
   assert.ok(Date.now() >= end);
   const refused = await w.credential(grant);
   assert.equal(refused.status, 7);
@@ -60,7 +62,7 @@ test('ended with its incident it is wiped at once, and a name that would have to
   const told = await atDesk(w);
   const { grant, profile } = await w.adopt({ seconds: 600, incident: 'INC\u001b[2J $(id)' });
   w.broker.end(grant, 'incident-closed');
-  await eventually(() => textOf(profile?.files.config) === '', { deadlineMs: 5_000 });
+  await eventually(() => textOf(profile?.places.config) === '', { deadlineMs: 5_000 });
   assert.match((await w.credential(grant)).stderr, /the grant has ended: its incident is closed$/m);
   await eventually(() => told() === '--app-name=jit jit its incident is closed: your access has ended\n');
 });
@@ -70,7 +72,7 @@ test('any other end of it says nothing of an incident, and nobody is told', asyn
   const told = await atDesk(w);
   const { grant, profile } = await w.adopt({ seconds: 600, incident: 'INC-7' });
   w.broker.end(grant, 'revoked');
-  await eventually(() => textOf(profile?.files.config) === '', { deadlineMs: 5_000 });
+  await eventually(() => textOf(profile?.places.config) === '', { deadlineMs: 5_000 });
   assert.match((await w.credential(grant)).stderr, /the grant has ended$/m);
   assert.equal(told(), '');
 });

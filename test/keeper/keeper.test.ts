@@ -26,7 +26,7 @@ test('20 jit processes at once with a cold keeper make one call to the broker', 
   const outcome = w.broker.grant({ seconds: 300, credentialDelayMs: 2_000 });
   const { grant } = outcome;
   assert.ok(grant);
-  const adopting = holder.adopt(adoptionOf(outcome, { broker: w.ref, profile: null, delivery: 'process' }));
+  const adopting = holder.adopt(adoptionOf(outcome, { broker: w.ref, profiles: [], delivery: 'process' }));
   await eventually(async () => (await holder.list()).length === 1);
   const ended = await Promise.all(Array.from({ length: 20 }, () => w.credential(grant.id)));
   for (const { status, stdout } of ended) {
@@ -44,7 +44,7 @@ test('at the end the profile is gone, the keeper forgets, and nobody gets a cred
   const w = await world(t);
   const { grant, profile } = await w.adopt({ seconds: 5 });
   assert.equal((await w.credential(grant)).status, 0);
-  const config = profile?.files.config ?? '';
+  const config = profile?.places.config ?? '';
   assert.match(readFileSync(config, 'utf8'), /credential_process/);
   await eventually(() => !existsSync(config), { deadlineMs: 15_000 });
   const keeper = await w.keeper();
@@ -62,7 +62,7 @@ test('a revocation at the broker wipes the profile at once, long before the end'
   await w.credential(grant);
   await eventually(() => w.broker.calls.some((call) => call.includes('wait=30s')));
   w.broker.end(grant, 'revoked');
-  await eventually(() => !existsSync(profile?.files.config ?? ''), { deadlineMs: 3_000 });
+  await eventually(() => !existsSync(profile?.places.config ?? ''), { deadlineMs: 3_000 });
   await assert.rejects((await w.keeper()).credential(grant, { format: 'aws' }), { code: 'ERR_GRANT_ENDED' });
 });
 
@@ -74,7 +74,7 @@ test('an unreachable broker does not stop a live grant from being served, and th
   const keeper = await w.keeper();
   await eventually(async () => (await keeper.list())[0]?.problem?.includes('cannot reach'));
   assert.equal((await w.credential(grant)).status, 0);
-  await eventually(() => !existsSync(profile?.files.config ?? ''), { deadlineMs: 15_000 });
+  await eventually(() => !existsSync(profile?.places.config ?? ''), { deadlineMs: 15_000 });
 });
 
 test('a killed keeper is started again by the next use, with the same grant and the wipe at its end', async (t) => {
@@ -90,11 +90,11 @@ test('a killed keeper is started again by the next use, with the same grant and 
     format: 'aws',
     keeper: w.keeper,
     broker: async () => ({ ref: w.ref, client }),
-    profile: async () => profile,
+    profiles: async () => (profile === null ? [] : [profile]),
   });
   assert.match(again.expose().output, /"Version":1/);
   assert.equal((await w.credential(grant)).status, 0);
-  await eventually(() => !existsSync(profile?.files.config ?? ''), { deadlineMs: 15_000 });
+  await eventually(() => !existsSync(profile?.places.config ?? ''), { deadlineMs: 15_000 });
 });
 
 test('clients that start a keeper at the same moment end with one', async (t) => {
@@ -141,7 +141,7 @@ test('list says what status shows; release wipes now; unknown grants are named a
   );
   assert.ok((held?.remainingMs ?? 0) > 290_000);
   await keeper.release(grant);
-  assert.equal(existsSync(profile?.files.config ?? ''), false);
+  assert.equal(existsSync(profile?.places.config ?? ''), false);
   assert.deepEqual(await keeper.list(), []);
   await keeper.release(grant);
   const never = `gr_${'0'.repeat(26)}` as const;
@@ -152,7 +152,7 @@ test('a wipe that fails is reported, shown, and done as soon as it can be', asyn
   const w = await world(t);
   const { grant, profile } = await w.adopt({ seconds: 300 });
   const keeper = await w.keeper();
-  const config = profile?.files.config ?? '';
+  const config = profile?.places.config ?? '';
   const text = readFileSync(config, 'utf8');
   // A line that no reader of the file accepts: jit does not rewrite what somebody is in the middle of editing.
   writeFileSync(config, `${text}[half`);
@@ -188,15 +188,15 @@ test('SIGTERM: uses are reported, keys in a file go, a profile that still tells 
   await w.credential(grant);
   const aws = { accessKeyId: 'ASIA0123456789ABCDEF', secretAccessKey: CANARY, sessionToken: CANARY };
   await writeStaticCredentials(
-    profile.files,
+    profile.places,
     { name: profile.name, grant, expiresAt: Date.parse(outcome.grant?.expiresAt ?? ''), credential: new Secret(aws) },
     { locks: w.paths.locks, now: Date.now },
   );
   process.kill(await w.pid(), 'SIGTERM');
   await eventually(() => processesOf(w.home.path).length === 0);
   assert.equal(existsSync(w.paths.keeperSocket), false);
-  assert.match(readFileSync(profile.files.config, 'utf8'), new RegExp(grant));
-  assert.equal(existsSync(profile.files.credentials), false);
+  assert.match(readFileSync(profile.places.config, 'utf8'), new RegExp(grant));
+  assert.equal(existsSync(profile.places.credentials), false);
   assert.equal(w.broker.uses.get(grant)?.[0]?.uses[0]?.count, 1);
 });
 
@@ -205,9 +205,9 @@ test('a new keeper wipes at their end the profiles of a killed one, without bein
   const { profile } = await w.adopt({ seconds: 6 });
   process.kill(await w.pid(), 'SIGKILL');
   await eventually(async () => (await peekKeeper(w.paths)) === null);
-  assert.ok(existsSync(profile?.files.config ?? ''));
+  assert.ok(existsSync(profile?.places.config ?? ''));
   assert.deepEqual(await (await w.keeper()).list(), []);
-  await eventually(() => !existsSync(profile?.files.config ?? ''), { deadlineMs: 15_000 });
+  await eventually(() => !existsSync(profile?.places.config ?? ''), { deadlineMs: 15_000 });
 });
 
 test('a keeper without grants ends by itself, and the next client starts another', async (t) => {

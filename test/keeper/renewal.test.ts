@@ -19,7 +19,7 @@ const heldIn = async (w: World): Promise<HeldGrant | undefined> => (await (await
 test('a renewed grant is not wiped at its old end, and is at the new one; profile, countdown and credentials follow', async (t) => {
   const w = await world(t);
   const { grant, outcome, profile } = await w.adopt({ seconds: 4, credentialSeconds: 60, idleSeconds: 900 });
-  const config = profile?.files.config;
+  const config = profile?.places.config;
   const before = JSON.parse((await w.credential(grant)).stdout);
   const end = w.broker.renew(grant, 9);
   const shown = new Date(end).toISOString();
@@ -50,16 +50,16 @@ test('a keeper that cannot hear the broker is told the new end when the grant is
   await w.broker.stop();
   const end = Date.now() + 8_000;
   const renewed = { ...outcome, grant: { ...old, expiresAt: new Date(end).toISOString(), seconds: 8 } };
-  const ways = { broker: w.ref, profile, delivery: 'process' } as const;
+  const ways = { broker: w.ref, profiles: profile === null ? [] : [profile], delivery: 'process' } as const;
   const keeper = await w.keeper();
   await keeper.adopt(adoptionOf(renewed, ways));
   // What somebody read of it before the renewal must not bring the end back.
   await keeper.adopt(adoptionOf(outcome, ways));
   await past(Date.parse(old.expiresAt ?? '') + 1_500);
   assert.equal((await heldIn(w))?.state, 'live');
-  assert.notEqual(textOf(profile?.files.config), '');
+  assert.notEqual(textOf(profile?.places.config), '');
   await past(end);
-  await eventually(() => textOf(profile?.files.config) === '', { deadlineMs: 3_000 });
+  await eventually(() => textOf(profile?.places.config) === '', { deadlineMs: 3_000 });
 });
 
 test('wiped before word of its renewal came, a grant can be handed over anew; with its old end it cannot', async (t) => {
@@ -70,7 +70,7 @@ test('wiped before word of its renewal came, a grant can be handed over anew; wi
   await w.adopt({ seconds: 60 });
   const keeper = await w.keeper();
   await eventually(async () => !(await keeper.list()).some((each) => each.grant === grant));
-  const ways = { broker: w.ref, profile: null, delivery: 'process' } as const;
+  const ways = { broker: w.ref, profiles: [], delivery: 'process' } as const;
   const unexpired = { ...outcome, grant: { ...old, seconds: 60 } };
   await assert.rejects(keeper.adopt(adoptionOf(unexpired, ways)), { code: 'ERR_GRANT_ENDED' });
   const expiresAt = new Date(Date.now() + 60_000).toISOString();
@@ -84,11 +84,11 @@ test('a profile that a killed keeper left is wiped at the end that stands in it 
   const w = await world(t);
   const { grant, profile } = await w.adopt({ seconds: 4 });
   const end = Date.now() + 9_000;
-  const config = profile?.files.config;
+  const config = profile?.places.config;
   process.kill(await w.pid(), 'SIGKILL');
   await startKeeper(w.home, w.paths);
   assert.ok(profile !== null);
-  await extendProfiles(profile.files, grant, end, { locks: w.paths.locks });
+  await extendProfiles(profile.places, grant, end, { locks: w.paths.locks });
   await past(end - 2_500);
   assert.notEqual(textOf(config), '');
   await past(end);

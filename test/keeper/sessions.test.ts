@@ -118,7 +118,7 @@ test('a real keeper process, a real identity provider: the next credentials befo
   await signIn(world, broker, 'ada', idp);
   const keeper = await openKeeper({ paths: world.paths, launcher: resolve('bin/jit'), env: world.env });
   const outcome = grants.grant({ seconds: 3_600, credentialSeconds: 30 });
-  const adoption = adoptionOf(outcome, { broker: broker.ref, profile: null, delivery: 'process' });
+  const adoption = adoptionOf(outcome, { broker: broker.ref, profiles: [], delivery: 'process' });
   await keeper.adopt(adoption);
   const output = async (): Promise<string> =>
     (await keeper.credential(adoption.grant, { format: 'aws' })).expose().output;

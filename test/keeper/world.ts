@@ -34,10 +34,16 @@ export interface World {
   credential(grant: GrantId): Promise<Ended>;
 }
 
+/** A profile of the aws tools. */
+interface Held extends HeldProfile {
+  readonly tool: 'aws';
+  readonly places: Readonly<Record<'config' | 'credentials', string>>;
+}
+
 export interface Adopted {
   readonly grant: GrantId;
   readonly outcome: Outcome;
-  readonly profile: HeldProfile | null;
+  readonly profile: Held | null;
   readonly endpoint: Endpoint | null;
 }
 
@@ -64,14 +70,14 @@ export async function world(t: TestContext): Promise<World> {
       const { grant } = outcome;
       if (grant === null || grant.expiresAt === null) throw new Error('no grant');
       const files = awsFiles(home.env);
-      const profile = { tool: 'aws', name: `jit-${grant.id.slice(-6)}`, files } as const;
+      const profile: Held = { tool: 'aws', name: `jit-${grant.id.slice(-6)}`, places: { ...files } };
       if (delivery === 'process') {
         const command = { runtime: process.execPath, script: JIT };
         const entry = { name: profile.name, grant: grant.id, expiresAt: Date.parse(grant.expiresAt), command };
         await writeProfile(files, entry, { locks: paths.locks, now: Date.now });
       }
       const held = delivery === 'process' ? profile : null;
-      const adoption = adoptionOf(outcome, { broker: ref, profile: held, delivery });
+      const adoption = adoptionOf(outcome, { broker: ref, profiles: held === null ? [] : [held], delivery });
       return { grant: grant.id, outcome, profile: held, endpoint: await holder.adopt(adoption) };
     },
     pid: () => pidOf(home),

@@ -2,6 +2,7 @@
  * The catalogue as one caller sees it: with what would become of a request.
  * @module
  */
+import { placeName } from '../../core/credential.ts';
 import { ACCESS_LEVELS } from '../../core/access.ts';
 import { formatDuration } from '../../core/duration.ts';
 import { JitError } from '../../core/errors.ts';
@@ -48,7 +49,7 @@ export async function catalogView(shown: Shown, principal: Principal): Promise<C
     provider: target.provider,
     environment: target.environment,
     sandbox: target.sandbox,
-    account: target.tool.account,
+    account: placeName(target.tool),
     decisions: levelsAt(shown, principal, target),
   }));
   return { operations, targets };

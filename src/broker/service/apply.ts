@@ -117,6 +117,8 @@ function entriesOf(before: Grant, after: Grant, event: GrantEvent, how: Applicat
   if ('problem' in event) data['problem'] = event.problem.toWellFormed();
   if ('endsAt' in event) data['endsAt'] = new Date(event.endsAt).toISOString();
   if ('notAfter' in event) data['notAfter'] = new Date(event.notAfter).toISOString();
+  if ('granted' in event) data['granted'] = event.granted.toWellFormed();
+  if ('proof' in event) data['proof'] = event.proof.toWellFormed();
   const closed = closeReason(after.state);
   if (closed !== null) data['closed'] = closed;
   const type = event.type === 'renew' ? 'grant.renewed' : `grant.${event.type}`;

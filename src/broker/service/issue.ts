@@ -103,7 +103,8 @@ export function makeIssuer(world: World): Issuer {
     try {
       const issued = await ask(world, asked, stored.grant, target, endsAt);
       keepFor(id, target, { issued, endsAt });
-      const event = { type: 'issued', target, at: world.now(), endsAt, notAfter: issued.notAfter } as const;
+      const { notAfter, granted } = issued;
+      const event = { type: 'issued', target, at: world.now(), endsAt, notAfter, granted } as const;
       return await applyEvent(world, id, event, how);
     } catch (thrown) {
       take(id, target);
@@ -166,7 +167,8 @@ async function issueAgain(
   const stored = await applyEvent(world, id, intent, { actor: 'broker' });
   live(stored.grant.state, id);
   const issued = await ask(world, asked, stored.grant, target, endsAt);
-  const outcome = { type: 'issued', target, at: world.now(), endsAt, notAfter: issued.notAfter } as const;
+  const { notAfter, granted } = issued;
+  const outcome = { type: 'issued', target, at: world.now(), endsAt, notAfter, granted } as const;
   const after = await applyEvent(world, id, outcome, { actor: 'broker' });
   live(after.grant.state, id);
   return { issued, stored: after };

@@ -53,13 +53,13 @@ export function openFor(
       renewalKeys: [],
     },
     effects: effects.map((effect) => ({ ...effect, claimedUntil: at + CLAIM_MS })),
-    entries: legs.map(({ target, notAfter }) => ({
+    entries: legs.map(({ target, name, notAfter }) => ({
       type: 'grant.intended',
       at,
       actor: 'broker',
       request: request.id,
       grant: id,
-      data: { target, notAfter: new Date(notAfter).toISOString() },
+      data: { target, name, notAfter: new Date(notAfter).toISOString() },
     })),
   };
 }

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Plan } from '../../core/access.ts';
+import type { Credential } from '../../core/credential.ts';
 import type { Grant, Leg } from '../../core/grant.ts';
 import type { Target } from '../../core/ports.ts';
 import type { Principal } from '../../core/principal.ts';
@@ -121,7 +122,10 @@ function legView(leg: Leg, target: Target | undefined): LegView {
     tool: target?.tool ?? null,
     notAfter: iso(leg.notAfter),
     attempts: leg.attempts,
+    name: leg.name,
+    revocation: leg.revocation,
     problem: leg.problem,
+    gone: leg.gone === null ? null : { at: iso(leg.gone.at), proof: leg.gone.proof },
   };
 }
 
@@ -153,15 +157,33 @@ function emergencyTerms(verdict: Draft['verdict']): PlanView['emergency'] {
   return { warnSeconds, handover };
 }
 
+/** The one place where secrets leave the broker. What else an object might hold stays: the view is strict about its members. */
+function exposed(credential: Credential) {
+  switch (credential.kind) {
+    case 'aws':
+      return { kind: credential.kind, secret: credential.secret.expose() };
+    case 'postgres':
+      return { kind: credential.kind, secret: credential.secret.expose() };
+    case 'kubernetes':
+    case 'gcp':
+      return { kind: credential.kind, secret: credential.secret.expose() };
+    case 'azure':
+      return { kind: credential.kind, secret: credential.secret.expose() };
+    case 'own':
+      return { kind: credential.kind };
+    default:
+      return credential satisfies never;
+  }
+}
+
 /** The one view that carries secrets, exposed here because the reply is about to be written to the holder. */
 export function credentialsView({ stored, expiresAt, handouts }: Handouts): CredentialsView {
   return {
     grant: stored.grant.id,
     expiresAt: iso(expiresAt),
     credentials: handouts.map(({ target, tool, credential, notAfter }) => {
-      const { accessKeyId, secretAccessKey, sessionToken } = credential.keys.expose();
       const expiration = iso(Math.min(notAfter, expiresAt));
-      return { target, kind: 'aws', tool, expiration, aws: { accessKeyId, secretAccessKey, sessionToken } };
+      return { target, tool, expiration, ...exposed(credential) };
     }),
   };
 }

@@ -190,7 +190,8 @@ async function revoke(world: World, effect: ClaimedEffect): Promise<void> {
     const outcome = await askToRevoke(world, mark.provider, mark);
     const at = world.now();
     if (outcome.kind === 'gone') {
-      const event = { type: 'gone', target, at, tidyAt: outcome.tidyAt } as const;
+      const { tidyAt, proof } = outcome;
+      const event = { type: 'gone', target, at, tidyAt, proof } as const;
       await applyEvent(world, id, event, { ...how, version: stored.version });
     } else {
       const until = Math.max(outcome.checkAt, at + 250);

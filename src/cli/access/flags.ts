@@ -54,7 +54,7 @@ export const TIMEOUT_FLAG: Flag = {
 
 /** Of a command that makes a profile. */
 export const PROFILE_FLAGS: readonly Flag[] = [
-  { name: 'profile', value: 'name', about: 'name of the aws profile; made up if left out' },
+  { name: 'profile', value: 'name', about: 'name of the profile; made up if left out' },
   { name: 'plan', about: 'submit nothing: show decision, permission and revocation' },
   { name: 'no-wait', about: 'do not wait for a decision' },
 ];

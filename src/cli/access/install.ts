@@ -1,18 +1,19 @@
 /**
- * From a live grant to a profile that the ordinary tools can use; or, where that fails, back to nothing.
+ * From a live grant to profiles that the ordinary tools can use, one for each target; or, where that fails, back to nothing.
  * @module
  */
 import { asJitError, JitError } from '../../core/errors.ts';
 import { adoptionOf, type Keeper } from '../../keeper/connect.ts';
-import { readOwnFile } from '../../local/atomic.ts';
-import { MAX_EDIT_BYTES } from '../../local/edit.ts';
-import { isConfigHeader, isCredentialsHeader, nameTaken, type ProfileDeps } from '../../profiles/aws/file.ts';
-import { type AwsFiles, awsFiles, checkProfileName } from '../../profiles/aws/names.ts';
-import { isNameTaken } from '../../profiles/aws/sections.ts';
-import { writeProfile, writeStaticCredentials } from '../../profiles/aws/write.ts';
+import type { HeldProfile } from '../../keeper/protocol.ts';
+import { secretFile } from '../../local/secret-files.ts';
+import { profilesOf } from '../../profiles/all.ts';
+import { filesAt } from '../../profiles/aws/tool.ts';
+import { writeStaticCredentials } from '../../profiles/aws/write.ts';
+import type { ProfileTool, Tool } from '../../profiles/tool.ts';
 import type { LegView } from '../../wire/views.ts';
 import type { Broker, Context } from '../context.ts';
 import { type Site, siteOf } from '../site.ts';
+import { spotsHere } from '../sweep.ts';
 import { profileNameFor } from './words.ts';
 import type { Granted } from './submit.ts';
 
@@ -21,7 +22,7 @@ export type Holds = 'process' | 'keys';
 
 /** How the user wants it. */
 export interface Wish {
-  /** Null: one is made up. */
+  /** Null: one is made up. Of several profiles, what each of their names begins with. */
   readonly profile: string | null;
   readonly holds: Holds;
   /** What becomes of the grant if the profile cannot be made: one that was in use before must not be taken away. */
@@ -31,113 +32,129 @@ export interface Wish {
 /** A profile that is there. */
 export interface Installed {
   readonly name: string;
-  readonly tool: 'aws';
+  readonly tool: Tool;
   readonly path: string;
   readonly target: string;
   readonly holds: Holds;
+  /** A command line that uses it. */
+  readonly use: string;
 }
 
 /** Throws `ERR_PROFILE_NAME` or `ERR_PROFILE_EXISTS` before anything is asked for or written. */
 export async function checkWish(context: Context, { profile }: Wish): Promise<void> {
   if (profile === null) return;
-  const name = checkProfileName(profile);
-  const files = awsFiles(context.env, context.platform);
-  const places = [
-    { path: files.config, isTaken: isConfigHeader },
-    { path: files.credentials, isTaken: isCredentialsHeader },
-  ];
-  for (const { path, isTaken } of places) {
-    const text = (await readOwnFile(path, MAX_EDIT_BYTES))?.toString('latin1') ?? '';
-    if (isNameTaken(text, (line) => isTaken(line, name))) throw nameTaken(name, path);
-  }
+  for (const { profiles, places } of spotsHere(context)) await profiles.demandFree(places, profile);
 }
 
 /**
- * Hands the grant to the keeper, then writes the profile: in this order, so that somebody is there to wipe what is
+ * Hands the grant to the keeper, then writes the profiles: in this order, so that somebody is there to wipe what is
  * written. If any step fails a fresh grant is revoked at once, and the error says so.
+ * @returns none for targets at which the access is the requester's own identity's.
  */
-export async function install(context: Context, granted: Granted, wish: Wish): Promise<Installed> {
+export async function install(context: Context, granted: Granted, wish: Wish): Promise<readonly Installed[]> {
   const [broker, site] = [await context.broker(), await siteOf(context)];
   let keeper: Keeper | null = null;
   try {
-    const leg = onlyLeg(granted, site);
-    const name = checkProfileName(wish.profile ?? profileNameFor(granted));
-    const files = awsFiles(context.env, context.platform);
+    const writings = plan(context, granted, wish, site);
+    if (wish.holds === 'keys') demandKeys(writings, granted);
     keeper = await context.keeper();
-    const profile = { tool: 'aws', name, files } as const;
-    await keeper.adopt(adoptionOf(granted, { broker: broker.ref, profile, delivery: 'process' }));
-    const writing = { granted, leg, name, files, site };
-    await writeEntry(context, writing);
-    if (wish.holds === 'keys') await writeKeys(context, writing, broker);
-    return {
-      name,
-      tool: 'aws',
-      path: wish.holds === 'keys' ? files.credentials : files.config,
-      target: leg.target,
-      holds: wish.holds,
-    };
+    const profiles = writings.map(({ held }) => held);
+    await keeper.adopt(adoptionOf(granted, { broker: broker.ref, profiles, delivery: 'process' }));
+    const installed: Installed[] = [];
+    for (const writing of writings) installed.push(await writeEntry(context, granted, writing, wish, broker));
+    return installed;
   } catch (thrown) {
     if (wish.onFailure === 'keep') throw thrown;
     throw await undo(asJitError(thrown), granted, { broker, keeper, site });
   }
 }
 
-/** What is written where. */
-export interface Writing {
-  readonly granted: Granted;
-  readonly leg: LegView;
-  readonly name: string;
-  readonly files: AwsFiles;
-  readonly site: Site;
+/** A profile to be written. */
+interface Writing {
+  readonly leg: LegView & { readonly tool: NonNullable<LegView['tool']> };
+  readonly profiles: ProfileTool;
+  readonly held: HeldProfile;
 }
 
-async function writeEntry(context: Context, { granted: { grant }, leg, name, files, site }: Writing): Promise<void> {
-  const { tool } = leg;
+function plan(context: Context, granted: Granted, wish: Wish, site: Site): readonly Writing[] {
+  const { legs } = granted.grant;
+  if (legs.length === 0) {
+    throw new JitError({ code: 'ERR_BROKER_REPLY', message: 'the grant names no target', broker: site.broker });
+  }
+  const base = wish.profile ?? profileNameFor(granted);
+  return legs.flatMap((leg) => {
+    const { tool, target } = leg;
+    if (tool === null) throw unusable(leg, site);
+    const profiles = profilesOf(tool.kind);
+    if (profiles === null || ('identity' in tool && tool.identity === 'own')) return [];
+    const name = legs.length === 1 ? base : `${base}-${target}`;
+    const held = { tool: profiles.tool, name, places: profiles.places(context.env, context.platform) };
+    return [{ leg: { ...leg, tool }, profiles, held }];
+  });
+}
+
+async function writeEntry(
+  context: Context,
+  granted: Granted,
+  { leg, profiles, held }: Writing,
+  wish: Wish,
+  broker: Broker,
+): Promise<Installed> {
+  const { grant } = granted;
   const { runtime, jit: script } = context.installation;
-  if (grant.expiresAt === null || tool === null) throw unusable(leg, site);
-  await writeProfile(
-    files,
-    {
-      name,
-      grant: grant.id,
-      expiresAt: Date.parse(grant.expiresAt),
-      command: { runtime, script },
-      region: tool.region,
-      ...(tool.endpoint === null ? {} : { endpointUrl: tool.endpoint }),
-    },
-    profileDeps(context),
-  );
+  const { locks, run } = context.paths();
+  if (grant.expiresAt === null) throw unusable(leg, await siteOf(context));
+  const entry = {
+    name: held.name,
+    grant: grant.id,
+    target: leg.target,
+    expiresAt: Date.parse(grant.expiresAt),
+    command: { runtime, script },
+    tool: leg.tool,
+    external: leg.name,
+    secretFile: secretFile(run, grant.id, leg.target),
+  };
+  const path = await profiles.write(held.places, entry, { locks, now: context.now });
+  const keys = wish.holds === 'keys' && held.tool === 'aws';
+  if (keys) await writeKeys(context, granted, held, broker);
+  return {
+    name: held.name,
+    tool: held.tool,
+    path: keys ? filesAt(held.places).credentials : path,
+    target: leg.target,
+    holds: keys ? 'keys' : 'process',
+    use: profiles.useLine(held.name, entry),
+  };
+}
+
+function demandKeys(writings: readonly Writing[], { grant }: Granted): void {
+  if (writings.filter(({ held }) => held.tool === 'aws').length === 1) return;
+  throw new JitError({
+    code: 'ERR_TARGET',
+    message: `keys can be written for one target at aws, and this grant is for ${grant.legs.map(({ target }) => target).join(', ')}`,
+    hint: 'leave out: --write-credentials',
+    subject: grant.id,
+  });
 }
 
 /** Fetches keys and writes them into the credentials file, in the place of those that stand there for this name. */
 export async function writeKeys(
   context: Context,
-  { granted: { grant }, leg, name, files, site }: Writing,
+  { grant }: Granted,
+  { name, places }: HeldProfile,
   broker: Broker,
 ): Promise<void> {
-  const deps = profileDeps(context);
-  const issued = (await broker.client.credentials(grant.id)).credentials.find(({ target }) => target === leg.target);
-  if (issued === undefined) throw unusable(leg, site);
-  const expiresAt = Date.parse(issued.expiration);
-  await writeStaticCredentials(files, { name, grant: grant.id, expiresAt, credential: issued.credential.keys }, deps);
-}
-
-function profileDeps(context: Context): ProfileDeps {
-  return { locks: context.paths().locks, now: context.now };
-}
-
-function onlyLeg({ grant }: Granted, { broker }: Site): LegView {
-  const [leg, ...more] = grant.legs;
-  if (leg === undefined) throw new JitError({ code: 'ERR_BROKER_REPLY', message: 'the grant names no target', broker });
-  if (more.length > 0) {
-    throw new JitError({
-      code: 'ERR_TARGET',
-      message: `one profile cannot serve ${grant.legs.length} targets`,
-      hint: 'ask for one target at a time with: --target NAME',
-      broker,
-    });
+  const { credentials } = await broker.client.credentials(grant.id);
+  const aws = credentials.flatMap(({ credential, expiration }) =>
+    credential.kind === 'aws' ? [{ secret: credential.secret, expiration }] : [],
+  );
+  const [issued] = aws;
+  const [leg] = grant.legs;
+  if (issued === undefined || leg === undefined) {
+    throw new JitError({ code: 'ERR_BROKER_REPLY', message: 'the broker sent no keys', subject: grant.id });
   }
-  return leg;
+  const entry = { name, grant: grant.id, expiresAt: Date.parse(issued.expiration), credential: issued.secret };
+  await writeStaticCredentials(filesAt(places), entry, { locks: context.paths().locks, now: context.now });
 }
 
 function unusable({ target }: LegView, { broker }: Site): JitError {

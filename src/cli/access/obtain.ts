@@ -15,7 +15,7 @@ export async function obtain(context: Context, access: CompleteAccess, waiter: W
   return await awaitGrant(context, outcome, waiter);
 }
 
-/** The same with a profile. @param agreed the last chance to throw before anything is submitted. @returns 0. */
+/** The same with profiles. @param agreed the last chance to throw before anything is submitted. @returns 0. */
 export async function obtainProfile(
   context: Context,
   access: CompleteAccess,
@@ -25,8 +25,8 @@ export async function obtainProfile(
   await checkWish(context, wish);
   await agreed?.();
   const granted = await obtain(context, access, waiter);
-  const profile = await install(context, granted, wish);
+  const profiles = await install(context, granted, wish);
   const { reportGranted } = await import('./report.ts');
-  await reportGranted(context, granted, profile, waiter.format);
+  await reportGranted(context, granted, profiles, waiter.format);
   return 0;
 }

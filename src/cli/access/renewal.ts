@@ -3,11 +3,9 @@
  * @module
  */
 import { adoptionOf } from '../../keeper/connect.ts';
-import { extendProfiles } from '../../profiles/aws/extend.ts';
-import { awsFiles } from '../../profiles/aws/names.ts';
-import { listProfiles } from '../../profiles/aws/wipe.ts';
+import { listAll } from '../../profiles/all.ts';
 import type { Context } from '../context.ts';
-import { siteOf } from '../site.ts';
+import { profilesHere, spotsHere } from '../sweep.ts';
 import type { Granted } from './submit.ts';
 import { writeKeys } from './install.ts';
 import { endOf } from './words.ts';
@@ -21,17 +19,16 @@ export async function followRenewal(context: Context, granted: Granted): Promise
   const { grant } = granted;
   const end = endOf(grant);
   if (end === null) return;
-  const files = awsFiles(context.env, context.platform);
-  const profiles = (await listProfiles(files)).filter((each) => each.grant === grant.id);
+  const spots = spotsHere(context);
+  const profiles = await profilesHere(context, grant.id);
   const held = (await (await context.peekKeeper())?.list())?.find((each) => each.grant === grant.id);
-  const [first] = profiles;
-  if (first === undefined && held === undefined) return;
+  if (profiles.length === 0 && held === undefined) return;
   const [broker, keeper] = [await context.broker(), await context.keeper()];
-  const profile = first === undefined ? null : ({ tool: 'aws', name: first.name, files } as const);
-  await keeper.adopt(adoptionOf(granted, { broker: broker.ref, profile, delivery: held?.delivery ?? 'process' }));
-  await extendProfiles(files, grant.id, end, { locks: context.paths().locks });
-  const keys = profiles.find(({ holds }) => holds === 'static');
-  const leg = grant.legs[0];
-  if (keys === undefined || leg === undefined) return;
-  await writeKeys(context, { granted, leg, name: keys.name, files, site: await siteOf(context) }, broker);
+  await keeper.adopt(adoptionOf(granted, { broker: broker.ref, profiles, delivery: held?.delivery ?? 'process' }));
+  for (const { profiles: tool, places } of spots) {
+    await tool.extend(places, grant.id, end, { locks: context.paths().locks });
+  }
+  const keys = (await listAll(spots)).find((each) => each.grant === grant.id && each.holds === 'static');
+  const place = profiles.find(({ tool, name }) => tool === keys?.tool && name === keys.name);
+  if (place !== undefined) await writeKeys(context, granted, place, broker);
 }

@@ -16,15 +16,18 @@ import type { Granted } from './submit.ts';
 export async function reportGranted(
   context: Context,
   granted: Granted,
-  profile: Installed,
+  profiles: readonly Installed[],
   format: Format,
 ): Promise<void> {
   const { out, now } = context;
   const { request, grant } = granted;
   const site = await siteOf(context);
-  const use = useLine(granted, `aws --profile ${profile.name}`);
+  const uses = profiles.map((profile) =>
+    profile.tool === 'aws' ? useLine(granted, profile.target, `aws --profile ${profile.name}`) : profile.use,
+  );
   if (format === 'json') {
-    out.document('grant', { request, grant, profile, use, broker: site.name });
+    const [profile = null] = profiles;
+    out.document('grant', { request, grant, profile, profiles, use: uses[0] ?? null, uses, broker: site.name });
     return;
   }
   await out.print([
@@ -35,20 +38,31 @@ export async function reportGranted(
         fact('access', accessWords(request)),
         ...incidentFact(request),
         fact('target', targetWords(grant.legs), grant.legs.some(({ sandbox }) => sandbox) ? 'warn' : 'plain'),
-        fact('profile', `${profile.name} in ${profile.path}${KEPT[profile.holds]}`, 'strong'),
+        ...profileFacts(grant, profiles),
         ...endFacts(grant, now()),
       ],
       out.width,
     ),
     '',
     ...record(
-      [fact('use it', use, 'good'), fact('end it', site.line(`jit revoke ${grant.id}`))],
+      [
+        ...uses.map((use, index) => fact(index === 0 ? 'use it' : '', use, 'good')),
+        fact('end it', site.line(`jit revoke ${grant.id}`)),
+      ],
       Number.POSITIVE_INFINITY,
     ),
   ]);
 }
 
 const KEPT: Readonly<Record<Holds, string>> = { process: '', keys: ' (with the keys in the file until then)' };
+
+function profileFacts({ legs }: GrantView, profiles: readonly Installed[]): Fact[] {
+  const own = legs.filter(({ target }) => !profiles.some((profile) => profile.target === target));
+  return [
+    ...profiles.map(({ name, path, holds }) => fact('profile', `${name} in ${path}${KEPT[holds]}`, 'strong')),
+    ...own.map(({ target }) => fact('profile', `none for ${target}: use it as you are signed in there`)),
+  ];
+}
 
 function endFacts(grant: GrantView, now: number): Fact[] {
   const end = endOf(grant);

@@ -82,15 +82,15 @@ const BUCKET = /^arn:aws[a-z-]*:s3:::([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])$/;
 /** Every sandbox has this object, so that the first line that a newcomer pastes works. */
 export const SANDBOX_HELLO = { bucket: 'sandbox-reports', key: 'hello.txt' };
 
-/** A command line that uses the grant. `aws` is the program with its profile, such as `aws --profile NAME`. */
-export function useLine(outcome: Outcome, aws: string): string {
-  const permission = outcome.request.permissions[0];
+/** A command line that uses the grant at a target of aws. `aws` is the program with its profile, such as `aws --profile NAME`. */
+export function useLine(outcome: Outcome, target: string, aws: string): string {
+  const permission = outcome.request.permissions.find((each) => each.target === target);
   const resource = permission?.resources[0] ?? '';
   const actions = new Set(permission?.actions.map((action) => action.toLowerCase()));
   const object = OBJECT.exec(resource);
   const bucket = OBJECT.exec(resource)?.[1] ?? BUCKET.exec(resource)?.[1];
   if (actions.has('s3:getobject') && object?.[1] !== undefined && object[2] !== undefined) {
-    const sandbox = outcome.grant?.legs.some((leg) => leg.sandbox) === true;
+    const sandbox = outcome.grant?.legs.some((leg) => leg.target === target && leg.sandbox) === true;
     return `${aws} s3 cp ${quoted(`s3://${object[1]}/${keyFor(object[1], object[2], sandbox)}`)} -`;
   }
   if (actions.has('s3:listbucket') && bucket !== undefined) return `${aws} s3 ls s3://${bucket}`;

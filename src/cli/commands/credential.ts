@@ -7,7 +7,7 @@ import type { GrantId } from '../../core/ids.ts';
 import { type Format as CredentialFormat, FORMATS } from '../../keeper/protocol.ts';
 import { command, single, usage } from '../command.ts';
 import { GRANT_ID, readGrantId } from '../ids.ts';
-import { profileOf } from '../sweep.ts';
+import { profilesHere } from '../sweep.ts';
 
 export interface CredentialOptions {
   readonly id: GrantId;
@@ -21,11 +21,20 @@ export const credential = command<CredentialOptions>({
   summary: 'print a credential of a live grant, for tools',
   positionals: [GRANT_ID],
   flags: [
-    { name: 'format', value: 'name', about: 'aws (for credential_process) or json', offers: FORMATS },
+    {
+      name: 'format',
+      value: 'name',
+      about: `${FORMATS.join(', ')}: as the tool reads it; aws if left out`,
+      offers: FORMATS,
+    },
     { name: 'target', value: 'name', about: 'for a grant at several targets' },
   ],
   examples: [
     { about: 'what a profile of jit runs', line: 'jit credential gr_01hv3k9x7m2q5w8e4r6t0yabcd --format aws' },
+    {
+      about: 'for kubectl, at one of several targets',
+      line: 'jit credential gr_… --format kubernetes --target cluster',
+    },
   ],
   notes: ['Exit status: 7 when the grant has ended: an expired credential is never printed.'],
   parse: (input) => {
@@ -43,7 +52,7 @@ export const credential = command<CredentialOptions>({
       format,
       ...(target === null ? {} : { target }),
       broker: () => context.broker(),
-      profile: () => profileOf(context, id),
+      profiles: () => profilesHere(context, id),
     });
     // The one place where a secret leaves through stdout: that is what this command is for.
     const { output, notAfter } = handedOut.expose();

@@ -35,8 +35,7 @@ export const env = command<EnvOptions>({
     const { client } = await context.broker();
     const site = await siteOf(context);
     const granted = settled(await client.getGrant(id), site);
-    const leg = granted?.grant.legs[0];
-    if (granted === null || leg?.tool === undefined || leg.tool === null) {
+    if (granted === null) {
       throw new JitError({
         code: 'ERR_PENDING',
         message: 'the grant cannot be used yet',
@@ -45,10 +44,10 @@ export const env = command<EnvOptions>({
         broker: site.broker,
       });
     }
-    const { adopt } = await import('../exec/grant.ts');
+    const { accessesOf } = await import('../exec/grant.ts');
     const { accessEnvironment } = await import('../exec/environment.ts');
-    const endpoint = await adopt(context, granted);
-    const change = await accessEnvironment(context.env, context.platform, { grant: id, tool: leg.tool, endpoint });
+    const accesses = await accessesOf(context, granted);
+    const change = await accessEnvironment(context.env, context.platform, id, accesses);
     if (format === 'json') {
       context.out.document('env', {
         grant: id,
@@ -59,7 +58,8 @@ export const env = command<EnvOptions>({
       return 0;
     }
     context.out.raw(shellLines(change, shell ?? shellOf(context.env, context.platform)));
-    if (leg.sandbox) await context.out.note(`these variables lead to ${targetWords([leg])}`);
+    const { legs } = granted.grant;
+    if (legs.some(({ sandbox }) => sandbox)) await context.out.note(`these variables lead to ${targetWords(legs)}`);
     return 0;
   },
 });

@@ -2,16 +2,17 @@
  * `jit profiles`: what jit has written into the files of other tools.
  * @module
  */
-import { awsFiles } from '../../profiles/aws/names.ts';
-import { listProfiles } from '../../profiles/aws/wipe.ts';
+import { listAll } from '../../profiles/all.ts';
 import { command } from '../command.ts';
 import type { Format } from '../output.ts';
+import { spotsHere } from '../sweep.ts';
 import { type Column, table } from '../table.ts';
 import { toned } from '../text.ts';
 import { bothTimes } from '../time.ts';
 
 const COLUMNS: readonly Column[] = [
   { title: 'PROFILE', cut: 'never' },
+  { title: 'TOOL', cut: 'never' },
   { title: 'ENDS', cut: 'never' },
   { title: 'GRANT', cut: 'never' },
   { title: 'HOLDS', cut: 'never' },
@@ -26,12 +27,12 @@ export const profiles = command<{ readonly format: Format }>({
   flags: [],
   examples: [{ about: 'what is written where, and until when', line: 'jit profiles' }],
   parse: ({ format }) => ({ format }),
-  run: async ({ env, platform, out, now }, { format }) => {
-    const found = await listProfiles(awsFiles(env, platform));
+  run: async (context, { format }) => {
+    const { out, now } = context;
+    const found = await listAll(spotsHere(context));
     if (format === 'json') {
       out.document('profiles', {
         profiles: found.map(({ expiresAt, ...profile }) => ({
-          tool: 'aws',
           ...profile,
           expiresAt: new Date(expiresAt).toISOString(),
         })),
@@ -40,8 +41,9 @@ export const profiles = command<{ readonly format: Format }>({
     }
     if (found.length === 0) await out.note('no profiles of jit on this machine');
     else {
-      const rows = found.map(({ name, grant, expiresAt, holds, intact, file }) => [
+      const rows = found.map(({ name, tool, grant, expiresAt, holds, intact, file }) => [
         toned('strong', name),
+        toned('plain', tool),
         toned('plain', bothTimes(expiresAt, now())),
         toned('plain', grant),
         toned(

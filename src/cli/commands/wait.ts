@@ -10,7 +10,7 @@ import { awaitGrant } from '../access/submit.ts';
 import { command } from '../command.ts';
 import { ANY_ID, lookUp, readId } from '../ids.ts';
 import type { Format } from '../output.ts';
-import { profileOf } from '../sweep.ts';
+import { profilesHere } from '../sweep.ts';
 
 export interface WaitOptions {
   readonly id: GrantId | RequestId;
@@ -28,7 +28,7 @@ export const wait = command<WaitOptions>({
   flags: [
     TIMEOUT_FLAG,
     YES_FLAG,
-    { name: 'profile', value: 'name', about: 'name of the aws profile; made up if left out' },
+    { name: 'profile', value: 'name', about: 'name of the profile; made up if left out' },
     { name: 'write-credentials', about: 'also write the keys to ~/.aws/credentials' },
   ],
   examples: [
@@ -57,10 +57,11 @@ export const wait = command<WaitOptions>({
     if ((await ownerOf(context, found)) === 'my agent') return await supervise(context, found, options);
     const granted = await awaitGrant(context, found, options);
     // Waiting twice must not make two profiles.
-    const earlier = await profileOf(context, granted.grant.id);
-    const profile = await install(context, granted, { ...wish, profile: wish.profile ?? earlier?.name ?? null });
+    const [earlier, ...more] = await profilesHere(context, granted.grant.id);
+    const name = wish.profile ?? (more.length === 0 ? earlier?.name : undefined) ?? null;
+    const profiles = await install(context, granted, { ...wish, profile: name });
     const { reportGranted } = await import('../access/report.ts');
-    await reportGranted(context, granted, profile, format);
+    await reportGranted(context, granted, profiles, format);
     return 0;
   },
 });

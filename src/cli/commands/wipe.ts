@@ -5,14 +5,14 @@
 import { EMBEDDED } from '../../client/ref.ts';
 import { display } from '../../core/display.ts';
 import { worded } from '../../core/errors.ts';
-import { awsFiles } from '../../profiles/aws/names.ts';
-import { listProfiles, type ManagedProfile } from '../../profiles/aws/wipe.ts';
+import { listAll } from '../../profiles/all.ts';
+import type { ManagedProfile } from '../../profiles/tool.ts';
 import { command } from '../command.ts';
 import type { Context } from '../context.ts';
 import type { Format } from '../output.ts';
 import { NO_SETTINGS, readSettings } from '../settings.ts';
 import { siteOf } from '../site.ts';
-import { wipeAll } from '../sweep.ts';
+import { spotsHere, wipeAll } from '../sweep.ts';
 
 export interface WipeOptions {
   readonly grants: 'keep' | 'revoke';
@@ -33,11 +33,11 @@ export const wipe = command<WipeOptions>({
   parse: ({ switches, format }) => ({ grants: switches.has('revoke') ? 'revoke' : 'keep', format }),
   run: async (context, { grants, format }) => {
     const { out } = context;
-    const before = await listProfiles(awsFiles(context.env, context.platform)).catch((): ManagedProfile[] => []);
+    const before = await listAll(spotsHere(context)).catch((): readonly ManagedProfile[] => []);
     // Whatever is wrong with settings or keeper, what is here is wiped.
     const places = grants === 'keep' ? await placesOf(context).catch(() => [SOMEWHERE]) : [];
     const { failed, conflicts } = await wipeAll(context);
-    const after = await listProfiles(awsFiles(context.env, context.platform)).catch(() => before);
+    const after = await listAll(spotsHere(context)).catch(() => before);
     const gone = before.filter(({ name, file }) => !after.some((each) => each.name === name && each.file === file));
     const revoked =
       grants === 'keep'

@@ -104,7 +104,8 @@ async function rehearse(
     withProgress(context, { what, broker: site.broker, until: null }, () => unlessStopped(signal, work()));
   try {
     const { client } = await context.broker();
-    const profile = await install(context, granted, { profile: null, holds: 'process', onFailure: 'keep' });
+    const [profile] = await install(context, granted, { profile: null, holds: 'process', onFailure: 'keep' });
+    if (profile === undefined) throw new JitError({ code: 'ERR_TARGET', message: 'a drill is for the sandbox alone' });
     watch.reach('granted');
     const kept = await keysOf(client, granted, site);
     reader = await doing('reading through the profile', () => useProfile(context, profile.name, kept));

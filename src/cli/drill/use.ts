@@ -26,9 +26,11 @@ export async function useProfile(context: Context, profile: string, issued: Issu
 
 /** As somebody would who has kept the keys. Throws `ERR_CLOUD` where the cloud gives no plain answer. */
 export async function readNow({ tool, credential }: IssuedCredential, signal: AbortSignal): Promise<Reading> {
+  if (tool.kind !== 'aws' || tool.endpoint === null || credential.kind !== 'aws') {
+    throw new JitError({ code: 'ERR_TARGET', message: 'a drill is for the sandbox alone' });
+  }
   const { endpoint } = tool;
-  if (endpoint === null) throw new JitError({ code: 'ERR_TARGET', message: 'a drill is for the sandbox alone' });
-  return await readObject({ ...SANDBOX_HELLO, tool: { ...tool, endpoint }, keys: credential.keys, signal });
+  return await readObject({ ...SANDBOX_HELLO, tool: { ...tool, endpoint }, keys: credential.secret, signal });
 }
 
 /** @returns false where there is no such program. */

@@ -1,61 +1,38 @@
 /**
- * The variables through which the AWS tools find one grant, and those that would make them find something else.
+ * The environment in which a command finds what was granted, at one target or at several.
  * @module
  */
-import { readOwnFile } from '../../local/atomic.ts';
-import { MAX_EDIT_BYTES } from '../../local/edit.ts';
-import { awsFiles } from '../../profiles/aws/names.ts';
-import { parseSections } from '../../profiles/aws/ini.ts';
-import type { Endpoint } from '../../keeper/protocol.ts';
-import type { ToolSettings } from '../../core/credential.ts';
+import { JitError } from '../../core/errors.ts';
 import type { GrantId } from '../../core/ids.ts';
-import type { Env } from '../context.ts';
+import { profilesOf } from '../../profiles/all.ts';
+import type { Access, Change, Env } from '../../profiles/tool.ts';
 
-/** A change of an environment. */
-export interface Change {
-  readonly set: ReadonlyMap<string, string>;
-  /** Variables of the parent that must go, in alphabetical order. */
-  readonly removed: readonly string[];
-  /** Files of the user that the child does not get to see, since a default profile in them would be used instead. */
-  readonly hidden: readonly string[];
-}
-
-export interface Access {
-  readonly grant: GrantId;
-  readonly tool: ToolSettings;
-  readonly endpoint: Endpoint;
-}
-
-// Whatever comes before the container credentials in the chain of any SDK, or sends calls elsewhere.
-const CONFLICTING =
-  /^(?:AWS_(?:ACCESS_KEY(?:_ID)?|SECRET_ACCESS_KEY|SECRET_KEY|SESSION_TOKEN|SECURITY_TOKEN|PROFILE|DEFAULT_PROFILE|WEB_IDENTITY_TOKEN_FILE|ROLE_ARN|ROLE_SESSION_NAME|CREDENTIAL_FILE|CREDENTIAL_EXPIRATION|SESSION_EXPIRATION|CONTAINER_CREDENTIALS_RELATIVE_URI|CONTAINER_CREDENTIALS_FULL_URI|CONTAINER_AUTHORIZATION_TOKEN(?:_FILE)?|REGION|DEFAULT_REGION|ENDPOINT_URL(?:_[A-Z0-9_]+)?|IGNORE_CONFIGURED_ENDPOINT_URLS)|JIT_GRANT)$/i;
-// Replaced by a value of the same meaning, so their loss is nothing to mention.
-const REPLACED = /^(?:AWS_REGION|AWS_DEFAULT_REGION|AWS_CONTAINER_.*|JIT_GRANT)$/i;
+const GRANT = 'JIT_GRANT';
 
 /**
- * What to change in `env` so that a child finds this grant and nothing before it.
- *
- * Container credentials come late in every SDK's chain: after variables, the default profile of both files, and (in
- * botocore) `~/.boto`. Where such a default exists, the child sees an empty file in its place. Named profiles go on
- * working where no default is in the way.
+ * What to change in `env` so that a child finds this grant and nothing before it. Throws `ERR_TARGET` for two targets of one
+ * kind: the variables of a tool have room for one.
  */
-export async function accessEnvironment(env: Env, platform: NodeJS.Platform, access: Access): Promise<Change> {
-  const { grant, tool, endpoint } = access;
-  const set = new Map([
-    ['AWS_CONTAINER_CREDENTIALS_FULL_URI', endpoint.url],
-    ['AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE', endpoint.tokenFile],
-    ['AWS_REGION', tool.region],
-    ['AWS_DEFAULT_REGION', tool.region],
-    ['JIT_GRANT', grant],
-  ]);
-  if (tool.endpoint !== null) set.set('AWS_ENDPOINT_URL', tool.endpoint);
-  for (const [name, value] of unproxied(env, tool.endpoint)) set.set(name, value);
-  const hidden = await filesInTheWay(env, platform);
-  for (const { variable } of hidden) set.set(variable, platform === 'win32' ? 'NUL' : '/dev/null');
-  const removed = Object.keys(env).filter(
-    (name) => CONFLICTING.test(name) && env[name] !== undefined && !set.has(name),
-  );
-  return { set, removed: removed.toSorted(), hidden: hidden.map(({ path }) => path) };
+export async function accessEnvironment(
+  env: Env,
+  platform: NodeJS.Platform,
+  grant: GrantId,
+  accesses: readonly Access[],
+): Promise<Change> {
+  const changes: Change[] = [];
+  for (const [kind, same] of Map.groupBy(accesses, ({ tool }) => tool.kind)) {
+    const [access, ...more] = same;
+    if (access === undefined) continue;
+    if (more.length > 0) throw tooMany(kind, same);
+    const change = await profilesOf(kind)?.environment(env, platform, access);
+    if (change !== undefined) changes.push(change);
+  }
+  return {
+    set: new Map([...changes.flatMap(({ set }) => [...set]), [GRANT, grant]]),
+    removed: changes.flatMap(({ removed }) => removed).toSorted(),
+    replaced: [...changes.flatMap(({ replaced }) => replaced), GRANT],
+    hidden: changes.flatMap(({ hidden }) => hidden),
+  };
 }
 
 /** The child's whole environment. */
@@ -67,70 +44,18 @@ export function applyChange(env: Env, change: Change): Record<string, string> {
 }
 
 /** What of the parent's own settings the child does without, for one line on stderr. */
-export function losses(env: Env, change: Change): readonly string[] {
-  const replaced = Object.keys(env).filter(
-    (name) =>
-      CONFLICTING.test(name) && !REPLACED.test(name) && change.set.has(name) && env[name] !== change.set.get(name),
-  );
-  return [...change.removed.filter((name) => !REPLACED.test(name)), ...replaced, ...change.hidden];
+export function losses(env: Env, { set, removed, replaced, hidden }: Change): readonly string[] {
+  const known = new Set(replaced);
+  const overridden = [...set].filter(([name, value]) => env[name] !== undefined && env[name] !== value);
+  const names = [...removed, ...overridden.map(([name]) => name)].filter((name) => !known.has(name));
+  return [...names, ...hidden];
 }
 
-interface Obstacle {
-  /** The variable that names the file. */
-  readonly variable: string;
-  readonly path: string;
-}
-
-async function filesInTheWay(env: Env, platform: NodeJS.Platform): Promise<readonly Obstacle[]> {
-  const files = awsFiles(env, platform);
-  const obstacles: Obstacle[] = [];
-  if (await hasDefault(files.credentials, () => true)) {
-    obstacles.push({ variable: 'AWS_SHARED_CREDENTIALS_FILE', path: files.credentials });
-  }
-  if (await hasDefault(files.config, isCredentialKey))
-    obstacles.push({ variable: 'AWS_CONFIG_FILE', path: files.config });
-  const boto = env['BOTO_CONFIG'] ?? (env['HOME'] === undefined ? null : `${env['HOME']}/.boto`);
-  if (boto !== null && boto !== '/dev/null' && (await holdsBotoKeys(boto))) {
-    obstacles.push({ variable: 'BOTO_CONFIG', path: boto });
-  }
-  return obstacles;
-}
-
-// Of a default profile in the config file, only what leads to credentials or elsewhere is in the way.
-const CREDENTIAL_KEYS =
-  /^(?:aws_access_key_id|aws_secret_access_key|aws_session_token|role_arn|source_profile|credential_source|credential_process|web_identity_token_file|login_session|sso_.*|endpoint_url|services|ignore_configured_endpoint_urls)$/i;
-const isCredentialKey = (key: string): boolean => CREDENTIAL_KEYS.test(key);
-
-async function hasDefault(path: string, matters: (key: string) => boolean): Promise<boolean> {
-  return (await sectionsOf(path)).some(({ header, lines }) => {
-    // The tools read `[default]` and `[profile default]` alike.
-    const name = header?.value
-      .trim()
-      .replace(/^profile\s+/, '')
-      .replaceAll(/["']/g, '');
-    return name === 'default' && lines.some(({ kind, key }) => kind === 'option' && matters(key));
+function tooMany(kind: string, accesses: readonly Access[]): JitError {
+  const names = accesses.map(({ target }) => target).join(', ');
+  return new JitError({
+    code: 'ERR_TARGET',
+    message: `one command cannot use ${accesses.length} targets of ${kind} at once: ${names}`,
+    hint: 'ask with jit request, which makes a profile for each of them',
   });
-}
-
-async function holdsBotoKeys(path: string): Promise<boolean> {
-  return (await sectionsOf(path)).some(
-    ({ header, lines }) => header?.value === 'Credentials' && lines.some(({ key }) => key === 'aws_access_key_id'),
-  );
-}
-
-async function sectionsOf(path: string): Promise<ReturnType<typeof parseSections>> {
-  return parseSections((await readOwnFile(path, MAX_EDIT_BYTES))?.toString('latin1') ?? '');
-}
-
-/** A proxy of the user cannot reach an endpoint on this machine, so the endpoint must not go through it. */
-function unproxied(env: Env, endpoint: string | null): ReadonlyMap<string, string> {
-  const proxied = Object.keys(env).some((name) => /^(?:https?|all)_proxy$/i.test(name) && env[name] !== '');
-  const host = endpoint === null ? null : new URL(endpoint).hostname;
-  if (!proxied || host === null || !/^(?:127\.|localhost$|\[::1\]$)/.test(host)) return new Map();
-  return new Map(
-    ['NO_PROXY', 'no_proxy'].map((name) => {
-      const before = env[name] ?? env[name.toLowerCase()] ?? env[name.toUpperCase()] ?? '';
-      return [name, before === '' ? host : `${before},${host}`];
-    }),
-  );
 }

@@ -5,15 +5,16 @@
 import { asJitError, JitError, worded } from '../../core/errors.ts';
 import { adoptionOf } from '../../keeper/connect.ts';
 import { whyOver } from '../../keeper/ending.ts';
-import type { Endpoint } from '../../keeper/protocol.ts';
 import { deadline, type Deadline, pause, readClocks, waitUntilOver } from '../../local/clock.ts';
-import type { GrantView, LegView } from '../../wire/views.ts';
+import { secretFile } from '../../local/secret-files.ts';
+import type { Access } from '../../profiles/tool.ts';
+import type { GrantView } from '../../wire/views.ts';
 import { boundWords, endOf, targetWords } from '../access/words.ts';
 import { type Granted, poll } from '../access/submit.ts';
 import type { Context } from '../context.ts';
 import { tellDesktop } from '../desktop.ts';
 import { siteOf } from '../site.ts';
-import { profileOf } from '../sweep.ts';
+import { profilesHere } from '../sweep.ts';
 import { bothTimes, clockTime } from '../time.ts';
 import { type Ending, runChild } from './child.ts';
 import { accessEnvironment, applyChange, losses } from './environment.ts';
@@ -27,10 +28,9 @@ const REVOKE_MS = 30_000;
  * @returns the status for the shell.
  */
 export async function runWithGrant(context: Context, granted: Granted, argv: readonly string[]): Promise<number> {
-  const leg = granted.grant.legs[0];
   let env: Record<string, string>;
   try {
-    env = await prepare(context, granted, leg);
+    env = await prepare(context, granted);
     context.signal.throwIfAborted();
   } catch (thrown) {
     await giveBack(context, granted);
@@ -53,38 +53,54 @@ export async function runWithGrant(context: Context, granted: Granted, argv: rea
 
 const NEVER = new Promise<never>(() => undefined);
 
-async function prepare(context: Context, granted: Granted, leg: LegView | undefined): Promise<Record<string, string>> {
+async function prepare(context: Context, granted: Granted): Promise<Record<string, string>> {
   const site = await siteOf(context);
-  if (leg?.tool === undefined || leg.tool === null || granted.grant.legs.length !== 1) {
-    throw new JitError({
-      code: 'ERR_TARGET',
-      message: 'one command takes a grant at exactly one target that this broker still knows',
-      hint: 'name it with: --target NAME',
-      broker: site.broker,
-    });
-  }
-  const endpoint = await adopt(context, granted);
-  const access = { grant: granted.grant.id, tool: leg.tool, endpoint };
-  const change = await accessEnvironment(context.env, context.platform, access);
+  const { id, legs } = granted.grant;
+  const accesses = await accessesOf(context, granted);
+  const change = await accessEnvironment(context.env, context.platform, id, accesses);
   const lost = losses(context.env, change);
   const { out, now } = context;
   const end = endOf(granted.grant);
   const ends = end === null ? '' : `, ends ${bothTimes(end, now())}`;
-  const message = `${boundWords(granted.request)} at ${targetWords([leg])}${ends}`;
+  const message = `${boundWords(granted.request)} at ${targetWords(legs)}${ends}`;
   await out.note(worded({ broker: site.broker, message }));
   if (lost.length > 0)
     await out.note(`not passed on to the command, since it would be used instead: ${lost.join(', ')}`);
   return applyChange(context.env, change);
 }
 
-/** Where the grant's credentials are served. Throws `ERR_KEEPER` when the keeper serves none. */
-export async function adopt(context: Context, granted: Granted): Promise<Endpoint> {
-  const [{ ref }, keeper] = await Promise.all([context.broker(), context.keeper()]);
-  const endpoint = await keeper.adopt(
-    adoptionOf(granted, { broker: ref, profile: await profileOf(context, granted.grant.id), delivery: 'endpoint' }),
-  );
-  if (endpoint !== null) return endpoint;
-  throw new JitError({ code: 'ERR_KEEPER', message: 'the keeper serves no endpoint for this grant' });
+/**
+ * How a command gets to the grant at each of its targets, the keeper holding it from then on. Throws `ERR_KEEPER` when the
+ * keeper serves nothing, `ERR_TARGET` for a target that its broker does not know any more.
+ */
+export async function accessesOf(context: Context, granted: Granted): Promise<readonly Access[]> {
+  const { grant } = granted;
+  const [{ ref }, keeper, { broker }] = await Promise.all([context.broker(), context.keeper(), siteOf(context)]);
+  const profiles = await profilesHere(context, grant.id);
+  const endpoint = await keeper.adopt(adoptionOf(granted, { broker: ref, profiles, delivery: 'endpoint' }));
+  if (endpoint === null) {
+    throw new JitError({ code: 'ERR_KEEPER', message: 'the keeper serves no endpoint for this grant' });
+  }
+  const { runtime, jit: script } = context.installation;
+  return grant.legs.map(({ target, tool, name }) => {
+    if (tool === null) {
+      throw new JitError({
+        code: 'ERR_TARGET',
+        message: `the broker does not know the target ${target} any more`,
+        broker,
+      });
+    }
+    return {
+      grant: grant.id,
+      target,
+      tool,
+      external: name,
+      endpoint: grant.legs.length === 1 ? endpoint : { ...endpoint, url: `${endpoint.url}/${target}` },
+      secretFile: secretFile(context.paths().run, grant.id, target),
+      command: { runtime, script },
+      expiresAt: endOf(grant) ?? 0,
+    };
+  });
 }
 
 /**

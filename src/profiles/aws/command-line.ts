@@ -5,12 +5,7 @@
 import { posix, win32 } from 'node:path';
 import type { GrantId } from '../../core/ids.ts';
 import { localFault } from '../../local/fault.ts';
-
-/** How to start jit: absolute paths, because the aws tools run it from any folder and with any PATH. */
-export interface JitCommand {
-  readonly runtime: string;
-  readonly script: string;
-}
+import type { JitCommand } from '../tool.ts';
 
 /**
  * `"<runtime>" "<script>" credential gr_… --format aws`. botocore splits it with `shlex` and runs it without a shell,

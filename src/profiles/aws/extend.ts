@@ -3,9 +3,9 @@
  * @module
  */
 import type { GrantId } from '../../core/ids.ts';
+import type { LockDeps } from '../tool.ts';
 import type { OwnSection } from './block.ts';
 import { editText, withAwsLock } from './file.ts';
-import type { LockDeps } from './file.ts';
 import type { AwsFiles } from './names.ts';
 import { remarkSections } from './sections.ts';
 import { listProfiles } from './wipe.ts';

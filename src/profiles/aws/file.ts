@@ -8,22 +8,9 @@ import { editFile } from '../../local/edit.ts';
 import type { Edit } from '../../local/edit.ts';
 import { localFault } from '../../local/fault.ts';
 import { withLock } from '../../local/lock.ts';
+import type { LockDeps } from '../tool.ts';
 import { firstBadLine, parseSections } from './ini.ts';
 import type { Line } from './ini.ts';
-
-/** What every edit of the files of the aws tools takes. */
-export interface LockDeps {
-  /** The private folder for locks. */
-  readonly locks: string;
-  /** How long to wait for other jit processes; 10 s if left out. */
-  readonly waitMs?: number;
-}
-
-/** What writing takes beside it. */
-export interface ProfileDeps extends LockDeps {
-  /** Epoch milliseconds. */
-  readonly now: () => number;
-}
 
 /** One lock for both files: a profile is one thing in two places. */
 export async function withAwsLock<T>(deps: LockDeps, work: () => Promise<T>): Promise<T> {

@@ -4,42 +4,13 @@
  */
 import { asJitError } from '../../core/errors.ts';
 import type { JitError } from '../../core/errors.ts';
-import type { GrantId } from '../../core/ids.ts';
 import { readOwnFile } from '../../local/atomic.ts';
 import { MAX_EDIT_BYTES } from '../../local/edit.ts';
 import type { OwnSection } from './block.ts';
+import type { LockDeps, ManagedProfile, WipeConflict, WipeResult } from '../tool.ts';
 import { editText, withAwsLock } from './file.ts';
-import type { LockDeps } from './file.ts';
 import type { AwsFiles } from './names.ts';
 import { ownSections, removeSections, stateOf } from './sections.ts';
-
-/** A section that carries jit's marker. */
-export interface ManagedProfile {
-  /** As the tools know it. */
-  readonly name: string;
-  readonly grant: GrantId;
-  /** Epoch milliseconds. */
-  readonly expiresAt: number;
-  /** The file that holds it. */
-  readonly file: string;
-  /** `process` asks jit each time; `static` has the keys themselves in the file. */
-  readonly holds: 'process' | 'static';
-  readonly intact: 'intact' | 'edited';
-}
-
-/** A profile in which the user had changed or added something, and what of that is still in the file. */
-export interface WipeConflict {
-  readonly profile: ManagedProfile;
-  /** Keys, never values: one of them could be a secret. */
-  readonly kept: readonly string[];
-}
-
-/** What a wipe did. `failed` must be looked at: those files still hold what should be gone. */
-export interface WipeResult {
-  readonly wiped: readonly ManagedProfile[];
-  readonly conflicts: readonly WipeConflict[];
-  readonly failed: readonly JitError[];
-}
 
 /**
  * The profiles with jit's marker in both files. Takes no lock and needs no file to parse.
@@ -103,6 +74,7 @@ function describe(own: OwnSection, file: string): ManagedProfile {
   const header = Buffer.from(own.section.header?.value ?? '', 'latin1').toString('utf8');
   const name = header.replace(/^profile\s+/, '');
   return {
+    tool: 'aws',
     name,
     grant: own.marker.grant,
     expiresAt: own.marker.expiresAt,

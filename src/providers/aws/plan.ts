@@ -8,6 +8,7 @@ import { display } from '../../core/display.ts';
 import { formatDuration } from '../../core/duration.ts';
 import type { Clause, Narrowed } from './narrow.ts';
 import { sessionPolicy } from './session-policy.ts';
+import { opensShells } from './shells.ts';
 import { SHORTEST_SESSION } from './target.ts';
 import type { AwsTarget } from './target.ts';
 
@@ -21,9 +22,7 @@ const REVOKED_WITHIN = 300;
 export function planOf(target: AwsTarget, narrowed: readonly Narrowed[], endsAt: number): Plan {
   const clauses = narrowed.flatMap((one) => one.clauses);
   const permission = sessionPolicy(clauses, endsAt);
-  const revocation: RevocationClass = target.sandbox
-    ? { kind: 'immediate' }
-    : { kind: 'within', seconds: REVOKED_WITHIN };
+  const revocation = revocationOf(target);
   return {
     target: target.name,
     permission,
@@ -32,6 +31,9 @@ export function planOf(target: AwsTarget, narrowed: readonly Narrowed[], endsAt:
       `as ${target.access.role}`,
       ...clauses.flatMap(clauseWords),
       'nothing else: every other operation and resource is denied explicitly',
+      ...(opensShells(narrowed.map(({ permission: one }) => one))
+        ? ['shells that it opens through Systems Manager end with it, if the revoker may end them']
+        : []),
       ...(clauses.some(({ actions }) => actions.some(({ access }) => access === 'permissions'))
         ? ['permissions that it hands out stay after the grant has ended']
         : []),
@@ -55,6 +57,11 @@ export function planOf(target: AwsTarget, narrowed: readonly Narrowed[], endsAt:
     residualSeconds: 0,
     revocation,
   };
+}
+
+/** What becomes of sessions that are out when their grant ends early. */
+export function revocationOf({ sandbox }: AwsTarget): RevocationClass {
+  return sandbox ? { kind: 'immediate' } : { kind: 'within', seconds: REVOKED_WITHIN };
 }
 
 /** Such as: retrieve objects from Amazon S3 in arn:aws:s3:::bucket/* with s3:GetObject (read). */

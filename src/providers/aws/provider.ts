@@ -4,7 +4,7 @@
  */
 import { JitError, asJitError } from '../../core/errors.ts';
 import type { Clock, Mark, Order, Provider, RevokedMarks, Revocation, TokenSigner } from '../../core/ports.ts';
-import { parseRole } from './arn.ts';
+import { parseRole, sessionArn } from './arn.ts';
 import { assumeWith } from './assume.ts';
 import { awsClients } from './clients.ts';
 import type { KeySource } from './clients.ts';
@@ -13,12 +13,14 @@ import { endOf, readHandle, writeHandle } from './handle.ts';
 import type { Handle } from './handle.ts';
 import { narrow } from './narrow.ts';
 import { sourceIdentity } from './names.ts';
-import { planOf } from './plan.ts';
+import { planOf, revocationOf } from './plan.ts';
 import { probeWith } from './probe.ts';
 import { GRACE_MS, revoker, settleMs } from './revocation.ts';
 import type { Notice, RoleState } from './revocation.ts';
 import { packagedFacts } from './service-facts.ts';
 import { sessionPolicy } from './session-policy.ts';
+import { RIGHTS, opensShells, shellEnder } from './shells.ts';
+import type { Shells } from './shells.ts';
 import { SHORTEST_SESSION, parseAwsTarget } from './target.ts';
 import type { AwsTarget } from './target.ts';
 
@@ -45,6 +47,7 @@ export function awsProvider(deps: AwsDeps): Provider<AwsTarget> {
   const clients = awsClients(ambient);
   const assume = assumeWith({ clients, signer, now });
   const revocations = revoker({ now, clients, assume, probe: probeWith({ clients, assume }), notice });
+  const endShells = shellEnder({ clients, assume });
   const handlesEndedEarly = coalesce(
     async (readers: readonly RevokedMarks[]) => new Set((await readers.at(-1)?.())?.map(({ handle }) => handle)),
   );
@@ -63,6 +66,21 @@ export function awsProvider(deps: AwsDeps): Provider<AwsTarget> {
     }
   };
 
+  const endCredentials = async (
+    mark: Mark,
+    handle: Handle,
+    revoked: RevokedMarks,
+    signal: AbortSignal,
+  ): Promise<Revocation> => {
+    const end = endOf(mark);
+    if (now() >= end) {
+      const early = (await handlesEndedEarly(revoked)).has(mark.handle);
+      return { kind: 'gone', tidyAt: early ? end + GRACE_MS : null, proof: 'past the end in the session policy' };
+    }
+    const update = revocations.update({ handle, mark, revoked });
+    return afterUpdate(await unlessAborted(update, signal, interrupted), { mark, handle, now: now() });
+  };
+
   return {
     kind: 'aws',
     parseTarget: (name, config) => parseAwsTarget(name, config, signer),
@@ -75,7 +93,9 @@ export function awsProvider(deps: AwsDeps): Provider<AwsTarget> {
       return planOf(target, narrowed, now() + seconds * 1_000);
     },
     intend: (target, order) => ({
-      handle: writeHandle(order.grant, target.access),
+      handle: writeHandle({ grant: order.grant, shells: opensShells(order.permissions), access: target.access }),
+      name: sessionName(target, order),
+      revocation: revocationOf(target),
       notAfter: now() + target.sessionSeconds * 1_000 + ISSUE_WITHIN_MS,
     }),
     issue: async (target, order, signal) => {
@@ -93,38 +113,68 @@ export function awsProvider(deps: AwsDeps): Provider<AwsTarget> {
         marking: { tag: order.grant, sourceIdentity: sourceIdentity(order.principal) },
       };
       const { keys, expiresAt } = await assume(target.access, session, signal);
-      return { credential: { kind: 'aws', keys }, notAfter: expiresAt };
+      return { credential: { kind: 'aws', secret: keys }, granted: policy, notAfter: expiresAt };
     },
     revoke: async (mark, revoked, signal) => {
       const handle = readHandle(mark);
-      const end = endOf(mark);
-      if (now() >= end) {
-        const early = (await handlesEndedEarly(revoked)).has(mark.handle);
-        return { kind: 'gone', tidyAt: early ? end + GRACE_MS : null };
-      }
-      const update = revocations.update({ handle, mark, revoked });
-      return afterUpdate(await unlessAborted(update, signal, interrupted), { mark, handle, now: now() });
+      const credentials = await endCredentials(mark, handle, revoked, signal);
+      if (!handle.shells) return credentials;
+      const shells = await endShells(handle, signal);
+      if (shells === 'forbidden')
+        notice(`SSM sessions of ${sessionArn(handle.role, handle.grant)} stay open: ${RIGHTS}`);
+      return withShells(credentials, shells, { mark, handle, now: now() });
     },
     tidy: async (mark, revoked, signal) => {
       const update = revocations.update({ handle: readHandle(mark), mark: null, revoked });
       await unlessAborted(update, signal, interrupted);
     },
+    // Sessions leave nothing at AWS that could be listed; they end by themselves.
+    list: async () => [],
   };
+}
+
+const PROBED = 'a session with the same tag was denied by a policy of the role, and one with another tag was not';
+
+function sessionName({ access, name }: AwsTarget, { grant }: Order): string {
+  const role = parseRole(access.role);
+  if (role === null) throw new JitError({ code: 'ERR_CONFIG', message: `target ${name} has no role` });
+  return sessionArn(role, grant);
 }
 
 function handleOf(target: AwsTarget, order: Order): Handle {
   const role = parseRole(target.access.role);
   if (role === null) throw new JitError({ code: 'ERR_CLOUD', message: `target ${target.name} has no role` });
-  return { grant: order.grant, access: target.access, role };
+  return { grant: order.grant, shells: opensShells(order.permissions), access: target.access, role };
 }
 
-function afterUpdate(
-  state: RoleState,
-  about: { readonly mark: Mark; readonly handle: Handle; readonly now: number },
-): Revocation {
+interface Occasion {
+  readonly mark: Mark;
+  readonly handle: Handle;
+  readonly now: number;
+}
+
+/** What can be said of a grant whose credentials may have opened sessions of Systems Manager. */
+function withShells(credentials: Revocation, shells: Shells, { mark, handle, now }: Occasion): Revocation {
+  const soon: Revocation = { kind: 'pending', checkAt: now + CHECK_MIN_MS };
+  if (shells === 'some') return soon;
+  if (credentials.kind === 'pending') {
+    // More may be opened until the denial is in effect.
+    return shells === 'forbidden'
+      ? credentials
+      : { ...credentials, checkAt: Math.min(credentials.checkAt, now + GRACE_MS) };
+  }
+  if (shells === 'forbidden') return { ...credentials, proof: `${credentials.proof}; SSM sessions could not be ended` };
+  // One that was opened in the last moment by AWS's clock may come after the list was made.
+  const listed = endOf(mark) + (handle.access.sandbox ? 0 : GRACE_MS);
+  if (now >= endOf(mark) && now < listed) return { kind: 'pending', checkAt: listed };
+  return { ...credentials, proof: `${credentials.proof}; no SSM session of it is open` };
+}
+
+function afterUpdate(state: RoleState, about: Occasion): Revocation {
   const end = endOf(about.mark);
   const entry = state.entries.get(about.mark.grant);
-  if (entry !== undefined && entry.writing <= state.verified) return { kind: 'gone', tidyAt: end + GRACE_MS };
+  if (entry !== undefined && entry.writing <= state.verified)
+    return { kind: 'gone', tidyAt: end + GRACE_MS, proof: PROBED };
   // Nothing can be learned before the end, which the session policy enforces by itself.
   if (state.missing || state.verdict === 'blind') return { kind: 'pending', checkAt: end };
   const age = entry === undefined ? 0 : about.now - entry.at;

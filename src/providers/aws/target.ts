@@ -75,7 +75,7 @@ export function parseAwsTarget(name: string, config: unknown, signer: TokenSigne
     provider: 'aws',
     environment,
     sandbox,
-    tool: { kind: 'aws', account: parseRole(role)?.account ?? '', region, endpoint },
+    tool: { kind: 'aws', identity: 'issued', account: parseRole(role)?.account ?? '', region, endpoint },
     access: { role, region, endpoint, credentials, revoker, externalId, sandbox },
     sessionSeconds,
   };

@@ -49,7 +49,8 @@ void test('an automatic request is active at once; its credential is handed out 
   const id = grantOf(outcome);
   assert.equal(outcome.grant?.state, 'active');
   const first = await t.broker.credentials(ALICE, id);
-  assert.equal(first.credentials[0]?.aws.secretAccessKey, 'canary-secret-access-key');
+  const [issued] = first.credentials;
+  assert.equal(issued?.kind === 'aws' && issued.secret.secretAccessKey, 'canary-secret-access-key');
   assert.equal(first.expiresAt, outcome.grant?.expiresAt);
   assert.equal(t.cloud.calls.length, 1);
   await t.broker.credentials(ALICE, id);
@@ -354,6 +355,7 @@ void test('a credential that turns up while its grant is being revoked is revoke
     // What a second broker would commit whose call to the cloud came back just now.
     const event = {
       type: 'issued',
+      granted: 'all of it',
       target: 'main',
       at: Date.now(),
       endsAt: Date.now() + 600_000,

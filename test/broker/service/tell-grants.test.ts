@@ -92,7 +92,12 @@ test('where nobody wants to know, nothing is looked up and nothing composed', as
     Object.assign(w.store, { request: counted('request', request) });
     const at = w.world.now();
     await applyEvent(w.world, grant, { type: 'end', reason: 'revoked', at }, { actor: 'broker' });
-    await applyEvent(w.world, grant, { type: 'gone', target: 'main', at, tidyAt: null }, { actor: 'broker' });
+    await applyEvent(
+      w.world,
+      grant,
+      { type: 'gone', target: 'main', at, tidyAt: null, proof: 'looked' },
+      { actor: 'broker' },
+    );
     return { ...counts, composed: w.composed, told: w.kinds() };
   };
   const composed = ['cancelled', 'ended'];
@@ -107,7 +112,7 @@ test('a grant that was seen out of date is told of once', async (t) => {
   await applyEvent(w.world, grant, { type: 'end', reason: 'revoked', at }, { actor: 'broker' });
   const known = await w.store.grant(grant);
   assert.ok(known !== null);
-  const gone = { type: 'gone', target: 'main', at, tidyAt: null } as const;
+  const gone = { type: 'gone', target: 'main', at, tidyAt: null, proof: 'looked' } as const;
   await Promise.all([0, 1, 2].map(async () => applyEvent(w.world, grant, gone, { actor: 'broker', known })));
   assert.deepEqual(w.kinds(), ['issued', 'ended']);
   assert.equal(w.calls.stored, 2);

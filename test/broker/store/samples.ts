@@ -136,7 +136,14 @@ function opening<R extends RequestChange>(
     seconds: 600,
     idleSeconds: null,
     at,
-    legs: targets.map((target) => ({ target, provider: 'aws', handle: `h:${id}:${target}`, notAfter: at + 900_000 })),
+    legs: targets.map((target) => ({
+      target,
+      provider: 'aws',
+      handle: `h:${id}:${target}`,
+      name: 'jit',
+      revocation: { kind: 'immediate' } as const,
+      notAfter: at + 900_000,
+    })),
   });
   return {
     request,

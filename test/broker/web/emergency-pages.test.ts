@@ -38,9 +38,12 @@ const leg: LegView = {
   sandbox: false,
   state: 'issued',
   tool: null,
+  name: 'jit',
+  revocation: { kind: 'immediate' },
   notAfter: at(1_800),
   attempts: 0,
   problem: null,
+  gone: null,
 };
 
 function grant(over: Partial<GrantView> = {}): GrantView {

@@ -9,7 +9,7 @@ import * as fc from 'fast-check';
 import { grantId } from '../../../src/core/ids.ts';
 import type { GrantId } from '../../../src/core/ids.ts';
 import { Secret } from '../../../src/core/secret.ts';
-import type { ProfileDeps } from '../../../src/profiles/aws/file.ts';
+import type { ProfileDeps } from '../../../src/profiles/tool.ts';
 import type { AwsFiles } from '../../../src/profiles/aws/names.ts';
 import type { ProfileEntry, StaticEntry } from '../../../src/profiles/aws/write.ts';
 import { ground } from '../../local/ground.ts';

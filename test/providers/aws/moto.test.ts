@@ -36,7 +36,8 @@ after(() => folder.remove());
 
 async function whoAmI(order: Order, target: AwsTarget): Promise<string> {
   const { credential } = await provider.issue(target, order, never());
-  const keys = credential.keys.expose();
+  assert(credential.kind === 'aws');
+  const keys = credential.secret.expose();
   const env = {
     PATH: process.env['PATH'],
     HOME: folder.path,

@@ -79,7 +79,10 @@ interface Held {
   readonly keys: { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken: string };
 }
 
-const keysOf = ({ keys }: Credential) => keys.expose();
+function keysOf(credential: Credential): Held['keys'] {
+  assert(credential.kind === 'aws');
+  return credential.secret.expose();
+}
 
 async function issue(parts: Partial<Order> = {}, at: AwsTarget = target): Promise<Held> {
   const order = orderOf({ endsAt: Date.now() + 120_000, permissions: [READ], ...parts });

@@ -22,7 +22,13 @@ test('a small configuration is a target, with the defaults that the README state
   assert.equal(target.provider, 'aws');
   assert.equal(target.sessionSeconds, 3_600);
   assert.equal(target.sandbox, false);
-  assert.deepEqual(target.tool, { kind: 'aws', account: '123456789012', region: 'eu-west-1', endpoint: null });
+  assert.deepEqual(target.tool, {
+    kind: 'aws',
+    identity: 'issued',
+    account: '123456789012',
+    region: 'eu-west-1',
+    endpoint: null,
+  });
   assert.equal(target.access.revoker, null);
 });
 

@@ -111,13 +111,18 @@ export const QUERIES = {
     SELECT id FROM grants
     WHERE owner = :owner AND requester = :requester AND state <> 'closed' AND ${IN_STATES} ${NEWEST}`,
 
-  legs: 'SELECT target, provider, handle, state, ends_at, not_after, attempts, problem FROM legs WHERE grant_n = :n ORDER BY position',
+  legs: `
+    SELECT target, provider, handle, name, revoked_within, state, ends_at, not_after, attempts, problem, gone_at, proof
+    FROM legs WHERE grant_n = :n ORDER BY position`,
   legPut: `
-    INSERT INTO legs (grant_n, position, target, provider, handle, state, ends_at, not_after, attempts, problem, ended_at)
-    VALUES (:n, :position, :target, :provider, :handle, :state, :endsAt, :notAfter, :attempts, :problem, :endedAt)
+    INSERT INTO legs (grant_n, position, target, provider, handle, name, revoked_within, state, ends_at, not_after,
+      attempts, problem, gone_at, proof, ended_at)
+    VALUES (:n, :position, :target, :provider, :handle, :name, :revokedWithin, :state, :endsAt, :notAfter, :attempts,
+      :problem, :goneAt, :proof, :endedAt)
     ON CONFLICT (grant_n, position) DO UPDATE SET target = excluded.target, provider = excluded.provider,
       handle = excluded.handle, state = excluded.state, ends_at = excluded.ends_at, not_after = excluded.not_after,
-      attempts = excluded.attempts, problem = excluded.problem, ended_at = coalesce(legs.ended_at, excluded.ended_at)`,
+      attempts = excluded.attempts, problem = excluded.problem, gone_at = excluded.gone_at, proof = excluded.proof,
+      ended_at = coalesce(legs.ended_at, excluded.ended_at)`,
   revoked: `
     SELECT grants.id AS grant_id, target, handle, ends_at, not_after FROM legs LEFT JOIN grants ON grants.n = legs.grant_n
     WHERE provider = :provider AND not_after > :now AND early = 1 ORDER BY not_after`,

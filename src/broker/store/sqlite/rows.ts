@@ -2,6 +2,7 @@
  * Rows to domain objects. Reading is strict: what is not exactly what the store writes is a `TypeError`, and no guess.
  * @module
  */
+import type { RevocationClass } from '../../../core/access.ts';
 import { CLOSE_REASONS, type GrantState, type Leg } from '../../../core/grant.ts';
 import { isGrantId, isRequestId } from '../../../core/ids.ts';
 import type { BoundIncident } from '../../../core/incident.ts';
@@ -134,12 +135,20 @@ function readLeg(row: Row): Leg {
     target: text(row, 'target'),
     provider: text(row, 'provider'),
     handle: text(row, 'handle'),
+    name: text(row, 'name'),
+    revocation: readRevocation(orNull(integer, row, 'revoked_within')),
     state: word(LEG_STATES, row, 'state'),
     endsAt: orNull(integer, row, 'ends_at'),
     notAfter: integer(row, 'not_after'),
     attempts: integer(row, 'attempts'),
     problem: orNull(text, row, 'problem'),
+    gone: row['gone_at'] === null ? null : { at: integer(row, 'gone_at'), proof: text(row, 'proof') },
   };
+}
+
+function readRevocation(seconds: number | null): RevocationClass {
+  if (seconds === null) return { kind: 'expiry-only' };
+  return seconds === 0 ? { kind: 'immediate' } : { kind: 'within', seconds };
 }
 
 export function readMark(row: Row): Mark {

@@ -10,9 +10,9 @@ import { WEB_TABLES, WEB_VERDICTS } from './web-schema.ts';
 
 /**
  * Written into the header of the file, so that no other program's database is taken for a store, nor one in the forms that
- * were tried before the first release (`jit1` to `jit4`): `jit5` in ASCII.
+ * were tried before the first release (`jit1` to `jit5`): `jit6` in ASCII.
  */
-export const APPLICATION_ID = 0x6a697435;
+export const APPLICATION_ID = 0x6a697436;
 
 /** Entry n brings a database from version n to n + 1. */
 export const MIGRATIONS: readonly string[] = [
@@ -111,11 +111,16 @@ export const MIGRATIONS: readonly string[] = [
     target TEXT NOT NULL CHECK (target <> ''),
     provider TEXT NOT NULL,
     handle TEXT NOT NULL,
+    name TEXT NOT NULL,
+    -- Seconds within which access is gone after a revocation: 0 at once, null only by expiry.
+    revoked_within INTEGER,
     state TEXT NOT NULL CHECK (state IN ('intended', 'maybe-issued', 'issued', 'gone')),
     ends_at INTEGER,
     not_after INTEGER NOT NULL,
     attempts INTEGER NOT NULL CHECK (attempts >= 0),
     problem TEXT,
+    gone_at INTEGER,
+    proof TEXT CHECK ((proof IS NULL) = (gone_at IS NULL)),
     -- When the grant first began to end. Never moves: a grant does not come back to life.
     ended_at INTEGER,
     -- Whether the cloud may still hold something that outlives the grant. A leg that was refused without ever having an

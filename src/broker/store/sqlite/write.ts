@@ -2,6 +2,7 @@
  * Writes one change. Runs inside a transaction that holds the write lock, so that what it checks stays true until the commit.
  * @module
  */
+import type { RevocationClass } from '../../../core/access.ts';
 import { JitError } from '../../../core/errors.ts';
 import type { Grant, GrantState } from '../../../core/grant.ts';
 import type { Change, StoredGrant } from '../store.ts';
@@ -126,9 +127,24 @@ function writeLegs(sql: Statements, n: number, grant: Grant): void {
   }
   for (const [position, leg] of grant.legs.entries()) {
     const endedAt = closeReason === null ? null : stateAt;
-    const { target, provider, handle, state, endsAt, notAfter, attempts, problem } = leg;
-    const cells = { target, provider, handle, state, endsAt, notAfter, attempts, problem };
+    const { target, provider, handle, name, state, endsAt, notAfter, attempts, problem, gone } = leg;
+    const revokedWithin = secondsToRevoke(leg.revocation);
+    const doubt = { attempts, problem, goneAt: gone?.at ?? null, proof: gone?.proof ?? null };
+    const cells = { target, provider, handle, name, revokedWithin, state, endsAt, notAfter, ...doubt };
     sql('legPut').run({ n, position, ...cells, endedAt });
+  }
+}
+
+function secondsToRevoke(revocation: RevocationClass): number | null {
+  switch (revocation.kind) {
+    case 'immediate':
+      return 0;
+    case 'within':
+      return revocation.seconds;
+    case 'expiry-only':
+      return null;
+    default:
+      return revocation satisfies never;
   }
 }
 

@@ -36,7 +36,8 @@ test('among many grants, 32 changes at once share their pages, but for the few i
     );
     await Promise.all(changes.map((change) => store.commit(change)));
     const made = await frames();
-    const issued = { type: 'issued', target: 'prod', at: START, endsAt: START + 9, notAfter: START + 9 } as const;
+    const times = { at: START, endsAt: START + 9, notAfter: START + 9 };
+    const issued = { type: 'issued', target: 'prod', granted: 'all of it', ...times } as const;
     const moves = changes.map(({ grant }) => {
       const next = transition(grant.grant, issued);
       return {

@@ -62,11 +62,19 @@ const state: fc.Arbitrary<GrantState> = fc
   // Records come without a prototype, which strict equality notices.
   .map((one) => ({ ...one }));
 const leg: fc.Arbitrary<Omit<Leg, 'target' | 'provider' | 'handle'>> = fc.record({
+  name: fc.constantFrom('jit_one', 'arn:aws:sts::1:x'),
+  revocation: fc.oneof(
+    fc.record({ kind: fc.constantFrom('immediate' as const, 'expiry-only' as const) }).map((one) => ({ ...one })),
+    fc
+      .record({ kind: fc.constant('within' as const), seconds: fc.integer({ min: 1, max: 900 }) })
+      .map((one) => ({ ...one })),
+  ),
   state: fc.constantFrom('intended' as const, 'maybe-issued' as const, 'issued' as const, 'gone' as const),
   endsAt: fc.option(time),
   notAfter: time,
   attempts: fc.nat(9),
   problem: fc.option(fc.constantFrom('', 'AccessDenied')),
+  gone: fc.option(fc.record({ at: time, proof: fc.constantFrom('', 'looked') }).map((one) => ({ ...one }))),
 });
 const effect: fc.Arbitrary<Effect & { readonly claimedUntil: number | null }> = fc.oneof(
   fc.record({

@@ -1,0 +1,81 @@
+/**
+ * Files in the run-time folder that hold what is secret in a grant, for tools that can read nothing else. They and whatever
+ * lies beside them under a longer name go with the grant.
+ * @module
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { GrantId } from '../core/ids.ts';
+import { asLocalFault, errnoOf } from './fault.ts';
+
+const NAME = /^secret-gr_[0-9a-z]{26}-/;
+
+/** Where the secret of a grant at a target lies. A target's name becomes no part of a path. */
+export function secretFile(run: string, grant: GrantId, target: string): string {
+  const place = createHash('sha256').update(target).digest('hex').slice(0, 12);
+  return join(run, `secret-${grant}-${place}`);
+}
+
+/**
+ * Writes a file of the grant, 0600, at once and whole, in the place of an older one.
+ * @param end epoch ms; kept as the time of the file's last change, so that whoever finds it knows when it has run out.
+ * Throws `ERR_LOCAL_FILE`.
+ */
+export async function writeSecretFile(path: string, content: string, end: number): Promise<void> {
+  const temporary = `${path}.${randomBytes(8).toString('hex')}`;
+  try {
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
+    const file = await open(temporary, flags, 0o600);
+    try {
+      await file.writeFile(content);
+      const when = new Date(end);
+      await file.utimes(when, when);
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (thrown) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw asLocalFault(thrown, path);
+  }
+}
+
+/** Removes every file of the grant. Throws `ERR_LOCAL_FILE` when one stays. */
+export async function removeSecretFiles(run: string, grant: GrantId): Promise<void> {
+  await removeWhere(run, (name) => name.startsWith(`secret-${grant}-`));
+}
+
+/** Removes every file of every grant: whoever kept them up to date is gone. */
+export async function sweepSecretFiles(run: string): Promise<void> {
+  await removeWhere(run, () => true);
+}
+
+/** Removes those whose end has passed, epoch ms; never throws, since somebody else may be removing them as well. */
+export async function sweepExpiredFiles(run: string, now: number): Promise<void> {
+  const names = await namesIn(run).catch(() => []);
+  for (const name of names) {
+    const path = join(run, name);
+    const found = await stat(path).catch(() => null);
+    if (found !== null && found.mtimeMs <= now) await rm(path, { force: true, recursive: true }).catch(() => undefined);
+  }
+}
+
+async function removeWhere(run: string, select: (name: string) => boolean): Promise<void> {
+  try {
+    const names = (await namesIn(run)).filter(select);
+    await Promise.all(names.map((name) => rm(join(run, name), { force: true, recursive: true })));
+  } catch (thrown) {
+    throw asLocalFault(thrown, run);
+  }
+}
+
+async function namesIn(run: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(run)).filter((name) => NAME.test(name));
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'ENOENT') return [];
+    throw thrown;
+  }
+}
