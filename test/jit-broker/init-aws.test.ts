@@ -10,78 +10,29 @@ import { test, type TestContext } from 'node:test';
 import { runSimulation } from '@cloud-copilot/iam-simulate';
 import { parse } from 'yaml';
 import { parseBrokerConfig } from '../../src/broker/config/config.ts';
-import { JitError } from '../../src/core/errors.ts';
-import { initAws, type InitAwsFlags } from '../../src/jit-broker/init-aws.ts';
-import { openOutput } from '../../src/jit-broker/output.ts';
 import { webIdentityClaims } from '../../src/providers/aws/names.ts';
 import { awsProvider } from '../../src/providers/aws/provider.ts';
 import { parsePolicy } from '../../src/sandbox/evaluate/document.ts';
 import { TRUST, trustOf } from '../../src/sandbox/evaluate/trust.ts';
 import { isFault } from '../../src/sandbox/fault.ts';
 import { makeIssuer, markOf, never, orderOf } from '../providers/aws/support.ts';
-import { tempFolder, tempHome } from '../support/home.ts';
+import { tempHome } from '../support/home.ts';
 import { MOTO_KEYS, startMoto } from '../support/moto.ts';
 import { run } from '../support/run.ts';
 import { skipUnless } from '../support/tools.ts';
+import {
+  ACCOUNT,
+  ISSUER,
+  POLICY,
+  policyFile,
+  print,
+  property,
+  REVOKER,
+  ROLE,
+  type Template,
+  template,
+} from './account.ts';
 import { broker } from './program.ts';
-
-const ACCOUNT = '123456789012';
-const ISSUER = 'https://jit.example.com/eu';
-const ROLE = `arn:aws:iam::${ACCOUNT}:role/jit-web`;
-const REVOKER = `arn:aws:iam::${ACCOUNT}:role/jit-web-revoker`;
-const POLICY = {
-  Version: '2012-10-17',
-  Statement: [
-    {
-      Sid: 'Web',
-      Effect: 'Allow',
-      Action: ['s3:GetObject', 's3:PutObject'],
-      // What a template, a shell or a parser could take for its own.
-      Resource: ['arn:aws:s3:::web-${aws:PrincipalTag/team}/%{x}/$${y}/$$${z}/*', 'arn:aws:s3:::"q\'\\é: #/*'],
-      Condition: { StringLike: { 's3:prefix': ['yes', 'null', '0x1f', '2026-01-01', ''] } },
-    },
-    { Effect: 'Allow', Action: 'iam:*', Resource: '*', Condition: { Bool: { 'aws:SecureTransport': true } } },
-  ],
-};
-
-const USUAL = { account: ACCOUNT, region: 'eu-west-1', environment: 'prod', roleName: 'jit-web' };
-
-/** Runs it in this process. Its stdout and stderr; throws what it throws, and then nothing was printed. */
-async function print(flags: Partial<InitAwsFlags>): Promise<{ readonly stdout: string; readonly stderr: string }> {
-  let [stdout, stderr] = ['', ''];
-  const to = (take: (text: string) => void) => ({ write: (text: string) => (take(text), true) });
-  // Safe: the output only writes.
-  const out = openOutput(
-    'human',
-    to((text) => (stdout += text)) as NodeJS.WritableStream,
-    to((text) => (stderr += text)) as NodeJS.WritableStream,
-  );
-  await initAws({ ...USUAL, ...flags }, out).catch((thrown: unknown) => {
-    assert.deepEqual([stdout, stderr], ['', '']);
-    throw thrown;
-  });
-  return { stdout, stderr };
-}
-
-function policyFile(t: TestContext, policy: unknown = POLICY): string {
-  const file = join(tempFolder(t), 'policy.json');
-  writeFileSync(file, typeof policy === 'string' ? policy : JSON.stringify(policy));
-  return file;
-}
-
-interface Template {
-  readonly Resources: Readonly<
-    Record<string, { readonly Type: string; readonly Properties: Readonly<Record<string, unknown>> }>
-  >;
-}
-
-async function template(flags: Partial<InitAwsFlags>): Promise<Template> {
-  // Safe: a template of another shape fails the assertions on it.
-  return parse((await print({ format: 'cloudformation', ...flags })).stdout, { version: '1.1' }) as Template;
-}
-
-const property = ({ Resources }: Template, resource: string, name: string): unknown =>
-  Resources[resource]?.Properties[name];
 
 test(
   'moto makes the stack of the template, and the provider issues and revokes with its roles (moto_server, aws)',
@@ -344,94 +295,6 @@ test('every partition has its own ARNs, in China and in GovCloud as elsewhere', 
     const { stdout } = await print({ issuer: ISSUER, policy, region, format: 'terraform' });
     const found = new Set([...stdout.matchAll(/"(?:jit:)?arn:([a-z-]+):iam/g)].map((match) => match[1]));
     assert.deepEqual([...found], [partition], region);
-  }
-});
-
-test('values that a template could take for something else are refused, and nothing is printed', async (t) => {
-  const policy = policyFile(t);
-  const usual = { issuer: ISSUER, policy };
-  const bad = ['a"b', "a'b", 'a\nb', '${a}', '%{if}', 'a b', 'a:b', 'a#', '', '\u202ea', '{{resolve:ssm:a}}'];
-  const cases: readonly (readonly [Partial<InitAwsFlags>, RegExp])[] = [
-    ...bad.flatMap((text): (readonly [Partial<InitAwsFlags>, RegExp])[] => [
-      [{ ...usual, roleName: text }, /^--role-name/],
-      [{ ...usual, revokerName: text }, /^--revoker-name/],
-      [{ ...usual, target: text }, /^--target/],
-      [{ ...usual, account: text }, /--account|empty/],
-      [{ ...usual, region: text }, /--region|empty/],
-      [{ ...usual, environment: text }, /environment|empty/],
-      [{ policy, issuer: `https://jit.example.com/${text}` }, /^--issuer/],
-      [{ ...usual, policy: `arn:aws:iam::aws:policy/${text}` }, /^--policy/],
-      [{ policy, ambient: `arn:aws:iam::${ACCOUNT}:role/${text}/` }, /^--ambient/],
-    ]),
-    [{ ...usual, roleName: 'x'.repeat(57) }, /^--role-name/],
-    [{ ...usual, roleName: '../jit' }, /^--role-name/],
-    [{ policy, issuer: 'https://jit.example.com/../a' }, /^--issuer/],
-    [{ policy, issuer: `https://jit.example.com/${'x'.repeat(255)}` }, /^--issuer/],
-    [{ policy, issuer: 'http://jit.example.com' }, /^--issuer/],
-    [{ policy, issuer: 'https://jit.example.com:8443' }, /^--issuer.*port/],
-    [{ policy, issuer: 'https://JIT.example.com' }, /^--issuer/],
-    [{ policy, issuer: 'https://ann@jit.example.com' }, /^--issuer/],
-    [{ policy, ambient: `arn:aws:sts::${ACCOUNT}:assumed-role/jit-broker/i-0` }, /^--ambient/],
-    [{ policy, ambient: 'arn:aws-cn:iam::210987654321:role/jit-broker' }, /^--ambient.*partition/],
-    [{ ...usual, ambient: ROLE }, /exclude each other/],
-    [{ ...usual, revokerName: 'jit-web' }, /revoker: a role of its own/],
-    [{ ...usual, policy: 'arn:aws:iam::210987654321:policy/x' }, /^--policy/],
-    [{ ...usual, policy: 'arn:aws:s3:::policy/x' }, /^--policy/],
-    [{ ...usual, format: 'cdk' }, /^--format/],
-    [{ ...usual, format: 'constructor' }, /^--format/],
-  ];
-  for (const [flags, message] of cases) {
-    const shown = JSON.stringify(flags);
-    await assert.rejects(print({ format: 'cloudformation', ...flags }), (thrown) => {
-      assert.ok(thrown instanceof JitError, shown);
-      assert.equal(thrown.facts.exit, 2, shown);
-      assert.match(thrown.message, message, shown);
-      return true;
-    });
-  }
-});
-
-test('a policy file that IAM or a template would read otherwise than it is written is refused', async (t) => {
-  const statement = (changes: object): object => ({
-    Version: '2012-10-17',
-    Statement: [{ Effect: 'Allow', Action: 's3:GetObject', Resource: '*', ...changes }],
-  });
-  const cases: readonly (readonly [policy: unknown, message: RegExp])[] = [
-    ['', /not JSON/],
-    ['{', /not JSON/],
-    ['[]', /one JSON object/],
-    ['{"Version":"2012-10-17","Version":"2012-10-17","Statement":[]}', /twice/],
-    [{ Version: '2008-10-17', Statement: [] }, /Version/],
-    [{ Version: '2012-10-17', Statement: [] }, /empty/],
-    [{ Version: '2012-10-17' }, /Statement 1/],
-    [{ ...statement({}), 'Fn::Transform': { Name: 'x' } }, /not part of a policy/],
-    [statement({ Principal: '*' }), /Principal/],
-    [statement({ Effect: 'allow' }), /Effect/],
-    [statement({ Action: undefined }), /Action and NotAction/],
-    [statement({ NotAction: 's3:*' }), /Action and NotAction/],
-    [statement({ Resource: undefined }), /Resource and NotResource/],
-    [statement({ Action: { 'Fn::Sub': 'x' } }), /Action/],
-    [statement({ Resource: [] }), /Resource/],
-    [statement({ Resource: [{ Ref: 'JitRole' }] }), /Resource/],
-    [statement({ Resource: 'arn:aws:s3:::{{resolve:ssm:name}}' }), /\{\{/],
-    [statement({ Resource: 'arn:aws:s3:::a\u2028b' }), /Resource/],
-    [statement({ Resource: 'arn:aws:s3:::a\nb' }), /Resource/],
-    [statement({ Sid: '${a}' }), /Sid/],
-    [statement({ Condition: { 'Fn::If': {} } }), /no condition/],
-    [statement({ Condition: { Ref: { 'a:b': 'c' } } }), /no condition/],
-    [statement({ Condition: { StringEquals: { 'Fn::GetAtt': 'c' } } }), /no condition/],
-    [statement({ Condition: { StringEquals: { 'a:b': { Ref: 'c' } } } }), /no condition/],
-    [JSON.stringify(statement({ Condition: { proto: {} } })).replace('proto', '__proto__'), /no condition/],
-    [statement({ Resource: Array.from({ length: 400 }, (_, index) => `arn:aws:s3:::bucket-${index}`) }), /6144/],
-  ];
-  for (const [policy, message] of cases) {
-    const file = policyFile(t, policy);
-    await assert.rejects(print({ format: 'terraform', issuer: ISSUER, policy: file }), (thrown) => {
-      assert.ok(thrown instanceof JitError, JSON.stringify(policy));
-      assert.equal(thrown.code, 'ERR_CONFIG');
-      assert.match(thrown.message, message);
-      return true;
-    });
   }
 });
 
