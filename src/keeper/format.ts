@@ -53,8 +53,9 @@ export function formatCredential(issued: IssuedCredential, format: Format, notAf
 export function formatContainer(issued: IssuedCredential, notAfter: number): string {
   const { credential, tool } = issued;
   if (credential.kind !== 'aws') throw otherKind(issued, 'aws');
-  const { SessionToken: Token, Version: _, ...rest } = processForm(credential.secret.expose(), tool, notAfter);
-  return JSON.stringify({ ...rest, Token });
+  const form = processForm(credential.secret.expose(), tool, notAfter);
+  const { AccessKeyId, SecretAccessKey, SessionToken: Token, Expiration, AccountId } = form;
+  return JSON.stringify({ AccessKeyId, SecretAccessKey, Token, Expiration, AccountId });
 }
 
 /** What a tool reads that can ask nobody, or null for the kinds whose tools can. */

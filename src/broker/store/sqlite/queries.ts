@@ -120,7 +120,7 @@ export const QUERIES = {
     VALUES (:n, :position, :target, :provider, :handle, :name, :revokedWithin, :state, :endsAt, :notAfter, :attempts,
       :problem, :goneAt, :proof, :endedAt)
     ON CONFLICT (grant_n, position) DO UPDATE SET target = excluded.target, provider = excluded.provider,
-      handle = excluded.handle, state = excluded.state, ends_at = excluded.ends_at, not_after = excluded.not_after,
+      handle = excluded.handle, name = excluded.name, revoked_within = excluded.revoked_within, state = excluded.state, ends_at = excluded.ends_at, not_after = excluded.not_after,
       attempts = excluded.attempts, problem = excluded.problem, gone_at = excluded.gone_at, proof = excluded.proof,
       ended_at = coalesce(legs.ended_at, excluded.ended_at)`,
   revoked: `
