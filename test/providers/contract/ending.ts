@@ -90,6 +90,7 @@ export function endingTests<T extends Target>({ rig, scene }: Ground<T>): void {
       assert.equal(await works(again.credential, kept.order), true, `after ${which} the other cannot be issued again`);
       await scene().end(scene().mark(kept.order, again));
       assert.equal(await works(again.credential, kept.order), false);
+      assert.equal(await works(gone.issued.credential, gone.order), false, `${which} is back`);
     }
   });
 
