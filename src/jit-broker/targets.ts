@@ -3,11 +3,14 @@
  * @module
  */
 import type { Issuer } from '../broker/issuer/issuer.ts';
+import { readSecretFile } from '../broker/notices/secret-file.ts';
 import type { Log } from '../broker/service/log.ts';
 import { JitError } from '../core/errors.ts';
-import type { Clock, Provider, Target } from '../core/ports.ts';
+import type { Clock, Provider, Random, Target, TokenSigner } from '../core/ports.ts';
+import type { Secret } from '../core/secret.ts';
 import { awsProvider } from '../providers/aws/provider.ts';
 import { REVOKER_ROLE_ARN, SANDBOX_ROLE_ARN } from '../sandbox/world.ts';
+import { ownerOf } from './owner.ts';
 import type { BrokerPlan } from './plan.ts';
 import { openSandbox, type RunningSandbox } from './sandbox.ts';
 
@@ -17,12 +20,45 @@ export interface Clouds {
   readonly sandbox: RunningSandbox | null;
 }
 
-export async function openTargets(plan: BrokerPlan, issuer: Issuer, now: Clock, log: Log): Promise<Clouds> {
+/** What every provider is made of; each takes what it needs. */
+export interface ProviderDeps {
+  readonly now: Clock;
+  readonly random: Random;
+  /** The broker's own issuer, which clouds are told to trust. */
+  readonly signer: TokenSigner;
+  /** The mark of this broker on what it makes at a target: 16 hexadecimal digits. */
+  readonly owner: string;
+  /** A secret that the configuration names by its file, read anew each time. Throws `ERR_CONFIG`. */
+  readonly readSecret: (file: string) => Promise<Secret<string>>;
+  /** Told what an operator should know. Nothing in it is secret. */
+  readonly notice: (text: string) => void;
+}
+
+/** One line for each kind of cloud. */
+function providersOf(deps: ProviderDeps): readonly Provider[] {
+  return [awsProvider(deps)];
+}
+
+export async function openTargets(
+  plan: BrokerPlan,
+  issuer: Issuer,
+  now: Clock,
+  random: Random,
+  log: Log,
+): Promise<Clouds> {
   const sandbox = plan.sandbox === 'with sandbox' ? await openSandbox(plan.state, issuer, log) : null;
-  const aws = awsProvider({ now, signer: issuer.signer, notice: (text) => log.warn(text) });
-  const providers = new Map<string, Provider>([[aws.kind, aws]]);
+  const made = providersOf({
+    now,
+    random,
+    signer: issuer.signer,
+    owner: await ownerOf(plan.state),
+    readSecret: async (file) => await readSecretFile(plan.beside(file)),
+    notice: (text) => log.warn(text),
+  });
+  const providers = new Map(made.map((provider) => [provider.kind, provider]));
   const targets = new Map<string, Target>();
-  if (sandbox !== null) targets.set('sandbox', aws.parseTarget('sandbox', sandboxConfig(sandbox)));
+  const aws = providers.get('aws');
+  if (sandbox !== null && aws !== undefined) targets.set('sandbox', aws.parseTarget('sandbox', sandboxConfig(sandbox)));
   for (const [name, { provider: kind, tags, config }] of plan.config.targets) {
     const provider = providers.get(kind);
     if (provider === undefined) {

@@ -3,11 +3,11 @@
  * lies beside them under a longer name go with the grant.
  * @module
  */
-import { createHash, randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GrantId } from '../core/ids.ts';
+import { replaceFile } from './atomic.ts';
 import { asLocalFault, errnoOf } from './fault.ts';
 
 const NAME = /^secret-gr_[0-9a-z]{26}-/;
@@ -24,20 +24,11 @@ export function secretFile(run: string, grant: GrantId, target: string): string 
  * Throws `ERR_LOCAL_FILE`.
  */
 export async function writeSecretFile(path: string, content: string, end: number): Promise<void> {
-  const temporary = `${path}.${randomBytes(8).toString('hex')}`;
   try {
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
-    const file = await open(temporary, flags, 0o600);
-    try {
-      await file.writeFile(content);
-      const when = new Date(end);
-      await file.utimes(when, when);
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
+    await replaceFile(path, Buffer.from(content), { mode: 0o600 });
+    const when = new Date(end);
+    await utimes(path, when, when);
   } catch (thrown) {
-    await rm(temporary, { force: true }).catch(() => undefined);
     throw asLocalFault(thrown, path);
   }
 }
