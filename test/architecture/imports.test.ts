@@ -55,6 +55,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Where each package may be imported. Prefixes of paths; a package without a row is an error. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@aws-sdk/client-iam': ['src/providers/aws/', 'src/identity/', 'src/client/'],
+  '@aws-sdk/client-ssm': ['src/providers/aws/'],
+  '@aws-sdk/client-sso-admin': ['src/providers/aws/'],
   '@aws-sdk/client-sts': ['src/providers/aws/', 'src/identity/', 'src/client/'],
   '@aws-sdk/credential-providers': ['src/providers/aws/', 'src/identity/', 'src/client/'],
   '@aws-crypto/sha256-js': ['src/identity/', 'src/client/'],
@@ -66,7 +68,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@smithy/signature-v4': ['src/identity/', 'src/client/'],
   chalk: ['src/cli/'],
   commander: ['src/cli/', 'src/jit-broker/'],
-  'google-auth-library': ['src/identity/'],
+  'google-auth-library': ['src/identity/', 'src/providers/gcp/'],
   hono: ['src/broker/http/', 'src/broker/web/'],
   jose: ['src/broker/issuer/', 'src/sandbox/', 'src/identity/', 'src/providers/', 'src/client/'],
   keytar: ['src/identity/secrets/'],

@@ -3,6 +3,7 @@
  * @module
  */
 import type { IAMClient } from '@aws-sdk/client-iam';
+import type { SSMClient } from '@aws-sdk/client-ssm';
 import type { STSClient } from '@aws-sdk/client-sts';
 import type { AwsKeys } from '../../core/credential.ts';
 import type { Secret } from '../../core/secret.ts';
@@ -19,6 +20,12 @@ export interface SdkKeys {
 /** Asked whenever a call is signed, so that credentials can change. */
 export type KeySource = () => Promise<SdkKeys>;
 
+/** Calls with keys of the same name share a client. */
+export interface NamedKeys {
+  readonly name: string;
+  readonly source: KeySource;
+}
+
 /** Where a service is asked. */
 export type Site = Pick<RoleAccess, 'region' | 'endpoint'>;
 
@@ -29,8 +36,10 @@ export interface Clients {
   ambient(site: Site): Promise<STSClient>;
   /** Signs with these keys; made for one use. */
   as(site: Site, keys: Secret<AwsKeys>): Promise<STSClient>;
-  /** @param name of the key source: calls with the same name share a client. Null for the ambient credentials. */
-  iam(site: Site, keys: { readonly name: string; readonly source: KeySource } | null): Promise<IAMClient>;
+  /** @param keys null for the credentials that the broker runs under. */
+  iam(site: Site, keys: NamedKeys | null): Promise<IAMClient>;
+  /** The same for Systems Manager. */
+  ssm(site: Site, keys: NamedKeys | null): Promise<SSMClient>;
 }
 
 const CONNECT_MS = 3_000;
@@ -44,6 +53,12 @@ function drop(): void {
 export function awsClients(ambient: KeySource | null): Clients {
   const kept = new Map<string, Promise<STSClient>>();
   const keptIam = new Map<string, Promise<IAMClient>>();
+  const keptSsm = new Map<string, Promise<SSMClient>>();
+  const signed = async (site: Site, keys: NamedKeys | null) => ({
+    ...settings(site),
+    credentials: keys?.source ?? ambient ?? (await defaultChain(site)),
+  });
+  const named = (site: Site, keys: NamedKeys | null): string => `${keys?.name ?? 'ambient'} ${nameOf(site)}`;
   return {
     unsigned: (site) => once(kept, `unsigned ${nameOf(site)}`, () => makeSts(site, null)),
     ambient: (site) =>
@@ -55,12 +70,14 @@ export function awsClients(ambient: KeySource | null): Clients {
       return new Client({ ...settings(site), requestHandler: base.config.requestHandler, credentials: keys.expose() });
     },
     iam: (site, keys) =>
-      once(keptIam, `${keys?.name ?? 'ambient'} ${nameOf(site)}`, async () => {
+      once(keptIam, named(site, keys), async () => {
         const { IAMClient: Client } = await import('@aws-sdk/client-iam');
-        return new Client({
-          ...settings(site),
-          credentials: keys?.source ?? ambient ?? (await defaultChain(site)),
-        });
+        return new Client(await signed(site, keys));
+      }),
+    ssm: (site, keys) =>
+      once(keptSsm, named(site, keys), async () => {
+        const { SSMClient: Client } = await import('@aws-sdk/client-ssm');
+        return new Client(await signed(site, keys));
       }),
   };
 }

@@ -75,6 +75,24 @@ export function isBroken(failure: Failure): boolean {
   return failure.status === null && (failure.name === 'ECONNRESET' || failure.name === 'EPIPE');
 }
 
+const MISSING: ReadonlySet<string> = new Set([
+  'InvalidAction',
+  'NotImplemented',
+  'NotImplementedException',
+  'UnknownOperationException',
+  'UnsupportedOperation',
+]);
+
+/** Whether a server that speaks AWS's language lacks the call. */
+export function isMissing({ name, status }: Failure): boolean {
+  return status === 501 || MISSING.has(name);
+}
+
+/** Whether the caller's own rights do not reach. */
+export function isDenied({ name }: Failure): boolean {
+  return name === 'AccessDenied' || name === 'AccessDeniedException';
+}
+
 /** What was being done, for messages: `assume arn:aws:iam::…`. */
 export interface Attempt {
   readonly doing: string;

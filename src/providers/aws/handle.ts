@@ -20,19 +20,23 @@ const HANDLE = z.strictObject({
   revoker: z.string().nullable(),
   externalId: z.string().nullable(),
   sandbox: z.boolean(),
+  shells: z.literal(true).optional(),
 });
 
 /** What a handle says. */
 export interface Handle {
   readonly grant: string;
+  /** Whether the grant can open sessions of Systems Manager, which outlive its credentials. */
+  readonly shells: boolean;
   readonly access: RoleAccess;
   readonly role: Role;
 }
 
 /** The same text for the same grant and target, always. */
-export function writeHandle(grant: string, access: RoleAccess): string {
+export function writeHandle({ grant, shells, access }: Omit<Handle, 'role'>): string {
   const { role, region, endpoint, credentials, revoker, externalId, sandbox } = access;
-  return canonicalJson({ v: 1, grant, role, region, endpoint, credentials, revoker, externalId, sandbox });
+  const known = { v: 1, grant, role, region, endpoint, credentials, revoker, externalId, sandbox };
+  return canonicalJson(shells ? { ...known, shells } : known);
 }
 
 /** Reads a handle of `writeHandle`, of this version or an earlier one. Throws `ERR_UNEXPECTED` for anything else. */
@@ -42,8 +46,8 @@ export function readHandle(mark: Pick<Mark, 'handle' | 'grant'>): Handle {
   if (!parsed.success || role === null || parsed.data.grant !== mark.grant) {
     throw new JitError({ code: 'ERR_UNEXPECTED', message: `the aws handle of ${mark.grant} cannot be read` });
   }
-  const { v: _version, grant, ...access } = parsed.data;
-  return { grant, access, role };
+  const { v: _version, grant, shells = false, ...access } = parsed.data;
+  return { grant, shells, access, role };
 }
 
 /** Two handles with the same place write the same deny policy. The account and role decide, and where they are asked. */

@@ -13,7 +13,7 @@ import type { Assume } from './assume.ts';
 import { deadline } from './assume.ts';
 import type { Clients } from './clients.ts';
 import { CONTROL_TAG } from './deny-policy.ts';
-import { judge } from './failure.ts';
+import { isMissing, judge } from './failure.ts';
 import { SHORTEST_SESSION } from './target.ts';
 import type { RoleAccess } from './target.ts';
 
@@ -34,13 +34,6 @@ const ALLOW_DECODING = JSON.stringify({
 const NAME = 'jit-probe';
 // IAM user guide, "Troubleshoot access denied error messages".
 const EXPLICIT = /explicit deny in an? identity-based policy/;
-const MISSING: ReadonlySet<string> = new Set([
-  'InvalidAction',
-  'NotImplemented',
-  'NotImplementedException',
-  'UnknownOperationException',
-  'UnsupportedOperation',
-]);
 
 export function probeWith(deps: { readonly clients: Clients; readonly assume: Assume }): Probe {
   const { clients, assume } = deps;
@@ -91,10 +84,10 @@ async function decode(
     });
     return 'open';
   } catch (thrown) {
-    const { kind, name, status, message } = judge(thrown);
-    if (EXPLICIT.test(message)) return 'denied';
-    if (MISSING.has(name) || status === 501) return 'blind';
+    const failure = judge(thrown);
+    if (EXPLICIT.test(failure.message)) return 'denied';
+    if (isMissing(failure)) return 'blind';
     // Refused for another reason, such as the meaningless message: whoever gets that far is not denied.
-    return kind === 'refused' ? 'open' : 'silent';
+    return failure.kind === 'refused' ? 'open' : 'silent';
   }
 }

@@ -4,6 +4,8 @@
  */
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
+import { answerJson } from '../../fakes/aws-json.ts';
+import type { JsonService } from '../../fakes/aws-json.ts';
 import { fieldsOf, serve } from './support.ts';
 import type { TestServer } from './support.ts';
 
@@ -23,6 +25,8 @@ export interface FakeAws extends TestServer {
   /** Every policy text that was put, and null for a removal. */
   readonly puts: (string | null)[];
   readonly calls: Map<string, number>;
+  /** The session policies of the revoker, as they were asked for. */
+  readonly revokerPolicies: Set<string>;
   /** Makes what was put take effect. */
   settle(): void;
   /** How many PutRolePolicy and DeleteRolePolicy were under way at once, at most. */
@@ -40,10 +44,12 @@ const POLICY = z.object({
   ),
 });
 
-export async function fakeAws(now: () => number): Promise<FakeAws> {
+/** @param services others at the same address. */
+export async function fakeAws(now: () => number, services: readonly JsonService[] = []): Promise<FakeAws> {
   const mood: Mood = { decode: 'by policy', inEffect: 'at once', put: 'taken', assume: 'granted' };
   const puts: (string | null)[] = [];
   const calls = new Map<string, number>();
+  const revokerPolicies = new Set<string>();
   let effective: string | null = null;
   let writing = 0;
   let peak = 0;
@@ -107,6 +113,7 @@ export async function fakeAws(now: () => number): Promise<FakeAws> {
 
   const server = await serve((request, response) => {
     const answer = async (): Promise<void> => {
+      if (await answerJson(services, request, response)) return;
       const fields = await fieldsOf(request);
       const action = fields.get('Action') ?? '';
       const role = fields.get('RoleArn') ?? '';
@@ -114,6 +121,7 @@ export async function fakeAws(now: () => number): Promise<FakeAws> {
       calls.set(counted, (calls.get(counted) ?? 0) + 1);
       switch (action) {
         case 'AssumeRole': {
+          if (counted === 'AssumeRevoker') revokerPolicies.add(fields.get('Policy') ?? '');
           if (mood.assume === 'refused') return fault(response, 403, 'AccessDenied', 'x');
           const token = `${fields.get('Tags.member.1.Value') ?? 'none'} ${now()}`;
           return reply(response, 200, session(fields, role, token, now()));
@@ -135,6 +143,7 @@ export async function fakeAws(now: () => number): Promise<FakeAws> {
     mood,
     puts,
     calls,
+    revokerPolicies,
     settle: () => {
       effective = puts.at(-1) ?? null;
     },

@@ -195,6 +195,7 @@ test('access ends with the grant although the session lives on, and nothing had 
   assert.deepEqual(await provider.revoke(mark, async () => await Promise.resolve([]), never()), {
     kind: 'gone',
     tidyAt: null,
+    proof: 'past the end in the session policy',
   });
 });
 
