@@ -74,6 +74,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   keytar: ['src/identity/secrets/'],
   nodemailer: ['src/notify/email/'],
   'openid-client': ['src/identity/'],
+  pg: ['src/providers/postgres/'],
   pino: ['src/jit-broker/'],
   'prom-client': ['src/jit-broker/'],
   yaml: ['src/local/yaml.ts', 'src/cli/'],
@@ -189,6 +190,7 @@ const HEAVY = [
   'node:sqlite',
   'keytar',
   'nodemailer',
+  'pg',
 ];
 
 test('starting jit loads no heavy library: they are imported where a command needs them', () => {
