@@ -40,8 +40,8 @@ export function given(path: string, content: string | Uint8Array, mode = 0o600):
 }
 
 export function settings(change: Partial<PostgresSettings> = {}): PostgresSettings {
-  const plain = { host: 'db.example.com', port: 5_432, databases: ['shop', 'stock'], tls: 'require', authority: null };
-  return { kind: 'postgres', ...plain, ...change } as PostgresSettings;
+  const [host, port, databases] = ['db.example.com', 5_432, ['shop', 'stock']];
+  return { kind: 'postgres', host, port, databases, tls: 'require', authority: null, ...change };
 }
 
 export function entry({ run }: Pick<Scene, 'run'>, change: Partial<ProfileEntry> = {}): ProfileEntry {
