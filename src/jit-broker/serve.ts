@@ -24,6 +24,7 @@ import { presentIn } from '../broker/sessions/present.ts';
 import { startForgetting } from '../broker/sessions/forget.ts';
 import { openSqliteStore } from '../broker/store/sqlite/store.ts';
 import { startDeadlines } from '../broker/worker/deadlines.ts';
+import { startLeftovers } from '../broker/worker/leftovers.ts';
 import { startWorker } from '../broker/worker/worker.ts';
 import { replaceFile } from '../local/atomic.ts';
 import { holdLock } from '../local/lock.ts';
@@ -181,6 +182,7 @@ async function run(plan: BrokerPlan, log: Log, opened: Closer[]): Promise<void> 
   opened.push(notices.start(broker));
   opened.push(incidents.start(makeEnds(world, approvals, worker.wake)));
   opened.push(startDeadlines(approvals, log));
+  opened.push(startLeftovers(world));
   opened.push(
     policies.watch(async (from, to) => {
       const entry = { type: 'policy.loaded', at: now(), actor: 'broker', request: null, grant: null } as const;

@@ -27,6 +27,8 @@ export interface FakeCloud {
   readonly at: Map<string, Partial<Record<Verb, Behaviour>>>;
   /** Called when the cloud is reached, before it answers. */
   onCall: (verb: string, grant: string, target: string) => void | Promise<void>;
+  /** Called when something has been issued, before anybody hears of it. */
+  onIssued: (grant: string, target: string) => void | Promise<void>;
   /** Whether any credential of this grant would be accepted now, at that target or at any. */
   works(grant: string, where?: { readonly target?: string; readonly operation?: string }): boolean;
   /** Whether a denial of this grant is in place. */
@@ -114,6 +116,7 @@ export function fakeCloud(
       sessions = [...others, session];
     };
     await ask(howToday('issue', name), effect, signal);
+    await cloud.onIssued(grant, name);
     const keys = {
       accessKeyId: 'ASIAFAKEFAKEFAKEFAKE',
       secretAccessKey: 'canary-secret-access-key',
@@ -193,6 +196,7 @@ export function fakeCloud(
     listing: ['well'],
     at: new Map(),
     onCall: () => undefined,
+    onIssued: () => undefined,
     works: (grant, where = {}) =>
       sessions.some(
         (one) =>

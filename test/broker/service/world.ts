@@ -23,7 +23,7 @@ import type { Principal } from '../../../src/core/principal.ts';
 import { loadPolicies } from '../../../src/policy/load.ts';
 import type { PolicySource } from '../../../src/policy/read.ts';
 import type { RequestBody } from '../../../src/wire/bodies.ts';
-import { type FakeCloud, fakeCloud, target } from '../../fakes/cloud.ts';
+import { type FakeCloud, fakeCloud, type Keeping, target } from '../../fakes/cloud.ts';
 
 export const ALICE: Principal = {
   kind: 'user',
@@ -49,6 +49,8 @@ export interface TestBroker {
   readonly approvals: Approvals;
   readonly world: World;
   readonly cloud: FakeCloud;
+  /** Those of `Setting.clouds`, by name. */
+  readonly clouds: ReadonlyMap<string, FakeCloud>;
   readonly worker: Worker;
   readonly store: Store;
   /** Loads other policies, as a running broker does. */
@@ -61,6 +63,10 @@ export interface TestBroker {
 export interface Setting {
   readonly file?: string;
   readonly targets?: readonly string[];
+  /** How the cloud keeps what it issues; `sessions` if left out. */
+  readonly keeps?: Keeping;
+  /** Further clouds: each is a provider of that name with one target of that name. */
+  readonly clouds?: Readonly<Record<string, Keeping>>;
   readonly policy?: string | readonly PolicySource[];
   /** Operations of a configuration, and its targets in place of `targets`. */
   readonly offer?: Offer;
@@ -96,12 +102,20 @@ export async function startBroker(setting: Setting = {}): Promise<TestBroker> {
     offset: setting.startAt === undefined ? 0 : setting.startAt - Date.now(),
   };
   const now = (): number => Date.now() + clock.offset;
-  const cloud = setting.after?.cloud ?? fakeCloud(now);
+  const cloud = setting.after?.cloud ?? fakeCloud(now, { keeps: setting.keeps ?? 'sessions' });
+  const more = Object.entries(setting.clouds ?? {}).map(
+    ([name, keeps]) => [name, fakeCloud(now, { kind: name, keeps })] as const,
+  );
+  const clouds = setting.after?.clouds ?? new Map(more);
   clocks.set(cloud, clock);
   const store = await openSqliteStore({ file: setting.file ?? ':memory:', now });
   const { offer } = setting;
   const targets =
-    offer?.targets ?? new Map((setting.targets ?? ['main']).map((name) => [name, target(name, cloud.provider.kind)]));
+    offer?.targets ??
+    new Map([
+      ...(setting.targets ?? ['main']).map((name) => [name, target(name, cloud.provider.kind)] as const),
+      ...[...clouds.keys()].map((name) => [name, target(name, name)] as const),
+    ]);
   const { policy = POLICY } = setting;
   const texts = typeof policy === 'string' ? [{ name: 'test.cedar', text: policy }] : policy;
   const policies = { current: await loadPolicies({ sources: texts }) };
@@ -117,7 +131,10 @@ export async function startBroker(setting: Setting = {}): Promise<TestBroker> {
     },
     catalog: makeCatalog(parseBrokerConfig(offer?.config ?? '{}', 'test'), targets),
     targets,
-    providers: new Map([[cloud.provider.kind, { ...cloud.provider, ...offer?.reader }]]),
+    providers: new Map([
+      [cloud.provider.kind, { ...cloud.provider, ...offer?.reader }],
+      ...[...clouds].map(([name, { provider }]) => [name, provider] as const),
+    ]),
     changes: makeChanges(),
     now,
     random: (bytes) => randomBytes(bytes),
@@ -150,6 +167,7 @@ export async function startBroker(setting: Setting = {}): Promise<TestBroker> {
     approvals,
     world,
     cloud,
+    clouds,
     worker,
     store,
     policy: async (text) => {

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import type { Target } from '../../../src/core/ports.ts';
 import type { Ground } from './contract.ts';
 import { isWithout } from './rig.ts';
+import { failing } from './scene.ts';
 
 export function endingTests<T extends Target>({ rig, scene }: Ground<T>): void {
   test('a revoked credential is dead once it is called gone, and what was left is tidied away', async () => {
@@ -76,8 +77,21 @@ export function endingTests<T extends Target>({ rig, scene }: Ground<T>): void {
     assert.deepEqual(await objects(), before);
   });
 
-  test('of two grants of one person on one thing, ending one leaves the other, whichever is first', async () => {
-    const { works } = rig();
+  test('a second grant of one person on one thing is refused where it cannot be kept apart, and the first is untouched', async (t) => {
+    const { refusesSecond, works, objects } = rig();
+    if (refusesSecond === undefined) return t.skip('here they are kept apart');
+    const [first, second] = [scene().order(), scene().order()];
+    const issued = await scene().issue(first);
+    const seen = await objects();
+    await failing(scene().issue(second), ['ERR_CLOUD']);
+    assert.deepEqual(await objects(), seen);
+    await scene().end(scene().mark(second));
+    assert.equal(await works(issued.credential, first), true, refusesSecond);
+  });
+
+  test('of two grants of one person on one thing, ending one leaves the other, whichever is first', async (t) => {
+    const { works, refusesSecond } = rig();
+    if (refusesSecond !== undefined) return t.skip(refusesSecond);
     for (const which of ['the older', 'the newer'] as const) {
       const orders = [scene().order(), scene().order()];
       const held = [];

@@ -58,6 +58,8 @@ export interface Rig<T extends Target = Target> {
   objects(): Promise<readonly string[]>;
   /** Whether an issued grant can be seen at the target, so that `objects` and `list` find it. */
   readonly leaves: 'objects' | Without;
+  /** Left out where one person can hold two grants of one thing; else why the second is refused, before anything is issued. */
+  readonly refusesSecond?: string;
   /** An administrator removes what the order made. */
   readonly removeByHand: ((order: Order) => Promise<void>) | Without;
   /**
