@@ -1,0 +1,59 @@
+/**
+ * A handle: everything that revoking needs, written down before Google is called.
+ * @module
+ */
+import { z } from 'zod';
+import { canonicalJson } from '../../core/canonical.ts';
+import { JitError } from '../../core/errors.ts';
+import type { Mark } from '../../core/ports.ts';
+import type { Reach } from './target.ts';
+
+const LOGIN = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('ambient') }),
+  z.strictObject({ kind: z.literal('federation'), audience: z.string(), impersonate: z.string().nullable() }),
+]);
+
+const HANDLE = z.discriminatedUnion('access', [
+  z.strictObject({
+    v: z.literal(1),
+    access: z.literal('binding'),
+    grant: z.string(),
+    project: z.string(),
+    endpoint: z.string().nullable(),
+    login: LOGIN,
+    owner: z.string(),
+  }),
+  z.strictObject({ v: z.literal(1), access: z.literal('storage'), grant: z.string(), account: z.string() }),
+]);
+
+export type Handle =
+  | { readonly access: 'binding'; readonly grant: string; readonly reach: Reach; readonly owner: string }
+  | { readonly access: 'storage'; readonly grant: string; readonly account: string };
+
+/** The same text for the same grant and target, always. */
+export function writeHandle(handle: Handle): string {
+  const { access, grant } = handle;
+  if (handle.access === 'storage') return canonicalJson({ v: 1, access, grant, account: handle.account });
+  const { project, endpoint, login } = handle.reach;
+  return canonicalJson({ v: 1, access, grant, project, endpoint, login: { ...login }, owner: handle.owner });
+}
+
+/** Reads a handle of `writeHandle`, of this version or an earlier one. Throws `ERR_UNEXPECTED` for anything else. */
+export function readHandle(mark: Pick<Mark, 'handle' | 'grant'>): Handle {
+  const parsed = HANDLE.safeParse(asJson(mark.handle));
+  if (!parsed.success || parsed.data.grant !== mark.grant) {
+    throw new JitError({ code: 'ERR_UNEXPECTED', message: `the gcp handle of ${mark.grant} cannot be read` });
+  }
+  const { data } = parsed;
+  if (data.access === 'storage') return { access: 'storage', grant: data.grant, account: data.account };
+  const { project, endpoint, login, grant, owner } = data;
+  return { access: 'binding', grant, reach: { project, endpoint, login }, owner };
+}
+
+function asJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

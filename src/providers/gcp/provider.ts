@@ -1,0 +1,177 @@
+/**
+ * Google Cloud as a provider: a role for the requester's own identity until an end, or narrowed tokens for Cloud Storage.
+ * @module
+ */
+import { JitError, asJitError } from '../../core/errors.ts';
+import type { Clock, Order, Provider, Random, TokenSigner } from '../../core/ports.ts';
+import type { Permission } from '../../core/request.ts';
+import { caller } from './calls.ts';
+import { readEnd } from './condition.ts';
+import { tokensEndOf } from './ends.ts';
+import { readHandle, writeHandle } from './handle.ts';
+import type { Handle } from './handle.ts';
+import { signInWith } from './login.ts';
+import type { TokenSource } from './login.ts';
+import { memberOf } from './members.ts';
+import { descriptionOf, titleOf } from './names.ts';
+import { merge, narrow, readAll } from './narrow.ts';
+import type { Narrowed, Pick } from './narrow.ts';
+import { bindingsOf, grantedText, planOf, revocationOf } from './plan.ts';
+import { ours } from './policy.ts';
+import { policyWriter } from './policy-writer.ts';
+import { bindingRevoker } from './revocation.ts';
+import { roleBook } from './role-facts.ts';
+import type { RoleFacts } from './role-facts.ts';
+import { boundaryOf, lifeOf, storageTokens } from './storage-token.ts';
+import { parseGcpTarget } from './target.ts';
+import type { GcpTarget } from './target.ts';
+
+export type { GcpTarget } from './target.ts';
+
+export interface GcpDeps {
+  readonly now: Clock;
+  readonly random: Random;
+  /** The broker's own issuer, or null where it has none: then no target can use federation. */
+  readonly signer: TokenSigner | null;
+  /** Tells the brokers of a project apart: 16 hexadecimal digits that stay the same for one store. */
+  readonly owner: string;
+  /** Told what an operator should know. Nothing in it is secret. */
+  readonly notice?: (text: string) => void;
+  /** Stands in for the library's default chain of ambient credentials. */
+  readonly ambient?: TokenSource;
+}
+
+/** An order is issued within this long of its intent, or not under that intent: the worker's retries end before. */
+const ISSUE_WITHIN_MS = 900_000;
+/** For a binding that somebody has rewritten so that its end cannot be read any more. */
+const NO_END = Date.UTC(9999, 11, 31);
+
+export function gcpProvider(deps: GcpDeps): Provider<GcpTarget> {
+  const { now, random, signer, owner, notice = () => undefined, ambient = null } = deps;
+  const call = caller(now);
+  const signIn = signInWith({ signer, ambient });
+  const book = roleBook({ now, call, signIn });
+  const writer = policyWriter({ now, random, call, signIn });
+  const bindings = bindingRevoker({ now, writer });
+  const tokens = storageTokens({ now, call, signIn });
+  const description = descriptionOf(owner);
+
+  /** A role that is gone takes only itself away, and not the others of its target. */
+  const factsOf = async (target: GcpTarget): Promise<readonly RoleFacts[]> => {
+    const looked = await Promise.allSettled(target.roles.map(async (role) => await book(target.reach, role)));
+    const facts = looked.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    const faults = looked.flatMap((one) => (one.status === 'rejected' ? [asJitError(one.reason)] : []));
+    const [worst] = faults.toSorted((a, b) => Number(a.code === 'ERR_CLOUD') - Number(b.code === 'ERR_CLOUD'));
+    if (worst !== undefined && (worst.code !== 'ERR_CLOUD' || facts.length === 0)) throw worst;
+    for (const { message } of faults) notice(`target ${target.name}: ${message}`);
+    return facts;
+  };
+
+  const narrowOne = async (target: GcpTarget, permission: Permission): Promise<Narrowed> => {
+    // What is no resource of this target is refused before Google is asked for anything.
+    readAll(target, permission);
+    return narrow(target, await factsOf(target), permission);
+  };
+
+  const narrowAll = async (
+    target: GcpTarget,
+    permissions: readonly Permission[],
+  ): Promise<{ readonly narrowed: readonly Narrowed[]; readonly picks: readonly Pick[] }> => {
+    const narrowed = await Promise.all(permissions.map(async (one) => await narrowOne(target, one)));
+    return { narrowed, picks: merge(narrowed.flatMap(({ picks }) => picks)) };
+  };
+
+  const handleOf = ({ access, reach }: GcpTarget, grant: string): Handle =>
+    access.kind === 'binding'
+      ? { access: 'binding', grant, reach, owner }
+      : { access: 'storage', grant, account: access.account };
+
+  /** Google has not been told anything yet, and `ERR_CLOUD` is how the port says so. */
+  const before = async <T>(work: () => Promise<T> | T): Promise<T> => {
+    try {
+      return await work();
+    } catch (thrown) {
+      const { code, message, hint } = asJitError(thrown);
+      throw new JitError({ code: code === 'ERR_CLOUD_BUSY' ? code : 'ERR_CLOUD', message, hint, cause: thrown });
+    }
+  };
+
+  const demandTime = (order: Order, signal: AbortSignal): void => {
+    if (order.endsAt - now() < 1_000)
+      throw new JitError({ code: 'ERR_CLOUD', message: 'the grant ended before it could be issued' });
+    if (signal.aborted) throw new JitError({ code: 'ERR_CLOUD_BUSY', message: 'interrupted before google was called' });
+  };
+
+  return {
+    kind: 'gcp',
+    parseTarget: (name, config) => parseGcpTarget(name, config, signer),
+    assess: async (target, asked) => {
+      const { permission, assessment } = await narrowOne(target, asked);
+      return { permission, assessment };
+    },
+    plan: async (target, permissions, seconds) => {
+      const { narrowed, picks } = await narrowAll(target, permissions);
+      return planOf(target, narrowed, picks, now() + seconds * 1_000);
+    },
+    intend: (target, order) => ({
+      handle: writeHandle(handleOf(target, order.grant)),
+      name: titleOf(order.grant),
+      revocation: revocationOf(target),
+      notAfter:
+        target.access.kind === 'binding'
+          ? order.endsAt + ISSUE_WITHIN_MS
+          : now() + target.access.tokenSeconds * 1_000 + ISSUE_WITHIN_MS,
+    }),
+    issue: async (target, order, signal) => {
+      const { access, reach } = target;
+      const { endsAt, grant } = order;
+      demandTime(order, signal);
+      const { picks } = await before(async () => await narrowAll(target, order.permissions));
+      const title = titleOf(grant);
+      if (access.kind === 'storage') {
+        const boundary = await before(() => boundaryOf(picks));
+        const seconds = lifeOf(endsAt - now(), access.tokenSeconds);
+        const { token, expiresAt } = await tokens({ reach, account: access.account, boundary, seconds, title }, signal);
+        return { credential: { kind: 'gcp', secret: token }, granted: JSON.stringify(boundary), notAfter: expiresAt };
+      }
+      const member = memberOf(access.members, order.principal);
+      if (member === null) throw nobody(target, order);
+      const label = { member, title, description };
+      const wanted = await before(() => bindingsOf(picks, endsAt, label));
+      await writer.change({ reach, owner, edit: { grant, wanted } }, signal);
+      return { credential: { kind: 'own' }, granted: grantedText(target, picks, endsAt, label), notAfter: endsAt };
+    },
+    revoke: async (mark, _revoked, signal) => {
+      const handle = readHandle(mark);
+      if (handle.access === 'binding') return await bindings.revoke({ ...handle, mark }, signal);
+      const end = tokensEndOf(mark);
+      if (now() < end) return { kind: 'pending', checkAt: end };
+      return { kind: 'gone', tidyAt: null, proof: 'the last token that was made has ended' };
+    },
+    tidy: async (mark, _revoked, signal) => {
+      const handle = readHandle(mark);
+      if (handle.access === 'storage') return;
+      const { reach, grant } = handle;
+      await writer.change({ reach, owner: handle.owner, edit: { grant, wanted: [] } }, signal);
+    },
+    list: async (target, signal) => {
+      // Tokens leave nothing at Google that could be listed; they end by themselves.
+      if (target.access.kind === 'storage') return [];
+      const found = ours(await writer.read(target.reach, signal), description);
+      return [...Map.groupBy(found, ({ grant }) => grant)].map(([grant, members]) => ({
+        grant,
+        handle: writeHandle(handleOf(target, grant)),
+        name: titleOf(grant),
+        notAfter: Math.max(...members.map(({ expression }) => readEnd(expression) ?? NO_END)),
+      }));
+    },
+  };
+}
+
+function nobody({ name }: GcpTarget, { principal }: Order): JitError {
+  return new JitError({
+    code: 'ERR_CLOUD',
+    message: `target ${name} does not know who the requester is at google`,
+    hint: `the operator adds ${JSON.stringify(`${principal.issuer} ${principal.subject}`)} to its people, or the issuer to its members`,
+  });
+}
