@@ -142,11 +142,11 @@ export async function openPostgres(settings: Readonly<Record<string, string>> = 
         text,
         ...(values === undefined ? {} : { values: [...values] }),
         rowMode: 'array',
+        types: { getTypeParser: () => (raw: unknown) => raw },
       });
       const last: unknown = Array.isArray(found) ? found.at(-1) : found;
-      // Every result has rows, in this mode arrays.
-      const { rows } = last as { readonly rows: readonly (readonly unknown[])[] };
-      return rows.map((row) => row.map((cell) => (cell === null ? null : String(cell))));
+      // Every result has rows, in this mode arrays of what the server sent.
+      return (last as { readonly rows: readonly (readonly (string | null)[])[] }).rows;
     },
     log: () => readFileSync(logFile, 'utf8'),
     stop: async (how) => {

@@ -51,20 +51,31 @@ export async function revoke(deps: RevokeDeps, mark: Mark, signal: AbortSignal):
     return await deps.converse(reach, signal, async (link) => {
       const role = await findRole(link, user);
       if (role === null) return await alreadyGone(link, ending);
-      const own = role.mark?.owner === deps.owner && role.mark.grant === grant && !role.isRaised;
+      const own = role.mark?.owner === deps.owner && role.mark.grant === grant;
       if (!own) throw foreign(user);
       if (role.mark?.target !== target) return gone(`the role ${user} belongs to another target of the grant`);
-      await shut(link, role, ending);
-      if ((await cut(link, role, ending)) > 0) return { kind: 'pending', checkAt: deps.now() + LOOK_AGAIN_MS };
-      await clear(deps, link, role, ending);
-      await transact(link, attempt, async () => await link.run(`DROP ROLE ${link.name(user)}`));
-      const stillThere = (await findRole(link, user)) !== null || (await sessionsOf(link, role.oid)) > 0;
-      if (stillThere) return { kind: 'pending', checkAt: deps.now() + LOOK_AGAIN_MS };
-      return gone(`no role ${user} and no session of it is on the server at ${placeOf({ reach })}`);
+      try {
+        return await endRole(deps, link, role, ending);
+      } catch (thrown) {
+        // Another broker process with the same store may have come first.
+        if ((await findRole(link, user).catch(() => role)) !== null) throw thrown;
+        return await alreadyGone(link, ending);
+      }
     });
   } catch (thrown) {
     throw cloudFault(thrown, attempt);
   }
+}
+
+async function endRole(deps: RevokeDeps, link: Link, role: LoginRole, ending: Ending): Promise<Revocation> {
+  const { user, attempt, reach } = ending;
+  const again: Revocation = { kind: 'pending', checkAt: deps.now() + LOOK_AGAIN_MS };
+  await shut(link, role, ending);
+  if ((await cut(link, role, ending)) > 0) return again;
+  await clear(deps, link, role, ending);
+  await transact(link, attempt, async () => await link.run(`DROP ROLE ${link.name(user)}`));
+  if ((await findRole(link, user)) !== null || (await sessionsOf(link, role.oid)) > 0) return again;
+  return gone(`no role ${user} and no session of it is on the server at ${placeOf({ reach })}`);
 }
 
 const COUNT = z.object({ count: z.int() });
