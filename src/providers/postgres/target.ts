@@ -155,6 +155,7 @@ function describe(error: z.ZodError): string {
   const [issue] = error.issues;
   if (issue === undefined) return 'not a target';
   const path = issue.path.join('.');
+  if (issue.code === 'invalid_key') return `${path}: ${issue.issues[0]?.message ?? issue.message}`;
   if (issue.code === 'unrecognized_keys') return `${issue.keys.join(', ')}: unknown`;
   return path === '' ? issue.message : `${path}: ${issue.message}`;
 }
