@@ -239,6 +239,8 @@ export const catalogViewSchema = z.strictObject({
       description: line,
       risk: name,
       actions: z.array(name),
+      /** The operations that are granted with it, all or nothing. */
+      also: z.array(name),
       resources: z.array(line),
       parameters: z.array(z.strictObject({ name, description: line, accepts: line })),
       targets: z.array(name),

@@ -31,6 +31,7 @@ function refusal(argv: readonly string[]): JitError {
 
 const ASK = {
   ask: { operation: 's3:GetObject', resources: ['arn:aws:s3:::b/k'] },
+  also: [],
   seconds: 300,
   reason: 'x',
   ticket: null,
@@ -243,4 +244,33 @@ test('every command takes --json', () => {
     const invocation = readCommandLine([name, '--help']);
     assert.match(invocation.kind === 'help' ? invocation.text : '', /--json/);
   }
+});
+
+/** As a shell would hand them over. */
+const ALSO = ['request', 's3:GetObject', 'arn:aws:s3:::b/k', '--for', '5m', '--reason', 'x'];
+
+test('--also asks for more in the same request, each with its resources and its target', () => {
+  const argv = [...ALSO, '--also', 'role/app_read  shop --target orders', '--also', 'pods/log shop/pods/web-1'];
+  assert.deepEqual(optionsOf(argv), {
+    ...ASK,
+    also: [
+      { operation: 'role/app_read', resources: ['shop'], target: 'orders' },
+      { operation: 'pods/log', resources: ['shop/pods/web-1'] },
+    ],
+    step: { kind: 'ask', patience: PATIENT, consent: 'ask', wish: WISH },
+  });
+});
+
+test('--also refuses what is no operation with its resources, and more than a request can hold', () => {
+  const wrong: readonly (readonly [value: string, code: string])[] = [
+    ['', 'ERR_USAGE'],
+    ['pods/log shop/pods/web-1 --target', 'ERR_USAGE'],
+    ['pods/log --reason x', 'ERR_USAGE'],
+    ['pods/log shop --target a/b', 'ERR_TARGET'],
+    ['-x shop', 'ERR_OPERATION'],
+    ["pods/log shop'\u202e", 'ERR_RESOURCE'],
+  ];
+  for (const [value, code] of wrong) assert.equal(refusal([...ALSO, '--also', value]).code, code, value);
+  const many = Array.from({ length: 10 }, () => ['--also', 'pods/log shop/pods/web-1']).flat();
+  assert.equal(refusal([...ALSO, ...many]).code, 'ERR_USAGE');
 });

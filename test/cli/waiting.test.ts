@@ -17,6 +17,7 @@ import { testWorld, type TestWorld, type TestWorldOptions } from './world.ts';
 
 const ACCESS: CompleteAccess = {
   ask: { operation: 's3:GetObject', resources: ['arn:aws:s3:::b/*'] },
+  also: [],
   seconds: 60,
   reason: 'x',
   ticket: null,

@@ -36,6 +36,8 @@ export interface GrantOptions {
   /** Before credentials are answered; shows who else asks meanwhile. */
   readonly credentialDelayMs?: number;
   readonly targets?: readonly string[];
+  /** Those of the targets that are databases; the others are at aws. */
+  readonly databases?: readonly string[];
   readonly idleSeconds?: number;
   /** The incident that it is for. */
   readonly incident?: string;
@@ -43,6 +45,9 @@ export interface GrantOptions {
 
 /** The secret of every credential that this broker hands out: tests look for it where it must not be. */
 export const CANARY = 'CANARY+secret/0123456789+DoNotLog+abcdef';
+
+/** What the passwords of its databases begin with. */
+export const PASSWORD = 'CANARYpassword-DoNotLog-';
 
 interface Held {
   readonly options: GrantOptions;
@@ -158,7 +163,9 @@ function open(options: GrantOptions): Held {
   const targets = options.targets ?? ['sandbox'];
   const id = grantId(randomBytes(16));
   const request = requestId(randomBytes(16));
-  const tool = {
+  const server = { host: '127.0.0.1', port: 5_432, databases: ['shop'], tls: 'disable', authority: null } as const;
+  const database = { kind: 'postgres', ...server } as const;
+  const aws = {
     kind: 'aws',
     identity: 'issued',
     account: '000000000000',
@@ -212,7 +219,7 @@ function open(options: GrantOptions): Held {
           environment: 'sandbox',
           sandbox: true,
           state: 'issued',
-          tool,
+          tool: options.databases?.includes(target) === true ? database : aws,
           name: id,
           revocation: { kind: 'immediate' },
           notAfter: iso(endsAt),
@@ -235,6 +242,10 @@ function credentialsOf({ options, outcome, endsAt }: Held): CredentialsView {
     credentials: grant.legs.map(({ target, tool }) => {
       if (tool === null) throw new Error('no tool');
       const serial = randomBytes(8).toString('hex').toUpperCase();
+      if (tool.kind === 'postgres') {
+        const secret = { user: 'jit_test', password: `${PASSWORD}${serial}` };
+        return { target, kind: 'postgres', tool, expiration: iso(end), secret };
+      }
       return {
         target,
         kind: 'aws',

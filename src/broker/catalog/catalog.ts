@@ -6,9 +6,10 @@ import { JitError } from '../../core/errors.ts';
 import type { Target } from '../../core/ports.ts';
 import type { Ask, Permission } from '../../core/request.ts';
 import { didYouMean, suggest } from '../../core/suggest.ts';
-import type { Risk } from '../../policy/question.ts';
+import { highest } from '../../core/access.ts';
+import { type Risk, RISKS } from '../../policy/question.ts';
 import { type BrokerConfig, isRawPermission } from '../config/config.ts';
-import { makeOperation, type Operation, resourcesOf } from './operation.ts';
+import { makeOperation, type Operation, resourcesOf, sortArguments } from './operation.ts';
 
 /** What an ask comes to: one permission for each target. */
 export interface Resolved {
@@ -23,6 +24,8 @@ export interface CatalogEntry {
   readonly description: string;
   readonly risk: Risk;
   readonly actions: readonly string[];
+  /** The operations that are granted with it. */
+  readonly also: readonly string[];
   /** Templates, as configured. */
   readonly resources: readonly string[];
   readonly parameters: readonly { readonly name: string; readonly description: string; readonly accepts: string }[];
@@ -45,9 +48,10 @@ export interface Catalog {
 /** The forms of the providers' own permissions, to find the one target that can be meant. */
 const FORMS: readonly (readonly [provider: string, form: RegExp])[] = [
   ['aws', /^[A-Za-z0-9-]+:[^:/]+$/],
-  ['azure', /^[A-Za-z]+\.[A-Za-z.]+\/.+$/],
-  ['kubernetes', /^[a-z0-9.-]+\/[a-z/-]+$/],
-  ['gcp', /^[a-z][a-zA-Z]*(?:\.[a-zA-Z]+){2,}$/],
+  ['azure', /^(?:[A-Z]|microsoft\.)[A-Za-z.]*\/.+$/],
+  ['kubernetes', /^(?!roles?\/|microsoft\.)[a-z0-9.-]+(?:\/[a-z]+){1,2}$/],
+  ['gcp', /^(?:[a-z][a-zA-Z]*(?:\.[a-zA-Z]+){2,}|(?:(?:projects\/[a-z0-9-]+|organizations\/\d+)\/)?roles\/[\w.]+)$/],
+  ['postgres', /^role\/[^/]+$/],
 ];
 
 /** Throws `ERR_CONFIG`, listing every operation that makes no sense or names a target that is not configured. */
@@ -60,6 +64,13 @@ export function makeCatalog(
   for (const [name, definition] of config.operations) {
     const report = (problem: string): void => void problems.push(`operation ${name}: ${problem}`);
     const operation = makeOperation(name, definition, report);
+    for (const other of operation.also) {
+      const also = config.operations.get(other)?.also;
+      if (also === undefined)
+        report(`also: there is no operation ${other}${hintOf(didYouMean(other, config.operations.keys()))}`);
+      else if (also.length > 0 || other === name)
+        report(`also: ${other} brings others with it, so it cannot be brought itself`);
+    }
     for (const target of operation.targets) {
       if (!targets.has(target)) report(`there is no target ${target}${hintOf(didYouMean(target, targets.keys()))}`);
     }
@@ -77,16 +88,33 @@ export function makeCatalog(
     return actions.map(fitting).reduce((all, some) => all.filter((name) => some.includes(name)));
   };
 
+  const partsOf = (operation: Operation): readonly Operation[] => [
+    operation,
+    ...operation.also.flatMap((name) => operations.get(name) ?? []),
+  ];
+
   const resolveNamed = (ask: Ask): Resolved => {
     const operation = operations.get(ask.operation);
     if (operation === undefined) throw unknownOperation(ask.operation, [...operations.keys()]);
-    const resources = resourcesOf(operation, ask.resources);
-    const places = placesOf(operation);
-    const all = operation.targets.length > 0 && ask.target === undefined;
-    const chosen = all ? places : [chooseTarget(ask, places)];
-    const { actions, risk } = operation;
-    const permissions = chosen.map((target) => ({ target, operation: operation.name, actions, resources }));
-    return { permissions, named: true, risk };
+    const parts = partsOf(operation);
+    const given = sortArguments(parts, ask.resources);
+    const permissions = parts.flatMap((part, index) => {
+      const resources = resourcesOf(part, given[index] ?? []);
+      const places = placesOf(part);
+      const own = index === 0 ? ask : { operation: part.name, resources };
+      const all = part.targets.length > 0 && own.target === undefined;
+      const chosen = all ? places : [chooseTarget(own, places)];
+      return chosen.map((target) => ({ target, operation: part.name, actions: part.actions, resources }));
+    });
+    return {
+      permissions,
+      named: true,
+      risk:
+        highest(
+          RISKS,
+          parts.map(({ risk }) => risk),
+        ) ?? operation.risk,
+    };
   };
 
   const resolveRaw = (ask: Ask): Resolved => {
@@ -122,19 +150,21 @@ export function makeCatalog(
     list: () =>
       [...operations.values()]
         .toSorted((a, b) => (a.name < b.name ? -1 : 1))
-        .map((operation) => entryOf(operation, placesOf(operation))),
+        .map((operation) => entryOf(operation, partsOf(operation), placesOf(operation))),
   };
 }
 
-function entryOf(operation: Operation, places: readonly string[]): CatalogEntry {
+/** @param parts it and what it brings: they share their arguments. */
+function entryOf(operation: Operation, parts: readonly Operation[], places: readonly string[]): CatalogEntry {
   const { name, description, risk, actions, templates } = operation;
-  const parameters = [...operation.parameters];
+  const parameters = [...new Map(parts.flatMap((part) => [...part.parameters]))];
   const resources = parameters.map(([key, { example }]) => `${key}=${example}`);
   return {
     name,
     description,
     risk,
     actions,
+    also: operation.also,
     resources: templates.map(({ text }) => text),
     parameters: parameters.map(([key, parameter]) => ({
       name: key,

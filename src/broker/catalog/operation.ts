@@ -17,6 +17,8 @@ export interface Operation {
   /** The targets that it names; empty where the requester chooses. */
   readonly targets: readonly string[];
   readonly risk: Risk;
+  /** Names of the operations that are granted with it, all or nothing. */
+  readonly also: readonly string[];
 }
 
 /** @param report is called with each problem, in plain words; with a problem the result must not be used. */
@@ -37,9 +39,9 @@ export function makeOperation(name: string, config: OperationConfig, report: (pr
   for (const key of used)
     if (!Object.hasOwn(config.parameters, key)) report(`there is no parameter ${JSON.stringify(key)}`);
   for (const key of parameters.keys()) if (!used.has(key)) report(`parameter ${key} is used in no resource`);
-  const { description, actions, risk, target } = config;
+  const { description, actions, risk, target, also } = config;
   const targets = config.targets ?? (target === undefined ? [] : [target]);
-  return { name, description, actions, templates, parameters, targets, risk };
+  return { name, description, actions, templates, parameters, targets, risk, also };
 }
 
 /**
@@ -67,6 +69,18 @@ export function resourcesOf(operation: Operation, given: readonly string[]): str
   const missing = [...operation.parameters.keys()].filter((key) => !values.has(key));
   if (missing.length > 0) throw refuse(operation, `${operation.name} needs ${missing.join(', ')}`);
   return operation.templates.map((template) => template.expand(values));
+}
+
+/**
+ * What was given, for each of several operations that are asked for together: each gets the arguments that it knows. What none
+ * of them knows is left with the first, which will refuse it.
+ */
+export function sortArguments(parts: readonly Operation[], given: readonly string[]): readonly (readonly string[])[] {
+  const keyOf = (argument: string): string => argument.slice(0, Math.max(argument.indexOf('='), 0));
+  const known = (argument: string): boolean => parts.some(({ parameters }) => parameters.has(keyOf(argument)));
+  return parts.map(({ parameters }, index) =>
+    given.filter((argument) => parameters.has(keyOf(argument)) || (index === 0 && !known(argument))),
+  );
 }
 
 function refuse(operation: Operation, message: string): JitError {

@@ -33,11 +33,12 @@ export async function catalogView(shown: Shown, principal: Principal): Promise<C
   const operations = await Promise.all(
     shown.catalog
       .list()
-      .map(async ({ name, description, risk, actions, resources, parameters, targets, examples }) => ({
+      .map(async ({ name, description, risk, actions, also, resources, parameters, targets, examples }) => ({
         name,
         description,
         risk,
         actions: [...actions],
+        also: [...also],
         resources: [...resources],
         parameters: [...parameters],
         targets: [...targets],

@@ -27,7 +27,7 @@ import { NOTIFY_FIELDS, type NotifyConfig, notifySchema } from './notify.ts';
 import { parseYaml, type Yaml } from '../../local/yaml.ts';
 
 const NAME = /^[a-z][a-z0-9-]{0,62}$/;
-const PERMISSION = /^[A-Za-z0-9][A-Za-z0-9:/._-]{0,199}$/;
+const PERMISSION = /^[A-Za-z0-9][A-Za-z0-9:/._$-]{0,199}$/;
 const LINE = /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]{1,200}$/u;
 
 const name = z.string().regex(NAME, 'a name is lower-case letters, digits and -, at most 63, starting with a letter');
@@ -60,6 +60,7 @@ const operation = z
     target: name.optional(),
     targets: z.array(name).min(1).max(20).optional(),
     risk: z.enum(RISKS).default('medium'),
+    also: z.array(name).max(9).default([]),
   })
   .refine(({ target, targets }) => target === undefined || targets === undefined, 'give either target or targets');
 

@@ -18,7 +18,7 @@ import { standingWords } from './emergency-incidents.ts';
 import { emergencyFacts } from './emergency-words.ts';
 import { permissionLines, quorumWords, revocationWords } from './plan.ts';
 import { bodyOf, newKey, submit } from './submit.ts';
-import { accessWords } from './words.ts';
+import { accessWords, asksOf } from './words.ts';
 
 /**
  * Shows on the terminal what would happen and asks. What would be denied is submitted without a question: the attempt belongs
@@ -59,11 +59,11 @@ interface Surroundings {
 
 /** The exact permission comes first, as it may be longer than the screen: what is said in words stays in view above the question. */
 function happenings(plan: PlanView, access: Emergency['access'], { seen, site, now, width }: Surroundings): Line[] {
-  const { ask, seconds } = access;
+  const { seconds } = access;
   const facts: Fact[] = [
     ...incidentFacts(access.incident, seen, now),
     ...brokerFact(site),
-    fact('access', accessWords({ asks: [{ ...ask, resources: [...ask.resources] }] }), 'strong'),
+    fact('access', accessWords({ asks: asksOf(access) }), 'strong'),
     fact('until', `${bothTimes(now + seconds * 1_000, now)} at the latest`),
     ...(plan.idleSeconds === null ? [] : [fact('idle', `ends when idle for ${formatDuration(plan.idleSeconds)}`)]),
     ...plan.targets.flatMap((target) => [

@@ -13,6 +13,7 @@ import { type AccessTerms, parseOperation } from './flags.ts';
 /** What was asked for so far. Null: still to be asked. */
 export interface EmergencyOptions extends AccessTerms {
   readonly ask: Ask | null;
+  readonly also: readonly Ask[];
   /** Of an ask that is not there yet. */
   readonly target: string | null;
 }

@@ -24,6 +24,8 @@ export interface AccessTerms {
 /** What was asked for. */
 export interface AccessOptions extends AccessTerms {
   readonly ask: Ask;
+  /** What else is to be granted with it, all or nothing. */
+  readonly also: readonly Ask[];
 }
 
 /** How long to wait for a decision. */
@@ -41,6 +43,12 @@ export const ACCESS_FLAGS: readonly Flag[] = [
   { name: 'reason', value: 'text', about: 'why; it is recorded, at most 1,000 characters' },
   { name: 'ticket', value: 'id', about: 'the ticket behind it, such as OPS-1234' },
   { name: 'target', value: 'name', about: 'a configured target, where it does not follow' },
+  {
+    name: 'also',
+    value: 'ask',
+    about: "more in the same grant, all or nothing, in quotes:\n'OPERATION RESOURCE… [--target NAME]'; may be repeated",
+    repeats: true,
+  },
   { name: 'operation', value: 'name', about: 'the same as the first word' },
   { name: 'resource', value: 'id', about: 'the same as the further words; may be repeated', repeats: true },
   { name: 'duration', value: 'duration', about: 'the same as --for' },
@@ -76,7 +84,7 @@ export function parseWish(input: Input): Wish {
 
 /** Pure. Throws for whatever is wrong with what was given; what is missing may still be asked for. */
 export function parseAccess(input: Input): AccessOptions {
-  return { ask: parseAsk(input), ...parseTerms(input) };
+  return { ask: parseAsk(input), also: parseAlso(input), ...parseTerms(input) };
 }
 
 /** The same without what is asked for. */
@@ -112,6 +120,30 @@ export function parseAsk(input: Input): Ask {
   return {
     operation: parseOperation(operation),
     resources: resources.map((resource) => naming(null, resource, parseResource)),
+    ...(target === null ? {} : { target: parseTarget(target) }),
+  };
+}
+
+const MOST_ASKS = 10;
+
+/** Each as `OPERATION RESOURCE… [--target NAME]`; no part of an ask holds a blank. Throws as `parseAsk`, naming `--also`. */
+export function parseAlso(input: Input): readonly Ask[] {
+  const given = input.values.get('also') ?? [];
+  if (given.length >= MOST_ASKS) throw usage(`--also: at most ${MOST_ASKS} things in one request`);
+  return given.map((text) => naming('--also', text, parseOneAsk));
+}
+
+function parseOneAsk(text: string): Ask {
+  const words = text.split(/ +/).filter((word) => word !== '');
+  const flag = words.indexOf('--target');
+  const target = flag === -1 ? null : words[flag + 1];
+  const [operation, ...resources] = flag === -1 ? words : words.toSpliced(flag, 2);
+  if (operation === undefined || target === undefined || resources.some((word) => word.startsWith('--'))) {
+    throw usage('that is not an operation with its resources', "write it like 's3:GetObject arn:aws:s3:::bucket/key'");
+  }
+  return {
+    operation: parseOperation(operation),
+    resources: resources.map((resource) => parseResource(resource)),
     ...(target === null ? {} : { target: parseTarget(target) }),
   };
 }

@@ -13,7 +13,7 @@ import { type Fact, fact, record } from '../table.ts';
 import type { Line } from '../text.ts';
 import { emergencyFacts } from './emergency-words.ts';
 import { bodyOf } from './submit.ts';
-import { accessWords, SANDBOX_NOTE } from './words.ts';
+import { accessWords, asksOf, SANDBOX_NOTE } from './words.ts';
 import type { CompleteAccess } from './complete.ts';
 
 /** @returns 0, or the status of a denial where the request would be denied. */
@@ -54,7 +54,7 @@ function planLines(
 ): Line[] {
   const facts: Fact[] = [
     ...brokerFact(site),
-    fact('access', accessWords({ asks: [{ ...access.ask, resources: [...access.ask.resources] }] })),
+    fact('access', accessWords({ asks: asksOf(access) })),
     ...(access.incident === null ? [] : [fact('incident', access.incident)]),
     fact('for', formatDuration(access.seconds)),
     decision(plan),

@@ -22,12 +22,14 @@ export interface Granted extends Outcome {
   readonly grant: GrantView;
 }
 
-export function bodyOf({ ask, seconds, reason, ticket, incident }: CompleteAccess): RequestBody {
-  const { operation, resources, target } = ask;
+export function bodyOf({ ask, also, seconds, reason, ticket, incident }: CompleteAccess): RequestBody {
   return {
-    authorization_details: [
-      { type: 'jit_access', operation, resources: [...resources], ...(target === undefined ? {} : { target }) },
-    ],
+    authorization_details: [ask, ...also].map(({ operation, resources, target }) => ({
+      type: 'jit_access',
+      operation,
+      resources: [...resources],
+      ...(target === undefined ? {} : { target }),
+    })),
     seconds,
     reason,
     ...(ticket === null ? {} : { ticket }),

@@ -2,6 +2,7 @@
  * Grants in words: what, where, until when, and the line that uses it.
  * @module
  */
+import type { Ask } from '../../core/request.ts';
 import type { GrantView, LegView, Outcome, RequestView } from '../../wire/views.ts';
 import { type Fact, fact } from '../table.ts';
 
@@ -36,6 +37,11 @@ export function missingWords({ quorum }: Pick<RequestView, 'quorum'>): string {
   const open = quorum.filter(({ missing }) => missing > 0);
   if (open.length === 0) return 'nobody';
   return open.map(({ group, missing }) => `${missing} of ${group ?? 'those who may approve'}`).join(' and ');
+}
+
+/** All that is asked for in one request. */
+export function asksOf({ ask, also }: { readonly ask: Ask; readonly also: readonly Ask[] }): RequestView['asks'] {
+  return [ask, ...also].map(({ operation, resources }) => ({ operation, resources: [...resources] }));
 }
 
 /** `approve by bob: fine (does not count)`. */

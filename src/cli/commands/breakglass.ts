@@ -8,6 +8,7 @@ import {
   ACCESS_FLAGS,
   ACCESS_POSITIONALS,
   KEYS_FLAG,
+  parseAlso,
   parseAsk,
   parsePatience,
   parseTarget,
@@ -79,6 +80,7 @@ export const breakglass = command<BreakglassOptions>({
     return {
       ...parseTerms(input),
       ask: bare ? null : parseAsk(input),
+      also: parseAlso(input),
       target: target === null ? null : parseTarget(target),
       step: parseStep(input),
     };

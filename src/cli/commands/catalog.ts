@@ -104,7 +104,7 @@ function overview({ operations, targets }: CatalogView, width: number): Line[] {
 }
 
 function details(
-  { name, description, risk, actions, resources, parameters, targets, decision }: Operation,
+  { name, description, risk, actions, also, resources, parameters, targets, decision }: Operation,
   site: Site,
   width: number,
 ): Line[] {
@@ -115,6 +115,7 @@ function details(
       fact('what', description),
       fact('risk', risk),
       fact('actions', actions.join(', ')),
+      ...(also.length === 0 ? [] : [fact('with it', also.join(', '))]),
       fact('resources', resources.join(', ')),
       fact('targets', targets.join(', ')),
       fact('decision', decision),

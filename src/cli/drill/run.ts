@@ -78,6 +78,7 @@ function accessIn({ id }: IncidentView, target: string): CompleteAccess {
   const resource = `arn:aws:s3:::${SANDBOX_HELLO.bucket}/${SANDBOX_HELLO.key}`;
   return {
     ask: { operation: 's3:GetObject', resources: [resource], target },
+    also: [],
     seconds: SECONDS,
     reason: 'a drill of jit breakglass',
     ticket: null,

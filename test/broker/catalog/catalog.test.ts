@@ -243,3 +243,90 @@ test('the list shows what each operation does, takes and where, and its examples
     for (const example of entry.examples) assert.equal(catalog.resolve(example).permissions.length, 1);
   }
 });
+
+const BUNDLE = `
+operations:
+  release:
+    description: publish, look at the pods and at the orders
+    actions: [s3:PutObject]
+    resources: ['arn:aws:s3:::web-{env}/*']
+    parameters: { env: { description: which site, values: [prod, staging] } }
+    target: prod
+    also: [look-at-pods, read-orders]
+  look-at-pods:
+    description: the pods of one namespace
+    actions: [pods/get, pods/log]
+    resources: ['{namespace}/pods/*']
+    parameters: { namespace: { description: which, pattern: '[a-z]{1,20}' } }
+    target: cluster
+    risk: low
+  read-orders:
+    description: the orders
+    actions: [role/app_read]
+    resources: [shop]
+    target: orders
+    risk: high
+`;
+const CLOUDS = new Map([...SEVERAL, ['orders', { provider: 'postgres' }]]);
+const bundle = (text = BUNDLE) => makeCatalog(parseBrokerConfig(text, 'broker.yaml'), CLOUDS);
+
+test('an operation can bring others with it: one request, each at its own target, with arguments for whoever knows them', () => {
+  const { permissions, risk } = bundle().resolve({ operation: 'release', resources: ['namespace=shop', 'env=prod'] });
+  assert.deepEqual(permissions, [
+    { target: 'prod', operation: 'release', actions: ['s3:PutObject'], resources: ['arn:aws:s3:::web-prod/*'] },
+    {
+      target: 'cluster',
+      operation: 'look-at-pods',
+      actions: ['pods/get', 'pods/log'],
+      resources: ['shop/pods/*'],
+    },
+    { target: 'orders', operation: 'read-orders', actions: ['role/app_read'], resources: ['shop'] },
+  ]);
+  assert.equal(risk, 'high');
+  assert.deepEqual(bundle().list().find(({ name }) => name === 'release')?.also, ['look-at-pods', 'read-orders']);
+});
+
+test('what an operation brings is asked for in full, and nothing is left over', () => {
+  const ask = (...resources: string[]) => (): unknown => bundle().resolve({ operation: 'release', resources });
+  refused(ask('env=prod'), 'ERR_RESOURCE', /look-at-pods needs namespace/);
+  refused(ask('namespace=shop', 'env=prod', 'table=x'), 'ERR_RESOURCE', /release takes name=value arguments/);
+  refused(ask('namespace=shop', 'namespace=x', 'env=prod'), 'ERR_RESOURCE', /namespace is given twice/);
+  refused(ask('namespace=SHOP', 'env=prod'), 'ERR_RESOURCE', /not a value of namespace/);
+});
+
+test('an operation brings only what is there, and nothing that brings others itself', () => {
+  const wrong = (name: string, message: RegExp): void =>
+    refused(() => bundle(BUNDLE.replace('read-orders]', `${name}]`)), 'ERR_CONFIG', message);
+  wrong('read-order', /operation release: also: there is no operation read-order, did you mean read-orders/);
+  wrong('release', /release brings others with it, so it cannot be brought itself/);
+});
+
+test("permissions of each cloud find the one target of their kind: databases, clusters, and Azure's and Google's own", () => {
+  const targets = new Map([
+    ['aws', { provider: 'aws' }],
+    ['azure', { provider: 'azure' }],
+    ['gcp', { provider: 'gcp' }],
+    ['cluster', { provider: 'kubernetes' }],
+    ['db', { provider: 'postgres' }],
+  ]);
+  const all = makeCatalog(parseBrokerConfig('{}', 'broker.yaml'), targets);
+  const asked: readonly (readonly [operation: string, target: string])[] = [
+    ['s3:GetObject', 'aws'],
+    ['Microsoft.Storage/storageAccounts/read', 'azure'],
+    ['microsoft.compute/virtualMachines/restart/action', 'azure'],
+    ['storage.objects.get', 'gcp'],
+    ['roles/storage.objectViewer', 'gcp'],
+    ['projects/shop-prod/roles/deployer', 'gcp'],
+    ['pods/exec', 'cluster'],
+    ['deployments.apps/patch', 'cluster'],
+    ['deployments.apps/scale/update', 'cluster'],
+    ['role/app_read', 'db'],
+  ];
+  for (const [operation, target] of asked) {
+    assert.deepEqual(
+      all.resolve({ operation, resources: ['x'] }).permissions.map((each) => each.target),
+      [target],
+      operation,
+    );
+  }
+});
