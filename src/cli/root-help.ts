@@ -41,6 +41,7 @@ Look:
 On this machine:
   profiles       list the profiles that jit has written on this machine
   env            print the variables with which a shell uses a grant
+  console        sign in to the AWS console with a live grant
   credential     print a credential of a live grant, for tools
   wipe           remove every profile and credential of jit from this machine
   config         show or change the settings of this client

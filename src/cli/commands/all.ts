@@ -9,6 +9,7 @@ import { cancel } from './cancel.ts';
 import { catalog } from './catalog.ts';
 import { completionCommand } from './completion.ts';
 import { config } from './config.ts';
+import { consoleCommand } from './console.ts';
 import { credential } from './credential.ts';
 import { deny } from './deny.ts';
 import { env } from './env.ts';
@@ -51,6 +52,7 @@ export const COMMANDS: readonly Command[] = [
   policy,
   profiles,
   env,
+  consoleCommand,
   credential,
   wipe,
   config,
