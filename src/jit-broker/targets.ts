@@ -9,6 +9,8 @@ import { JitError } from '../core/errors.ts';
 import type { Clock, Provider, Random, Target, TokenSigner } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
 import { awsProvider } from '../providers/aws/provider.ts';
+import { gcpProvider } from '../providers/gcp/provider.ts';
+import { postgresProvider } from '../providers/postgres/provider.ts';
 import { REVOKER_ROLE_ARN, SANDBOX_ROLE_ARN } from '../sandbox/world.ts';
 import { ownerOf } from './owner.ts';
 import type { BrokerPlan } from './plan.ts';
@@ -36,7 +38,7 @@ export interface ProviderDeps {
 
 /** One line for each kind of cloud. */
 function providersOf(deps: ProviderDeps): readonly Provider[] {
-  return [awsProvider(deps)];
+  return [awsProvider(deps), gcpProvider(deps), postgresProvider(deps)];
 }
 
 export async function openTargets(

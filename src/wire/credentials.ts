@@ -22,7 +22,7 @@ export const toolSchema = z.discriminatedUnion('kind', [
     kind: z.literal('postgres'),
     host: name,
     port: z.int().min(1).max(65_535),
-    databases: z.array(z.string().min(1).max(63)).min(1).max(50).readonly(),
+    databases: z.array(z.string().min(1).max(63)).min(1).max(100).readonly(),
     tls: z.enum(['verify-full', 'require', 'disable']),
     authority: pem.nullable(),
   }),

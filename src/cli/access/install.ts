@@ -14,7 +14,7 @@ import type { LegView } from '../../wire/views.ts';
 import type { Broker, Context } from '../context.ts';
 import { type Site, siteOf } from '../site.ts';
 import { spotsHere } from '../sweep.ts';
-import { profileNameFor } from './words.ts';
+import { profileNameFor, toolOf } from './words.ts';
 import type { Granted } from './submit.ts';
 
 /** What the profile holds: a way to ask jit, or the keys themselves for tools that need them in a file. */
@@ -83,7 +83,8 @@ function plan(context: Context, granted: Granted, wish: Wish, site: Site): reado
   }
   const base = wish.profile ?? profileNameFor(granted);
   return legs.flatMap((leg) => {
-    const { tool, target } = leg;
+    const { target } = leg;
+    const tool = toolOf(granted.request, leg);
     if (tool === null) throw unusable(leg, site);
     const profiles = profilesOf(tool.kind);
     if (profiles === null || ('identity' in tool && tool.identity === 'own')) return [];

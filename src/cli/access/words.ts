@@ -44,6 +44,17 @@ export function asksOf({ ask, also }: { readonly ask: Ask; readonly also: readon
   return [ask, ...also].map(({ operation, resources }) => ({ operation, resources: [...resources] }));
 }
 
+/**
+ * What a tool must be told to use a grant at one of its targets: of a server with several databases, those that were asked for.
+ * @returns null where the broker does not know the target any more.
+ */
+export function toolOf({ permissions }: Pick<RequestView, 'permissions'>, { target, tool }: LegView): LegView['tool'] {
+  if (tool?.kind !== 'postgres') return tool;
+  const asked = permissions.filter((each) => each.target === target).flatMap(({ resources }) => resources);
+  const databases = tool.databases.filter((name) => asked.includes(name));
+  return databases.length === 0 ? tool : { ...tool, databases };
+}
+
 /** `approve by bob: fine (does not count)`. */
 export function voteWords({ by, choice, comment, counts }: RequestView['votes'][number]): string {
   return `${choice} by ${by.name}${comment === null ? '' : `: ${comment}`}${counts ? '' : ' (does not count)'}`;

@@ -9,7 +9,7 @@ import { deadline, type Deadline, pause, readClocks, waitUntilOver } from '../..
 import { secretFile } from '../../local/secret-files.ts';
 import type { Access } from '../../profiles/tool.ts';
 import type { GrantView } from '../../wire/views.ts';
-import { boundWords, endOf, targetWords } from '../access/words.ts';
+import { boundWords, endOf, targetWords, toolOf } from '../access/words.ts';
 import { type Granted, poll } from '../access/submit.ts';
 import type { Context } from '../context.ts';
 import { tellDesktop } from '../desktop.ts';
@@ -82,7 +82,9 @@ export async function accessesOf(context: Context, granted: Granted): Promise<re
     throw new JitError({ code: 'ERR_KEEPER', message: 'the keeper serves no endpoint for this grant' });
   }
   const { runtime, jit: script } = context.installation;
-  return grant.legs.map(({ target, tool, name }) => {
+  return grant.legs.map((leg) => {
+    const { target, name } = leg;
+    const tool = toolOf(granted.request, leg);
     if (tool === null) {
       throw new JitError({
         code: 'ERR_TARGET',
