@@ -65,7 +65,7 @@ export async function initAws(flags: InitAwsFlags, out: Output): Promise<void> {
   const revoker = makeRole('--revoker-name', partition, id, flags.revokerName ?? `${flags.roleName}-revoker`);
   const trust = await readTrust(flags, partition);
   const maximum = await readMaximum(policy, partition, id);
-  const account = accountFor({ role, revoker, maximum, trust });
+  const account = accountFor({ role, revoker, region, maximum, trust });
   const target = targetOf(flags, { role, revoker, region, environment, trust });
   const template = print(account, notesOf(account, target));
   const next = nextSteps(flags.format, account, region);

@@ -209,25 +209,50 @@ test('the guard keeps a role that may do everything from changing what bounds it
   assert.equal(await ask('iam:PutRolePolicy', `${base}:role/other`), 'Allowed');
 });
 
-test('the revoker may write and delete inline policies of the one role, and nothing else', async (t) => {
-  const made = await template({ issuer: ISSUER, policy: policyFile(t) });
-  assert.deepEqual(property(made, 'JitRevoker', 'Policies'), [
-    {
-      PolicyName: 'JitRevoke',
-      PolicyDocument: {
-        Version: '2012-10-17',
-        Statement: [
-          {
-            Sid: 'JitRevoke',
-            Effect: 'Allow',
-            Action: ['iam:PutRolePolicy', 'iam:DeleteRolePolicy'],
-            Resource: ROLE,
-          },
-        ],
+test('the revoker may write and delete inline policies of the one role, end shells where there may be some, and no more', async (t) => {
+  const policyOf = async (maximum: string): Promise<readonly unknown[]> => {
+    const made = await template({ issuer: ISSUER, policy: maximum });
+    assert.equal(property(made, 'JitRevoker', 'ManagedPolicyArns'), undefined);
+    // Safe: anything else fails the comparison below.
+    const [only] = property(made, 'JitRevoker', 'Policies') as readonly {
+      readonly PolicyDocument: { readonly Statement: readonly unknown[] };
+    }[];
+    return only?.PolicyDocument.Statement ?? [];
+  };
+  const revoke = {
+    Sid: 'JitRevoke',
+    Effect: 'Allow',
+    Action: ['iam:PutRolePolicy', 'iam:DeleteRolePolicy'],
+    Resource: ROLE,
+  };
+  assert.deepEqual(await policyOf(policyFile(t)), [revoke]);
+  const withAction = (changes: object): string =>
+    policyFile(t, { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Resource: '*', ...changes }] });
+  const shells = [
+    { Action: 'SSM:Start*' },
+    { Action: ['s3:*', 'ssm:?tartSession'] },
+    { Action: '*' },
+    { NotAction: 'iam:*' },
+  ].map(withAction);
+  for (const maximum of [...shells, 'arn:aws:iam::aws:policy/PowerUserAccess']) {
+    assert.deepEqual(await policyOf(maximum), [
+      revoke,
+      { Sid: 'JitFindShells', Effect: 'Allow', Action: 'ssm:DescribeSessions', Resource: '*' },
+      {
+        Sid: 'JitEndShells',
+        Effect: 'Allow',
+        Action: 'ssm:TerminateSession',
+        Resource: `arn:aws:ssm:eu-west-1:${ACCOUNT}:session/gr_*`,
       },
-    },
-  ]);
-  assert.equal(property(made, 'JitRevoker', 'ManagedPolicyArns'), undefined);
+    ]);
+  }
+  for (const none of [
+    { Effect: 'Deny', Action: '*' },
+    { Action: 'ssm:StartSessions' },
+    { Action: 'ssm.startsession' },
+  ]) {
+    assert.deepEqual(await policyOf(withAction(none)), [revoke], JSON.stringify(none));
+  }
 });
 
 test('with ambient credentials the one role of the broker is trusted, and gets what it needs where it is', async (t) => {

@@ -7,6 +7,7 @@
  */
 import type { Role } from '../../providers/aws/arn.ts';
 import { AUDIENCE } from '../../providers/aws/names.ts';
+import { globMatches } from '../../sandbox/evaluate/pattern.ts';
 import type { Json, PolicyDocument } from './role-policy.ts';
 
 /** What the role may do at most: a policy to be made, or one that is there. */
@@ -23,6 +24,7 @@ export type Trust =
 export interface AccountOrder {
   readonly role: Role;
   readonly revoker: Role;
+  readonly region: string;
   readonly maximum: Maximum;
   readonly trust: Trust;
 }
@@ -50,7 +52,7 @@ export interface Account {
 }
 
 /** Works out the least that jit needs; see the readme of the AWS provider. */
-export function accountFor({ role, revoker, maximum, trust }: AccountOrder): Account {
+export function accountFor({ role, revoker, region, maximum, trust }: AccountOrder): Account {
   const base = `arn:${role.partition}:iam::${role.account}`;
   const maximumName = `${role.name}-maximum`;
   const guardName = `${role.name}-guard`;
@@ -89,15 +91,47 @@ export function accountFor({ role, revoker, maximum, trust }: AccountOrder): Acc
     revoker: {
       name: revoker.name,
       trust: trustPolicy(revoker, trust, []),
-      policy: policy({
-        Sid: 'JitRevoke',
-        Effect: 'Allow',
-        Action: ['iam:PutRolePolicy', 'iam:DeleteRolePolicy'],
-        Resource: role.arn,
-      }),
+      policy: policy(
+        {
+          Sid: 'JitRevoke',
+          Effect: 'Allow',
+          Action: ['iam:PutRolePolicy', 'iam:DeleteRolePolicy'],
+          Resource: role.arn,
+        },
+        ...(mayOpenShells(maximum) ? endShells(role, region) : []),
+      ),
     },
     broker: trust.kind === 'web-identity' ? null : brokerOf(trust.broker, role, revoker),
   };
+}
+
+/** Shells go on when the credentials that opened them are dead. A session's id begins with the name of who opened it. */
+function endShells({ partition, account }: Role, region: string): readonly Json[] {
+  return [
+    { Sid: 'JitFindShells', Effect: 'Allow', Action: 'ssm:DescribeSessions', Resource: '*' },
+    {
+      Sid: 'JitEndShells',
+      Effect: 'Allow',
+      Action: 'ssm:TerminateSession',
+      Resource: `arn:${partition}:ssm:${region}:${account}:session/gr_*`,
+    },
+  ];
+}
+
+/** Whether a grant could allow `ssm:StartSession`. What cannot be seen from here, could. */
+function mayOpenShells(maximum: Maximum): boolean {
+  if (maximum.kind === 'managed') return true;
+  return maximum.document.Statement.some((statement) => {
+    if (typeof statement !== 'object' || statement === null || !('Effect' in statement)) return true;
+    const { Effect, Action } = statement;
+    if (Effect !== 'Allow') return false;
+    return Action === undefined || (Array.isArray(Action) ? Action : [Action]).some(matchesStart);
+  });
+}
+
+/** IAM: names of actions are compared without regard to case. */
+function matchesStart(pattern: Json): boolean {
+  return typeof pattern !== 'string' || globMatches(pattern.toLowerCase(), 'ssm:startsession');
 }
 
 const MARKED = ['sts:TagSession', 'sts:SetSourceIdentity'];
