@@ -2,6 +2,7 @@
  * The providers that this program has, and the targets that the configuration names.
  * @module
  */
+import { readFileSync } from 'node:fs';
 import type { Issuer } from '../broker/issuer/issuer.ts';
 import { readSecretFile } from '../broker/notices/secret-file.ts';
 import type { Log } from '../broker/service/log.ts';
@@ -10,6 +11,7 @@ import type { Clock, Provider, Random, Target, TokenSigner } from '../core/ports
 import type { Secret } from '../core/secret.ts';
 import { awsProvider } from '../providers/aws/provider.ts';
 import { gcpProvider } from '../providers/gcp/provider.ts';
+import { kubernetesProvider } from '../providers/kubernetes/provider.ts';
 import { postgresProvider } from '../providers/postgres/provider.ts';
 import { REVOKER_ROLE_ARN, SANDBOX_ROLE_ARN } from '../sandbox/world.ts';
 import { ownerOf } from './owner.ts';
@@ -32,13 +34,15 @@ export interface ProviderDeps {
   readonly owner: string;
   /** A secret that the configuration names by its file, read anew each time. Throws `ERR_CONFIG`. */
   readonly readSecret: (file: string) => Promise<Secret<string>>;
+  /** A file that the configuration names and that is no secret, such as an authority. Throws what reading throws. */
+  readonly readText: (file: string) => string;
   /** Told what an operator should know. Nothing in it is secret. */
   readonly notice: (text: string) => void;
 }
 
 /** One line for each kind of cloud. */
 function providersOf(deps: ProviderDeps): readonly Provider[] {
-  return [awsProvider(deps), gcpProvider(deps), postgresProvider(deps)];
+  return [awsProvider(deps), gcpProvider(deps), kubernetesProvider(deps), postgresProvider(deps)];
 }
 
 export async function openTargets(
@@ -55,6 +59,7 @@ export async function openTargets(
     signer: issuer.signer,
     owner: await ownerOf(plan.state),
     readSecret: async (file) => await readSecretFile(plan.beside(file)),
+    readText: (file) => readFileSync(plan.beside(file), 'utf8'),
     notice: (text) => log.warn(text),
   });
   const providers = new Map(made.map((provider) => [provider.kind, provider]));

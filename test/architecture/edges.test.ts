@@ -81,6 +81,12 @@ const EXPOSED: Readonly<Record<string, readonly [calls: number, goesTo: string]>
   'src/providers/postgres/issue.ts': [1, 'the password of a login role into the credential that has it'],
   'src/providers/postgres/link.ts': [1, "the broker's own password, to the server of the target"],
   'src/providers/postgres/password.ts': [1, 'the derivation of the verifier that the server is given'],
+  'src/providers/kubernetes/client.ts': [
+    2,
+    "the form of the broker's own token; the header that carries a token to the cluster",
+  ],
+  'src/providers/kubernetes/provider.ts': [1, 'the credential that is handed out'],
+  'src/providers/kubernetes/token.ts': [1, 'what a token that the cluster has just made says of itself'],
   'src/sandbox/keys.ts': [1, 'the derivation of every key of the sandbox'],
   'src/sandbox/sigv4/authenticate.ts': [2, 'the comparison of a signature with its key'],
   'src/sandbox/state.ts': [1, "the sandbox's own 0600 file"],
