@@ -28,13 +28,13 @@ exports.quick = function quick(argv, slowly) {
     return;
   }
   const socket = exports.keeperSocket(process.env, process.platform, process.geteuid?.() ?? 0);
-  const grant = exports.quickGrant(argv);
+  const asked = exports.quickCredential(argv);
   const format = exports.quickStatus(argv);
-  if (socket === null || (grant === null && format === null)) return slowly();
+  if (socket === null || (asked === null && format === null)) return slowly();
   /** @param {string | null} output */
   const finish = (output) => (output === null ? slowly() : print(output));
-  if (grant !== null) {
-    const question = { v: PROTOCOL, op: 'credential', grant, format: 'aws' };
+  if (asked !== null) {
+    const question = { v: PROTOCOL, op: 'credential', ...asked, format: 'aws' };
     askKeeper(question, socket, PATIENCE_MS, (answer) => finish(answer === null ? null : usable(answer, Date.now())));
   } else if (format !== null) {
     // Both take a while, so neither waits for the other.
@@ -60,14 +60,16 @@ exports.version = function version() {
 };
 
 /**
- * The grant, if these arguments are the ones that the quick way knows; else null.
+ * The grant, and its target if one is named, if these arguments are the ones that the quick way knows; else null.
  * @param {readonly string[]} argv
- * @returns {string | null}
+ * @returns {{ readonly grant: string, readonly target?: string } | null}
  */
-exports.quickGrant = function quickGrant(argv) {
-  const [command, grant = '', ...rest] = argv;
-  const format = rest.length === 2 ? `${rest[0]}=${rest[1]}` : rest.join(' ');
-  return command === 'credential' && /^gr_[0-9a-z]{26}$/.test(grant) && format === '--format=aws' ? grant : null;
+exports.quickCredential = function quickCredential(argv) {
+  const known = /^credential (gr_[0-9a-z]{26}) --format[ =]aws(?: --target[ =]([a-z][a-z0-9-]{0,62}))?$/;
+  if (argv.some((word) => word.includes(' '))) return null;
+  const [, grant, target] = known.exec(argv.join(' ')) ?? [];
+  if (grant === undefined) return null;
+  return target === undefined ? { grant } : { grant, target };
 };
 
 /**

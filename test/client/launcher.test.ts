@@ -28,7 +28,7 @@ const JIT = resolve('bin/jit');
 const GRANT = `gr_${'0'.repeat(26)}`;
 
 interface Quick {
-  quickGrant(argv: readonly string[]): string | null;
+  quickCredential(argv: readonly string[]): { readonly grant: string; readonly target?: string } | null;
   keeperSocket(env: Record<string, string | undefined>, platform: NodeJS.Platform, uid: number): string | null;
 }
 // Safe: the file is this project's own, and the shape is the one that its JSDoc declares.
@@ -74,19 +74,22 @@ test("the launcher's copy of the path rule is the rule of src/local, over many e
 });
 
 test('only the exact form that the aws tools run is quick', () => {
-  assert.equal(quick.quickGrant(['credential', GRANT, '--format', 'aws']), GRANT);
-  assert.equal(quick.quickGrant(['credential', GRANT, '--format=aws']), GRANT);
+  assert.deepEqual(quick.quickCredential(['credential', GRANT, '--format', 'aws']), { grant: GRANT });
+  assert.deepEqual(quick.quickCredential(['credential', GRANT, '--format=aws']), { grant: GRANT });
+  const one = ['credential', GRANT, '--format', 'aws', '--target', 'web-prod'];
+  assert.deepEqual(quick.quickCredential(one), { grant: GRANT, target: 'web-prod' });
+  assert.equal(quick.quickCredential([...one.slice(0, -1), 'Web/../x']), null);
+  assert.equal(quick.quickCredential(['credential', `${GRANT} --format aws`]), null);
   for (const argv of [
     [],
     ['credential'],
     ['credential', GRANT],
     ['credential', GRANT, '--format', 'json'],
     ['credential', GRANT, '--format', 'aws', '--json'],
-    ['credential', GRANT, '--format', 'aws', '--target', 'x'],
     ['credential', `${GRANT}"`, '--format', 'aws'],
     ['status', GRANT, '--format', 'aws'],
   ]) {
-    assert.equal(quick.quickGrant(argv), null, argv.join(' '));
+    assert.equal(quick.quickCredential(argv), null, argv.join(' '));
   }
 });
 

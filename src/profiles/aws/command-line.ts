@@ -3,19 +3,31 @@
  * @module
  */
 import { posix, win32 } from 'node:path';
+import { display } from '../../core/display.ts';
+import { JitError } from '../../core/errors.ts';
 import type { GrantId } from '../../core/ids.ts';
 import { localFault } from '../../local/fault.ts';
 import type { JitCommand } from '../tool.ts';
 
 /**
- * `"<runtime>" "<script>" credential gr_… --format aws`. botocore splits it with `shlex` and runs it without a shell,
+ * `"<runtime>" "<script>" credential gr_… --format aws --target …`. botocore splits it with `shlex` and runs it without a shell,
  * the JavaScript SDK hands it to `/bin/sh -c` or `cmd.exe /d /s /c`, and readers of the file cut it at ` #` and ` ;`.
  * A word without special characters stays bare, because the Go SDK on Windows takes the quotes for a part of the name
  * (aws-sdk-go-v2 issue 3208). Throws `ERR_LOCAL_FILE` for a path that cannot be written so that all of them agree.
  */
-export function credentialProcess(command: JitCommand, grant: GrantId, platform: NodeJS.Platform): string {
+export function credentialProcess(
+  command: JitCommand,
+  { grant, target }: { readonly grant: GrantId; readonly target?: string | undefined },
+  platform: NodeJS.Platform,
+): string {
   const words = [command.runtime, command.script].map((path) => quoted(path, platform));
-  return `${words.join(' ')} credential ${grant} --format aws`;
+  return `${words.join(' ')} credential ${grant} --format aws${target === undefined ? '' : ` --target ${checkTarget(target)}`}`;
+}
+
+// As a broker's configuration names its targets. It comes from the broker, and goes to a shell.
+function checkTarget(target: string): string {
+  if (/^[a-z][a-z0-9-]{0,62}$/.test(target)) return target;
+  throw new JitError({ code: 'ERR_BROKER_REPLY', message: `not the name of a target: ${display(target, 80)}` });
 }
 
 const BARE = { posix: /^[\w@%+=:,./-]+$/, win32: /^[\w@+=:,./\\-]+$/ };

@@ -26,6 +26,8 @@ import type { Wanted } from './sections.ts';
 export interface ProfileEntry {
   readonly name: string;
   readonly grant: GrantId;
+  /** Of a grant at several targets, the one that the profile is for. */
+  readonly target?: string | undefined;
   /** Epoch milliseconds. */
   readonly expiresAt: number;
   readonly command: JitCommand;
@@ -48,13 +50,13 @@ export interface StaticEntry {
  * 0600 (its folder 0700) if missing. jit's own profile of that name is replaced, and with it static keys of another
  * grant under that name, which would outrank `credential_process`.
  * Every value is checked and refused rather than cleaned: `ERR_PROFILE_NAME`, `ERR_CONFIG` (region, endpoint),
- * `ERR_LOCAL_FILE` (a path that cannot be quoted; the file). `ERR_PROFILE_EXISTS` for a name that jit did not make in
+ * `ERR_LOCAL_FILE` (a path that cannot be quoted; the file), `ERR_BROKER_REPLY` (the name of a target). `ERR_PROFILE_EXISTS` for a name that jit did not make in
  * either file, `ERR_GRANT_ENDED` for an end that has passed. On any error both files are as before, save that jit's
  * own outdated static keys may already be gone.
  */
 export async function writeProfile(files: AwsFiles, entry: ProfileEntry, deps: ProfileDeps): Promise<void> {
   const name = checkProfileName(entry.name);
-  const command = credentialProcess(entry.command, entry.grant, process.platform);
+  const command = credentialProcess(entry.command, entry, process.platform);
   const pairs: Pair[] = [['credential_process', Buffer.from(command, 'utf8').toString('latin1')]];
   if (entry.region !== undefined) pairs.push(['region', checkRegion(entry.region)]);
   if (entry.endpointUrl !== undefined) pairs.push(['endpoint_url', checkEndpoint(entry.endpointUrl)]);

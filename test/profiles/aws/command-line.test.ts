@@ -15,7 +15,7 @@ import { entry, grant, scene } from './scene.ts';
 
 const ID = grant(1);
 const line = (runtime: string, script: string, platform: NodeJS.Platform = 'linux'): string =>
-  credentialProcess({ runtime, script }, ID, platform);
+  credentialProcess({ runtime, script }, { grant: ID }, platform);
 
 test('plain paths stay bare, which every SDK reads; paths with blanks are quoted', () => {
   assert.equal(
@@ -124,4 +124,13 @@ test('the JavaScript SDK and the aws program get keys from a profile with blanks
     assert.match(listed.stdout, /ASIAEXAMPLE|MPLE.*custom-process/);
     assert.deepEqual(JSON.parse(fs.readFileSync(join(home, 'argv'), 'utf8')), arguments_);
   });
+});
+
+test('the target of one of several is named; a name from a broker that is none is refused, since a shell would read it', () => {
+  const at = (target: string): string =>
+    credentialProcess({ runtime: '/n', script: '/j' }, { grant: ID, target }, 'linux');
+  assert.equal(at('web-prod'), `/n /j credential ${ID} --format aws --target web-prod`);
+  for (const target of ['', 'web;id', '$(id)', 'a b', 'a\nb', '-x', 'Web', '../a']) {
+    assert.throws(() => at(target), { code: 'ERR_BROKER_REPLY' }, target);
+  }
 });
