@@ -2,32 +2,13 @@
  * The grant's state machine: one total, pure function. Every way in which access starts or ends is an event into it.
  * @module
  */
-import type { RevocationClass } from './access.ts';
 import type { GrantId, RequestId } from './ids.ts';
+import { doubtfulLeg, goneLeg, issuedLeg, type Leg, newLeg, type NewLeg, unissuedLeg } from './leg.ts';
+
+export type { Leg } from './leg.ts';
 
 export const CLOSE_REASONS = ['expired', 'revoked', 'completed', 'idle', 'incident-closed', 'failed'] as const;
 export type CloseReason = (typeof CLOSE_REASONS)[number];
-
-/** A grant's part at one target. `handle` is the provider's own, made before the cloud is called, and enough to revoke by. */
-export interface Leg {
-  readonly target: string;
-  /** The provider's kind, so that revocation does not depend on the target still being configured. */
-  readonly provider: string;
-  readonly handle: string;
-  /** What it is called at the target. */
-  readonly name: string;
-  readonly revocation: RevocationClass;
-  readonly state: 'intended' | 'maybe-issued' | 'issued' | 'gone';
-  /** Epoch ms at which the cloud ends this access by itself, or null before the first issue. */
-  readonly endsAt: number | null;
-  /** Epoch ms after which the cloud accepts no credential issued under this leg, however it went. */
-  readonly notAfter: number;
-  /** Failed revocations since the last success. */
-  readonly attempts: number;
-  readonly problem: string | null;
-  /** When and how it was verified that nothing of it works any more; null before that. `at`: epoch ms. */
-  readonly gone: { readonly at: number; readonly proof: string } | null;
-}
 
 export type GrantState =
   | { readonly name: 'issuing' }
@@ -136,17 +117,10 @@ export function openGrant(parts: {
   readonly seconds: number;
   readonly idleSeconds: number | null;
   readonly at: number;
-  readonly legs: readonly Pick<Leg, 'target' | 'provider' | 'handle' | 'name' | 'revocation' | 'notAfter'>[];
+  readonly legs: readonly NewLeg[];
 }): Transition {
   const { id, requestId, seconds, idleSeconds, at } = parts;
-  const legs = parts.legs.map((leg): Leg => ({
-    ...leg,
-    state: 'intended',
-    endsAt: null,
-    attempts: 0,
-    problem: null,
-    gone: null,
-  }));
+  const legs = parts.legs.map(newLeg);
   return {
     grant: { id, requestId, seconds, renewals: 0, idleSeconds, state: { name: 'issuing' }, legs },
     effects: legs.map(({ target }) => ({ kind: 'issue', target, dueAt: at })),
@@ -385,36 +359,3 @@ const hasLegIn = (grant: Grant, target: string, state: Leg['state']): boolean =>
 function withLeg(grant: Grant, target: string, change: (leg: Leg) => Leg): Grant {
   return { ...grant, legs: grant.legs.map((leg) => (leg.target === target ? change(leg) : leg)) };
 }
-
-const issuedLeg = (leg: Leg, issue: { readonly endsAt: number; readonly notAfter: number }): Leg => ({
-  ...leg,
-  state: 'issued',
-  endsAt: Math.max(leg.endsAt ?? 0, issue.endsAt),
-  // Only the first answer replaces the guess of the intent: after it, another credential may be out that lives longer.
-  notAfter: leg.state === 'intended' ? issue.notAfter : Math.max(leg.notAfter, issue.notAfter),
-  problem: null,
-  gone: null,
-});
-
-const goneLeg = (leg: Leg, { at, proof }: { readonly at: number; readonly proof: string }): Leg => ({
-  ...leg,
-  state: 'gone',
-  attempts: 0,
-  problem: null,
-  gone: { at, proof },
-});
-
-const unissuedLeg = (leg: Leg, { at, problem }: { readonly at: number; readonly problem: string }): Leg => ({
-  ...leg,
-  state: 'gone',
-  attempts: 0,
-  problem,
-  gone: { at, proof: 'the cloud issued nothing' },
-});
-
-const doubtfulLeg = (leg: Leg, problem: string): Leg => ({
-  ...leg,
-  state: leg.state === 'issued' ? 'issued' : 'maybe-issued',
-  problem,
-  gone: null,
-});

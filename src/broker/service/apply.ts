@@ -29,6 +29,8 @@ export interface Application {
   readonly known?: StoredGrant;
   /** The version that the event is about: with another one it is not applied, and `ERR_CONFLICT` is thrown. */
   readonly version?: number;
+  /** What must be so still: otherwise it is not applied, and `ERR_CONFLICT` is thrown. */
+  readonly holds?: (stored: StoredGrant) => boolean;
 }
 
 const PATIENCE = 50;
@@ -44,13 +46,13 @@ const ENDS: ReadonlySet<GrantEvent['type']> = new Set([
 
 /**
  * @returns the grant as stored after the event. An event without meaning in the present state changes nothing.
- * Throws `ERR_NOT_FOUND` for an unknown id, `ERR_CONFLICT` where `how.version` has passed, `ERR_STORE` when nothing could be written.
+ * Throws `ERR_NOT_FOUND` for an unknown id, `ERR_CONFLICT` where `how.version` has passed or `how.holds` does not, `ERR_STORE` when nothing could be written.
  */
 export async function applyEvent(world: World, id: GrantId, event: GrantEvent, how: Application): Promise<StoredGrant> {
   for (let round = 0; round < PATIENCE; round++) {
     const stored = (round === 0 ? how.known : undefined) ?? (await world.store.grant(id));
     if (stored === null) throw new JitError({ code: 'ERR_NOT_FOUND', message: 'no such grant' });
-    if (how.version !== undefined && how.version !== stored.version) {
+    if ((how.version !== undefined && how.version !== stored.version) || how.holds?.(stored) === false) {
       throw new JitError({ code: 'ERR_CONFLICT', message: 'the grant has changed meanwhile' });
     }
     const { grant, effects } = transition(stored.grant, event);

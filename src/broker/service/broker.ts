@@ -145,11 +145,9 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
     const { id, legs } = fresh.grant;
     if (made === 'now') {
       const known = { stored: fresh, asked: request };
-      const work = legs.map(async ({ target }) => issuer.issue({ grant: id, kind: 'issue', target }, known));
+      const work = legs.map(async ({ target }) => orWake(async () => issueAt(id, target, known)));
       const [first] = await within(Promise.allSettled(work), ISSUE_PATIENCE_MS);
       const last = legs.length === 1 && first?.status === 'fulfilled' ? first.value : await store.grant(id);
-      const state = last?.grant.state;
-      wake(state?.name === 'active' ? state.expiresAt : world.now());
       return view(principal, request, last);
     } else {
       const announced = world.changes.next(id, ISSUE_PATIENCE_MS, new AbortController().signal);
@@ -157,6 +155,18 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
       if ((await store.grant(id))?.grant.state.name === 'issuing') await announced;
     }
     return view(principal, request);
+  }
+
+  /** What it leaves to be done is due at once, also where it comes when nobody waits for it any more. */
+  async function issueAt(
+    id: GrantId,
+    target: string,
+    known: Parameters<Issuer['issue']>[1],
+  ): Promise<StoredGrant | null> {
+    const after = await issuer.issue({ grant: id, kind: 'issue', target }, known);
+    const state = after?.grant.state;
+    if (state?.name !== 'issuing') wake(state?.name === 'active' ? state.expiresAt : world.now());
+    return after;
   }
 
   async function end(principal: Principal, id: GrantId, reason: CloseReason): Promise<StoredGrant> {

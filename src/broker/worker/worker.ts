@@ -6,7 +6,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { asJitError, JitError } from '../../core/errors.ts';
 import type { Mark, Revocation } from '../../core/ports.ts';
-import { idleAt } from '../../core/grant.ts';
+import { type Grant, idleAt } from '../../core/grant.ts';
 import { applyEvent } from '../service/apply.ts';
 import type { Issuer } from '../service/issue.ts';
 import type { World } from '../service/world.ts';
@@ -192,7 +192,9 @@ async function revoke(world: World, effect: ClaimedEffect): Promise<void> {
     if (outcome.kind === 'gone') {
       const { tidyAt, proof } = outcome;
       const event = { type: 'gone', target, at, tidyAt, proof } as const;
-      await applyEvent(world, id, event, { ...how, version: stored.version });
+      // Of this leg alone: where several targets answer at once, none is to be asked again because of the others.
+      const holds = ({ grant }: StoredGrant): boolean => issuesAt(grant, target) === issuesAt(stored.grant, target);
+      await applyEvent(world, id, event, { ...how, holds });
     } else {
       const until = Math.max(outcome.checkAt, at + 250);
       await applyEvent(world, id, { type: 'revoke-accepted', target, at, until }, how);
@@ -245,6 +247,9 @@ async function askToRevoke(world: World, kind: string, mark: Mark): Promise<Revo
   const revoked = async (): Promise<readonly Mark[]> => world.store.revoked(kind, world.now());
   return provider.revoke(mark, revoked, AbortSignal.timeout(CALL_MS));
 }
+
+const issuesAt = ({ legs }: Grant, target: string): number | undefined =>
+  legs.find((leg) => leg.target === target)?.issues;
 
 function markOf(stored: StoredGrant, target: string): (Mark & { readonly provider: string }) | null {
   const leg = stored.grant.legs.find((each) => each.target === target);

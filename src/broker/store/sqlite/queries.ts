@@ -112,16 +112,17 @@ export const QUERIES = {
     WHERE owner = :owner AND requester = :requester AND state <> 'closed' AND ${IN_STATES} ${NEWEST}`,
 
   legs: `
-    SELECT target, provider, handle, name, revoked_within, state, ends_at, not_after, attempts, problem, gone_at, proof
+    SELECT target, provider, handle, name, revoked_within, state, ends_at, not_after, issues, attempts, problem, gone_at,
+      proof
     FROM legs WHERE grant_n = :n ORDER BY position`,
   legPut: `
     INSERT INTO legs (grant_n, position, target, provider, handle, name, revoked_within, state, ends_at, not_after,
-      attempts, problem, gone_at, proof, ended_at)
-    VALUES (:n, :position, :target, :provider, :handle, :name, :revokedWithin, :state, :endsAt, :notAfter, :attempts,
+      issues, attempts, problem, gone_at, proof, ended_at)
+    VALUES (:n, :position, :target, :provider, :handle, :name, :revokedWithin, :state, :endsAt, :notAfter, :issues, :attempts,
       :problem, :goneAt, :proof, :endedAt)
     ON CONFLICT (grant_n, position) DO UPDATE SET target = excluded.target, provider = excluded.provider,
       handle = excluded.handle, name = excluded.name, revoked_within = excluded.revoked_within, state = excluded.state, ends_at = excluded.ends_at, not_after = excluded.not_after,
-      attempts = excluded.attempts, problem = excluded.problem, gone_at = excluded.gone_at, proof = excluded.proof,
+      issues = excluded.issues, attempts = excluded.attempts, problem = excluded.problem, gone_at = excluded.gone_at, proof = excluded.proof,
       ended_at = coalesce(legs.ended_at, excluded.ended_at)`,
   revoked: `
     SELECT grants.id AS grant_id, target, handle, ends_at, not_after FROM legs LEFT JOIN grants ON grants.n = legs.grant_n

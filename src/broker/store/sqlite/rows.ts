@@ -140,6 +140,7 @@ function readLeg(row: Row): Leg {
     state: word(LEG_STATES, row, 'state'),
     endsAt: orNull(integer, row, 'ends_at'),
     notAfter: integer(row, 'not_after'),
+    issues: integer(row, 'issues'),
     attempts: integer(row, 'attempts'),
     problem: orNull(text, row, 'problem'),
     gone: row['gone_at'] === null ? null : { at: integer(row, 'gone_at'), proof: text(row, 'proof') },

@@ -10,9 +10,9 @@ import { WEB_TABLES, WEB_VERDICTS } from './web-schema.ts';
 
 /**
  * Written into the header of the file, so that no other program's database is taken for a store, nor one in the forms that
- * were tried before the first release (`jit1` to `jit5`): `jit6` in ASCII.
+ * were tried before the first release (`jit1` to `jit6`): `jit7` in ASCII.
  */
-export const APPLICATION_ID = 0x6a697436;
+export const APPLICATION_ID = 0x6a697437;
 
 /** Entry n brings a database from version n to n + 1. */
 export const MIGRATIONS: readonly string[] = [
@@ -117,6 +117,7 @@ export const MIGRATIONS: readonly string[] = [
     state TEXT NOT NULL CHECK (state IN ('intended', 'maybe-issued', 'issued', 'gone')),
     ends_at INTEGER,
     not_after INTEGER NOT NULL,
+    issues INTEGER NOT NULL CHECK (issues >= 0),
     attempts INTEGER NOT NULL CHECK (attempts >= 0),
     problem TEXT,
     gone_at INTEGER,

@@ -127,10 +127,10 @@ function writeLegs(sql: Statements, n: number, grant: Grant): void {
   }
   for (const [position, leg] of grant.legs.entries()) {
     const endedAt = closeReason === null ? null : stateAt;
-    const { target, provider, handle, name, state, endsAt, notAfter, attempts, problem, gone } = leg;
+    const { target, provider, handle, name, state, endsAt, notAfter, issues, attempts, problem, gone } = leg;
     const revokedWithin = secondsToRevoke(leg.revocation);
     const doubt = { attempts, problem, goneAt: gone?.at ?? null, proof: gone?.proof ?? null };
-    const cells = { target, provider, handle, name, revokedWithin, state, endsAt, notAfter, ...doubt };
+    const cells = { target, provider, handle, name, revokedWithin, state, endsAt, notAfter, issues, ...doubt };
     sql('legPut').run({ n, position, ...cells, endedAt });
   }
 }

@@ -27,8 +27,8 @@ export function fill(db: DatabaseSync, grants: number): void {
         FROM numbers WHERE i % 10 = 0;
     INSERT INTO grants (n, id, requester, owner, seconds, state, state_at, expires_at, version, created_at)
       SELECT i + 1, 'gr_' || body, who, who, 60, 'active', ${START}, ${START} + i, 1, ${START} + i FROM numbers;
-    INSERT INTO legs (grant_n, position, target, provider, handle, name, state, ends_at, not_after, attempts, ended_at)
-      SELECT i + 1, 0, target, 'aws', 'h', 'n', 'issued', ${START} + 600000, ${START} + 900000, 0,
+    INSERT INTO legs (grant_n, position, target, provider, handle, name, state, ends_at, not_after, issues, attempts, ended_at)
+      SELECT i + 1, 0, target, 'aws', 'h', 'n', 'issued', ${START} + 600000, ${START} + 900000, 1, 0,
         iif(i % 100 = 0, ${START}, NULL) FROM numbers;
     INSERT INTO effects (grant_n, kind, target, due_at)
       SELECT i + 1, 'expire', '', ${START} + 60000 + i FROM numbers UNION ALL

@@ -72,6 +72,7 @@ const leg: fc.Arbitrary<Omit<Leg, 'target' | 'provider' | 'handle'>> = fc.record
   state: fc.constantFrom('intended' as const, 'maybe-issued' as const, 'issued' as const, 'gone' as const),
   endsAt: fc.option(time),
   notAfter: time,
+  issues: fc.nat(9),
   attempts: fc.nat(9),
   problem: fc.option(fc.constantFrom('', 'AccessDenied')),
   gone: fc.option(fc.record({ at: time, proof: fc.constantFrom('', 'looked') }).map((one) => ({ ...one }))),

@@ -1,0 +1,379 @@
+/**
+ * One request over several targets of several providers: all of it is granted or nothing, and all of it ends. Real service,
+ * worker and store; the clouds are fakes, and each fails in its own way.
+ * @module
+ */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import type { GrantId } from '../../../src/core/ids.ts';
+import type { RequestBody } from '../../../src/wire/bodies.ts';
+import type { GrantView } from '../../../src/wire/views.ts';
+import type { Behaviour, FakeCloud } from '../../fakes/cloud.ts';
+import { target } from '../../fakes/cloud.ts';
+import { eventually } from '../../support/eventually.ts';
+import { ALICE, ask, startBroker, type TestBroker } from './world.ts';
+
+/** Of three providers: one that keeps sessions, and two that keep objects. */
+const PLACES = ['main', 'postgres', 'kubernetes'] as const;
+const CLOUDS = { postgres: 'objects', kubernetes: 'objects' } as const;
+const BUCKET = 'arn:aws:s3:::bucket/key';
+
+async function start(t: TestContext, setting: Parameters<typeof startBroker>[0] = {}): Promise<TestBroker> {
+  const broker = await startBroker({ clouds: CLOUDS, ...setting });
+  t.after(broker.stop);
+  return broker;
+}
+
+function cloudAt(t: TestBroker, place: string): FakeCloud {
+  return t.clouds.get(place) ?? t.cloud;
+}
+
+const details = (
+  places: readonly string[] = PLACES,
+  operation = 's3:GetObject',
+): RequestBody['authorization_details'] =>
+  places.map((place) => ({ type: 'jit_access', operation, resources: [BUCKET], target: place }));
+
+const body = (more: Partial<RequestBody> = {}): RequestBody => ({
+  ...ask(),
+  authorization_details: details(),
+  ...more,
+});
+
+async function submitted(t: TestBroker, asked: RequestBody = body()): Promise<GrantView> {
+  const { grant } = await t.broker.submit(ALICE, asked, null);
+  assert(grant !== null);
+  return grant;
+}
+
+async function granted(t: TestBroker, asked: RequestBody = body()): Promise<GrantId> {
+  const { id, state } = await submitted(t, asked);
+  assert.equal(state, 'active');
+  await t.broker.credentials(ALICE, id);
+  return id;
+}
+
+const viewOf = async (t: TestBroker, id: GrantId): Promise<GrantView> => {
+  const { grant } = await t.broker.grant(ALICE, id, null);
+  assert(grant !== null);
+  return grant;
+};
+
+const legAt = ({ legs }: GrantView, place: string): GrantView['legs'][number] => {
+  const leg = legs.find((one) => one.target === place);
+  assert(leg !== undefined, `no leg at ${place}`);
+  return leg;
+};
+
+const closed = async (t: TestBroker, id: GrantId): Promise<GrantView> =>
+  await eventually(async () => {
+    const view = await viewOf(t, id);
+    return view.state === 'closed' ? view : null;
+  });
+
+const working = (t: TestBroker, id: GrantId): readonly string[] =>
+  PLACES.filter((place) => cloudAt(t, place).works(id, { target: place }));
+
+function set(t: TestBroker, place: string, how: Partial<Record<'issue' | 'revoke', Behaviour>>): void {
+  cloudAt(t, place).at.set(place, how);
+}
+
+interface Entry {
+  readonly type: string;
+  readonly grant: string | null;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+async function entriesOf(t: TestBroker, id: GrantId): Promise<readonly Entry[]> {
+  const { items } = { items: await t.store.entries({ grant: id, from: 0, limit: 1_000 }) };
+  return items.map(({ line }): Entry => JSON.parse(line));
+}
+
+const code = (expected: string) => (thrown: unknown) =>
+  thrown instanceof Error && 'code' in thrown && thrown.code === expected;
+
+test('one request over three providers: every intent is durable before any cloud is called; one revocation ends all, each with its proof', async (t) => {
+  const w = await start(t);
+  const before: number[] = [];
+  for (const place of PLACES) {
+    cloudAt(w, place).onCall = async (verb, grant) => {
+      if (verb !== 'issue') return;
+      // What the broker has just made is the id of a grant.
+      const known = await entriesOf(w, grant as GrantId);
+      before.push(known.filter(({ type }) => type === 'grant.intended').length);
+    };
+  }
+  const id = await granted(w);
+  assert.deepEqual(before, [3, 3, 3]);
+  assert.deepEqual(working(w, id), PLACES);
+  const { credentials } = await w.broker.credentials(ALICE, id);
+  assert.deepEqual(
+    credentials.map((one) => one.target),
+    PLACES,
+  );
+  await w.broker.revoke(ALICE, id, 'revoked');
+  const over = await closed(w, id);
+  assert.deepEqual(working(w, id), []);
+  assert.equal(over.reason, 'revoked');
+  for (const place of PLACES) {
+    const { state, gone, name } = legAt(over, place);
+    assert.equal(state, 'gone');
+    assert.equal(gone?.proof, place === 'main' ? 'denied' : 'removed');
+    assert.equal(name, id);
+    assert(Date.parse(gone.at) <= w.world.now());
+  }
+  const story = await entriesOf(w, id);
+  for (const place of PLACES) {
+    const at = story.filter(({ data }) => data['target'] === place);
+    const [intended, issued] = at;
+    assert.deepEqual([intended?.type, intended?.data['name']], ['grant.intended', id]);
+    assert.equal(issued?.type, 'grant.issued');
+    assert.match(String(issued.data['granted']), /s3:GetObject/);
+    assert.equal(at.at(-1)?.type, 'grant.gone');
+    assert.equal(at.at(-1)?.data['proof'], place === 'main' ? 'denied' : 'removed');
+  }
+});
+
+for (const [how, what] of [
+  ['refuses', 'refuses'],
+  ['busy', 'stays busy'],
+  ['breaks before', 'breaks before it issued'],
+  ['breaks after', 'breaks after it issued'],
+] as const) {
+  // Being busy takes its time, and is the same everywhere.
+  for (const place of how === 'busy' ? (['main'] as const) : (['main', 'kubernetes'] as const)) {
+    test(`${place} ${what}: nothing is left at any target, and no credential leaves`, async (t) => {
+      const w = await start(t);
+      set(w, place, { issue: how });
+      const { id } = await submitted(w);
+      const over = await closed(w, id);
+      assert.equal(over.reason, 'failed');
+      assert.deepEqual(working(w, id), []);
+      assert.match(legAt(over, place).problem ?? legAt(over, place).gone?.proof ?? '', /./);
+      for (const { state, gone } of over.legs) assert.deepEqual([state, gone === null], ['gone', false]);
+      await assert.rejects(w.broker.credentials(ALICE, id), code('ERR_GRANT_ENDED'));
+      assert.equal(
+        (await entriesOf(w, id)).some(({ type }) => type === 'credential.delivered'),
+        false,
+      );
+    });
+  }
+}
+
+test('a target that is silent takes the others with it, and is revoked itself', async (t) => {
+  const w = await start(t);
+  const timeout = AbortSignal.timeout.bind(AbortSignal);
+  t.mock.method(AbortSignal, 'timeout', (ms: number) => timeout(Math.ceil(ms / 50)));
+  set(w, 'postgres', { issue: 'hangs' });
+  const { id } = await submitted(w);
+  const over = await closed(w, id);
+  assert.equal(over.reason, 'failed');
+  assert.deepEqual(working(w, id), []);
+  assert.ok(
+    cloudAt(w, 'postgres').calls.includes(`revoke postgres ${id}`),
+    'what may have been issued was not revoked',
+  );
+});
+
+test('what comes from a slow target after another has refused is revoked when it comes', async (t) => {
+  const w = await start(t);
+  const [answered, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const slow = cloudAt(w, 'kubernetes');
+  slow.onCall = async (verb) => {
+    if (verb === 'issue') {
+      answered.resolve();
+      await released.promise;
+    }
+  };
+  cloudAt(w, 'main').onCall = async (verb) => {
+    if (verb === 'issue') await answered.promise;
+  };
+  set(w, 'main', { issue: 'refuses' });
+  const outcome = submitted(w);
+  const id = await eventually(async () => {
+    const [item] = (await w.broker.requests(ALICE, 1)).items;
+    return item?.grant?.reason === 'failed' ? item.grant.id : null;
+  });
+  // By now everything is taken back as far as anybody can know, the slow target included.
+  await eventually(() => slow.calls.includes(`revoke kubernetes ${id}`));
+  released.resolve();
+  await outcome;
+  await closed(w, id);
+  await eventually(() => working(w, id).length === 0);
+  assert.equal(slow.calls.filter((each) => each === `revoke kubernetes ${id}`).length, 2);
+});
+
+test('a broker that dies when one target has issued and another has not: its successor revokes at both', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'jit-several-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const file = join(folder, 'broker.db');
+  const first = await start(t, { file });
+  const issued = Promise.withResolvers<void>();
+  cloudAt(first, 'postgres').onIssued = () => issued.resolve();
+  cloudAt(first, 'kubernetes').onCall = async () => {
+    await issued.promise;
+    await first.store.close();
+  };
+  await first.broker.submit(ALICE, body(), null).catch(() => undefined);
+  for (const place of PLACES) cloudAt(first, place).onCall = () => undefined;
+  const second = await start(t, { file, after: first });
+  const [item] = (await second.broker.requests(ALICE, 1)).items;
+  assert(item?.grant);
+  const over = await closed(second, item.grant.id);
+  assert.equal(over.reason, 'failed');
+  assert.deepEqual(working(second, over.id), []);
+});
+
+test('at its end, all of it ends by itself', async (t) => {
+  const w = await start(t);
+  const id = await granted(w);
+  w.advance(601_000);
+  const over = await closed(w, id);
+  assert.equal(over.reason, 'expired');
+  assert.deepEqual(working(w, id), []);
+});
+
+test('one dead target delays the end at no other: theirs is recorded at once, and the dead one is tried until it answers', async (t) => {
+  const w = await start(t);
+  const ids = await Promise.all(Array.from({ length: 8 }, async () => granted(w, body({ seconds: 3_600 }))));
+  set(w, 'postgres', { revoke: 'breaks before' });
+  await w.broker.revokeMine(ALICE);
+  for (const id of ids) {
+    await eventually(async () => {
+      const view = await viewOf(w, id);
+      return legAt(view, 'main').gone !== null && legAt(view, 'kubernetes').gone !== null;
+    });
+    const view = await viewOf(w, id);
+    assert.match(view.state, /^(revoking|stuck)$/);
+    assert.deepEqual([legAt(view, 'postgres').gone, legAt(view, 'postgres').state], [null, 'issued']);
+  }
+  await eventually(async () => (await viewOf(w, ids[0] ?? 'gr_')).legs.some(({ problem }) => problem !== null));
+  assert.match(legAt(await viewOf(w, ids[0] ?? 'gr_'), 'postgres').problem ?? '', /the connection broke/);
+  // An hour later it is back: five minutes, the longest pause, are enough for all.
+  for (let minutes = 0; minutes < 50; minutes += 10) {
+    w.advance(600_000);
+    await eventually(async () =>
+      (await viewOf(w, ids[0] ?? 'gr_')).legs.some(({ attempts }) => attempts > minutes / 10),
+    );
+  }
+  set(w, 'postgres', {});
+  w.advance(300_000);
+  for (const id of ids) assert.equal(legAt(await closed(w, id), 'postgres').state, 'gone');
+  for (const id of ids) assert.deepEqual(working(w, id), []);
+});
+
+test('a target that refuses for good keeps the grant visible as stuck, with what is gone and what is not', async (t) => {
+  const w = await start(t);
+  const id = await granted(w, body({ seconds: 3_600 }));
+  set(w, 'kubernetes', { revoke: 'refuses' });
+  await w.broker.revoke(ALICE, id, 'revoked');
+  await eventually(async () => {
+    w.advance(20_000);
+    return (await viewOf(w, id)).state === 'stuck';
+  });
+  const stuck = await viewOf(w, id);
+  assert.deepEqual(
+    stuck.legs.map(({ target: place, state, gone }) => [place, state, gone === null]),
+    [
+      ['main', 'gone', false],
+      ['postgres', 'gone', false],
+      ['kubernetes', 'issued', true],
+    ],
+  );
+  assert.equal(legAt(stuck, 'kubernetes').problem, 'no');
+  assert.deepEqual(working(w, id), ['kubernetes']);
+  assert.ok((await w.broker.liveGrants(ALICE, 10)).items.some(({ grant }) => grant?.id === id));
+});
+
+test('several asks are one request: the hardest decides, one denial denies all, and what is for one target is one order', async (t) => {
+  const w = await start(t);
+  const mixed = [...details(['main']), ...details(['postgres'], 's3:PutObject')];
+  const { request, grant } = await w.broker.submit(ALICE, body({ authorization_details: mixed }), null);
+  assert.deepEqual([request.tier, request.state, grant], ['manual', 'pending', null]);
+  const denied = [...details(['main']), ...details(['postgres'], 's3:DeleteObject')];
+  await assert.rejects(w.broker.submit(ALICE, body({ authorization_details: denied }), null), code('ERR_DENIED'));
+  assert.deepEqual([...w.cloud.calls, ...cloudAt(w, 'postgres').calls], []);
+  const twice = [...details(['main', 'postgres']), ...details(['main'], 's3:GetObjectTagging')];
+  const id = await granted(w, body({ authorization_details: twice }));
+  assert.deepEqual(
+    (await viewOf(w, id)).legs.map(({ target: place }) => place),
+    ['main', 'postgres'],
+  );
+  assert.equal(w.cloud.works(id, { operation: 's3:GetObjectTagging' }), true);
+  assert.equal(cloudAt(w, 'postgres').works(id, { operation: 's3:GetObjectTagging' }), false);
+  const plan = await w.broker.plan(ALICE, body({ authorization_details: twice }));
+  assert.deepEqual(
+    plan.targets.map((one) => one.target),
+    ['main', 'postgres'],
+  );
+});
+
+test('an ask that no target can mean refuses the whole request, and no cloud is called', async (t) => {
+  const w = await start(t);
+  const nowhere = [...details(['main']), ...details(['nowhere'])];
+  await assert.rejects(w.broker.submit(ALICE, body({ authorization_details: nowhere }), null), code('ERR_TARGET'));
+  const wrong = [...details(['main']), ...details(['postgres'], 's3:*')];
+  await assert.rejects(w.broker.submit(ALICE, body({ authorization_details: wrong }), null), code('ERR_OPERATION'));
+  assert.deepEqual((await w.broker.requests(ALICE, 10)).items, []);
+  assert.deepEqual([...w.cloud.calls, ...cloudAt(w, 'postgres').calls], []);
+});
+
+test('an operation of the catalogue with several targets is granted at all of them, or at none', async (t) => {
+  const places = ['east', 'west'];
+  const config = `
+operations:
+  look:
+    description: Reads
+    actions: ['s3:GetObject']
+    resources: ['${BUCKET}']
+    targets: [east, west]
+    risk: low
+`;
+  const w = await start(t, {
+    clouds: {},
+    policy: '@id("all") @tier("auto") @max("1h") permit(principal, action == Jit::Action::"Request", resource);',
+    offer: {
+      config,
+      targets: new Map(places.map((name) => [name, target(name, 'aws')])),
+      reader: {
+        assess: async (_, permission) => ({ permission, assessment: { access: 'read', breadth: 'exact' } }),
+        plan: plans,
+      },
+    },
+  });
+  const looking = (place?: string): RequestBody =>
+    body({
+      authorization_details: [
+        { type: 'jit_access', operation: 'look', resources: [], ...(place === undefined ? {} : { target: place }) },
+      ],
+    });
+  const all = await granted(w, looking());
+  assert.deepEqual(
+    (await viewOf(w, all)).legs.map((leg) => leg.target),
+    places,
+  );
+  const one = await granted(w, looking('west'));
+  assert.deepEqual(
+    (await viewOf(w, one)).legs.map((leg) => leg.target),
+    ['west'],
+  );
+  w.cloud.at.set('west', { issue: 'refuses' });
+  const none = await submitted(w, looking());
+  await closed(w, none.id);
+  assert.deepEqual([w.cloud.works(none.id), w.cloud.works(all)], [false, true]);
+});
+
+const plans: NonNullable<NonNullable<Parameters<typeof startBroker>[0]>['offer']>['reader']['plan'] = async ({
+  name,
+}) => ({
+  target: name,
+  permission: '{}',
+  words: ['reads'],
+  assessment: { access: 'read', breadth: 'exact' },
+  floorSeconds: 900,
+  residualSeconds: 0,
+  revocation: { kind: 'immediate' },
+});
