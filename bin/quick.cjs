@@ -1,6 +1,6 @@
 /**
  * What must be quick: `jit credential` and `jit status` ask the running keeper over its socket and load next to nothing but
- * `node:net`. The aws tools run the first for every command, and nothing caches what it prints; the second stands in
+ * `node:net`. The aws tools and kubectl run the first for every command, and nothing caches what it prints; the second stands in
  * prompts. And `jit --version`.
  * @module
  */
@@ -34,7 +34,7 @@ exports.quick = function quick(argv, slowly) {
   /** @param {string | null} output */
   const finish = (output) => (output === null ? slowly() : print(output));
   if (asked !== null) {
-    const question = { v: PROTOCOL, op: 'credential', ...asked, format: 'aws' };
+    const question = { v: PROTOCOL, op: 'credential', ...asked };
     askKeeper(question, socket, PATIENCE_MS, (answer) => finish(answer === null ? null : usable(answer, Date.now())));
   } else if (format !== null) {
     // Both take a while, so neither waits for the other.
@@ -60,16 +60,16 @@ exports.version = function version() {
 };
 
 /**
- * The grant, and its target if one is named, if these arguments are the ones that the quick way knows; else null.
+ * The grant, the tool and the target if one is named, if these arguments are the ones that the quick way knows; else null.
  * @param {readonly string[]} argv
- * @returns {{ readonly grant: string, readonly target?: string } | null}
+ * @returns {{ readonly grant: string, readonly format: string, readonly target?: string } | null}
  */
 exports.quickCredential = function quickCredential(argv) {
-  const known = /^credential (gr_[0-9a-z]{26}) --format[ =]aws(?: --target[ =]([a-z][a-z0-9-]{0,62}))?$/;
+  const known = /^credential (gr_[0-9a-z]{26}) --format[ =](aws|kubernetes)(?: --target[ =]([a-z][a-z0-9-]{0,62}))?$/;
   if (argv.some((word) => word.includes(' '))) return null;
-  const [, grant, target] = known.exec(argv.join(' ')) ?? [];
-  if (grant === undefined) return null;
-  return target === undefined ? { grant } : { grant, target };
+  const [, grant, format, target] = known.exec(argv.join(' ')) ?? [];
+  if (grant === undefined || format === undefined) return null;
+  return target === undefined ? { grant, format } : { grant, format, target };
 };
 
 /**

@@ -28,7 +28,9 @@ const JIT = resolve('bin/jit');
 const GRANT = `gr_${'0'.repeat(26)}`;
 
 interface Quick {
-  quickCredential(argv: readonly string[]): { readonly grant: string; readonly target?: string } | null;
+  quickCredential(
+    argv: readonly string[],
+  ): { readonly grant: string; readonly format: string; readonly target?: string } | null;
   keeperSocket(env: Record<string, string | undefined>, platform: NodeJS.Platform, uid: number): string | null;
 }
 // Safe: the file is this project's own, and the shape is the one that its JSDoc declares.
@@ -73,11 +75,13 @@ test("the launcher's copy of the path rule is the rule of src/local, over many e
   );
 });
 
-test('only the exact form that the aws tools run is quick', () => {
-  assert.deepEqual(quick.quickCredential(['credential', GRANT, '--format', 'aws']), { grant: GRANT });
-  assert.deepEqual(quick.quickCredential(['credential', GRANT, '--format=aws']), { grant: GRANT });
+test('only the exact forms that the aws tools and kubectl run are quick', () => {
+  assert.deepEqual(quick.quickCredential(['credential', GRANT, '--format', 'aws']), { grant: GRANT, format: 'aws' });
+  assert.deepEqual(quick.quickCredential(['credential', GRANT, '--format=aws']), { grant: GRANT, format: 'aws' });
   const one = ['credential', GRANT, '--format', 'aws', '--target', 'web-prod'];
-  assert.deepEqual(quick.quickCredential(one), { grant: GRANT, target: 'web-prod' });
+  assert.deepEqual(quick.quickCredential(one), { grant: GRANT, format: 'aws', target: 'web-prod' });
+  const cluster = ['credential', GRANT, '--format', 'kubernetes', '--target', 'shop'];
+  assert.deepEqual(quick.quickCredential(cluster), { grant: GRANT, format: 'kubernetes', target: 'shop' });
   assert.equal(quick.quickCredential([...one.slice(0, -1), 'Web/../x']), null);
   assert.equal(quick.quickCredential(['credential', `${GRANT} --format aws`]), null);
   for (const argv of [
