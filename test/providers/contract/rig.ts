@@ -58,6 +58,10 @@ export interface Rig<T extends Target = Target> {
   objects(): Promise<readonly string[]>;
   /** Whether an issued grant can be seen at the target, so that `objects` and `list` find it. */
   readonly leaves: 'objects' | Without;
+  /** Left out where each grant is a thing of its own at the target; else why those of one person on one thing look alike from outside. */
+  readonly shared?: string;
+  /** How long grants last in tests that do not see them end, ms: longer than two revocations take. Left out: a quarter of an hour. */
+  readonly lifeMs?: number;
   /** Left out where one person can hold two grants of one thing; else why the second is refused, before anything is issued. */
   readonly refusesSecond?: string;
   /** An administrator removes what the order made. */

@@ -91,7 +91,7 @@ export function sceneOf<T extends Target>(rig: Rig<T>): Scene<T> {
       grant: grantId(randomBytes(16)),
       principal: rig.principal,
       permissions: [rig.permission],
-      endsAt: rig.now() + LIFE_MS,
+      endsAt: rig.now() + (rig.lifeMs ?? LIFE_MS),
       ...parts,
     }),
     issue: async (order, { at = rig.target, by = provider, signal = never() } = {}) => {
