@@ -97,6 +97,22 @@ test('whatever would come before the grant, or lead elsewhere, is taken out and 
   );
 });
 
+test('where the access is their own, whatever signs the user in stays, and only the region is said', async (t) => {
+  const own = {
+    HOME: home(t, { '.aws/config': '[default]\nsso_session = corp\n' }),
+    AWS_PROFILE: 'corp',
+    AWS_REGION: 'eu-west-1',
+  };
+  const child = await childOf(own, { ...ACCESS, tool: { ...ACCESS.tool, identity: 'own', endpoint: null } });
+  assert.deepEqual(child.env, {
+    ...own,
+    AWS_REGION: 'us-east-1',
+    AWS_DEFAULT_REGION: 'us-east-1',
+    JIT_GRANT: ACCESS.grant,
+  });
+  assert.deepEqual(child.lost, []);
+});
+
 test("for real AWS the parent's endpoint goes too, and none is set", async (t) => {
   const child = await childOf(
     { HOME: home(t, {}), AWS_ENDPOINT_URL: 'http://localhost:1' },

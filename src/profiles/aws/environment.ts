@@ -14,6 +14,7 @@ const CONFLICTING =
   /^(?:AWS_(?:ACCESS_KEY(?:_ID)?|SECRET_ACCESS_KEY|SECRET_KEY|SESSION_TOKEN|SECURITY_TOKEN|PROFILE|DEFAULT_PROFILE|WEB_IDENTITY_TOKEN_FILE|ROLE_ARN|ROLE_SESSION_NAME|CREDENTIAL_FILE|CREDENTIAL_EXPIRATION|SESSION_EXPIRATION|CONTAINER_CREDENTIALS_RELATIVE_URI|CONTAINER_CREDENTIALS_FULL_URI|CONTAINER_AUTHORIZATION_TOKEN(?:_FILE)?|REGION|DEFAULT_REGION|ENDPOINT_URL(?:_[A-Z0-9_]+)?|IGNORE_CONFIGURED_ENDPOINT_URLS))$/i;
 // Replaced by a value of the same meaning, so their loss is nothing to mention.
 const REPLACED = /^(?:AWS_REGION|AWS_DEFAULT_REGION|AWS_CONTAINER_.*)$/i;
+const REGIONS = ['AWS_REGION', 'AWS_DEFAULT_REGION'];
 
 /**
  * What to change in `env` so that a child finds this grant and nothing before it.
@@ -27,11 +28,16 @@ export async function awsEnvironment(
   platform: NodeJS.Platform,
   { endpoint, tool }: Pick<Access, 'endpoint'> & { readonly tool: AwsSettings },
 ): Promise<Change> {
+  const region = [
+    ['AWS_REGION', tool.region],
+    ['AWS_DEFAULT_REGION', tool.region],
+  ] as const;
+  // Whoever is signed in there already has it: whatever leads to that must stay.
+  if (tool.identity === 'own') return { set: new Map(region), removed: [], replaced: [...REGIONS], hidden: [] };
   const set = new Map([
     ['AWS_CONTAINER_CREDENTIALS_FULL_URI', endpoint.url],
     ['AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE', endpoint.tokenFile],
-    ['AWS_REGION', tool.region],
-    ['AWS_DEFAULT_REGION', tool.region],
+    ...region,
   ]);
   if (tool.endpoint !== null) set.set('AWS_ENDPOINT_URL', tool.endpoint);
   for (const [name, value] of unproxied(env, tool.endpoint)) set.set(name, value);
