@@ -29,8 +29,8 @@ export function bindingCondition(endsAt: number, places: readonly Place[]): stri
   if (places.length === 0) return time;
   const services = Map.groupBy(places, ({ service }) => service);
   const parts = [...services].map(([service, members]) => {
-    const any = [...new Set(members.flatMap(bindingClauses))].join(' || ');
-    return `resource.service == "${service}" && (${any})`;
+    const here = [...new Set(members.flatMap(bindingClauses))].join(' || ');
+    return `resource.service == "${service}" && (${here})`;
   });
   const [only = '', ...more] = parts;
   const where = more.length === 0 ? only : `(${parts.map((part) => `(${part})`).join(' || ')})`;

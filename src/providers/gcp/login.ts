@@ -42,7 +42,7 @@ export function signInWith({
     } catch (thrown) {
       // The library keeps what it has learned of its environment: a mended one is looked at anew.
       kept.delete(name);
-      throw noCredentials(login, thrown);
+      throw thrown instanceof JitError ? thrown : noCredentials(login, thrown);
     }
   };
 }
@@ -50,10 +50,17 @@ export function signInWith({
 async function makeSource({ project, endpoint, login }: Reach, signer: TokenSigner | null): Promise<TokenSource> {
   const { GoogleAuth, IdentityPoolClient } = await import('google-auth-library');
   if (login.kind === 'ambient') {
-    const auth = new GoogleAuth({ scopes: [SCOPE] });
+    // Left to itself the library looks for a project, at services that the broker needs for nothing else, and fails with them.
+    const auth = new GoogleAuth({ scopes: [SCOPE], projectId: project });
     return async () => await tokenOf(await auth.getClient());
   }
-  if (signer === null) throw new Error('the broker has no issuer to sign with');
+  if (signer === null) {
+    throw new JitError({
+      code: 'ERR_CLOUD',
+      message: 'the broker has no issuer to sign with',
+      hint: 'restore the issuer that this grant was issued with',
+    });
+  }
   const claims = { aud: login.audience, sub: subjectOf(project) };
   const client = new IdentityPoolClient({
     type: 'external_account',
@@ -80,7 +87,9 @@ export function subjectOf(project: string): string {
 
 async function tokenOf(client: AuthClient): Promise<Secret<string>> {
   const { token } = await client.getAccessToken();
-  if (typeof token !== 'string' || token === '') throw new Error('no token');
+  if (typeof token !== 'string' || token === '') {
+    throw new JitError({ code: 'ERR_CLOUD_BUSY', message: 'google gave the broker no access token' });
+  }
   return new Secret(token);
 }
 
@@ -100,8 +109,7 @@ async function within<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T
 /** The library's own text may show what it sent, so none of it is kept: only whether an answer came, and which. */
 function noCredentials(login: Login, thrown: unknown): JitError {
   const http = statusOf(thrown);
-  const none =
-    thrown instanceof Error && /^Could not load the default credentials|no issuer to sign with/.test(thrown.message);
+  const none = thrown instanceof Error && /^Could not load the default credentials/.test(thrown.message);
   const refused = none || (http !== null && http >= 400 && http < 500 && http !== 429);
   const where = login.kind === 'ambient' ? 'its environment' : `a token of its own issuer at ${login.audience}`;
   return new JitError({

@@ -199,9 +199,9 @@ function narrowest(target: GcpTarget, facts: readonly RoleFacts[], actions: read
 }
 
 function pick(facts: RoleFacts, bounds: readonly Bound[], asked: readonly string[], as: 'role' | 'permissions'): Pick {
-  const mayList = as === 'role' || asked.includes('storage.objects.list');
+  const mayList = how === 'role' || asked.includes('storage.objects.list');
   const places = bounds.map((bound): Place => ({ ...bound, lists: mayList ? 'may list' : 'may not list' }));
-  return { facts, places, asked: as === 'role' ? [] : asked };
+  return { facts, places, asked: how === 'role' ? [] : asked };
 }
 
 function refuseLasting(target: GcpTarget, one: Pick): void {

@@ -2,7 +2,7 @@
  * Reading and changing a project's policy, so that nobody else's change is ever lost.
  * @module
  */
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
 import { JitError } from '../../core/errors.ts';
 import type { Clock, Random } from '../../core/ports.ts';
 import type { Caller } from './calls.ts';
@@ -39,6 +39,8 @@ export interface PolicyWriter {
   change(change: Change, signal: AbortSignal): Promise<Changed>;
 }
 
+export type Pause = (ms: number) => Promise<unknown>;
+
 /** A run ends within this, so that those who wait behind it get their turn while they still wait. */
 const RUN_MS = 12_000;
 const TRIES = 12;
@@ -50,8 +52,10 @@ export function policyWriter(deps: {
   readonly random: Random;
   readonly call: Caller;
   readonly signIn: SignIn;
+  /** Waits that many ms before somebody else's change is looked at again. */
+  readonly pause?: Pause;
 }): PolicyWriter {
-  const { now, random, call, signIn } = deps;
+  const { now, random, call, signIn, pause = setTimeout } = deps;
 
   const ask = async (
     reach: Reach,

@@ -19,6 +19,7 @@ import type { Narrowed, Pick } from './narrow.ts';
 import { bindingsOf, grantedText, planOf, revocationOf } from './plan.ts';
 import { ours } from './policy.ts';
 import { policyWriter } from './policy-writer.ts';
+import type { Pause } from './policy-writer.ts';
 import { bindingRevoker } from './revocation.ts';
 import { roleBook } from './role-facts.ts';
 import type { RoleFacts } from './role-facts.ts';
@@ -39,6 +40,8 @@ export interface GcpDeps {
   readonly notice?: (text: string) => void;
   /** Stands in for the library's default chain of ambient credentials. */
   readonly ambient?: TokenSource;
+  /** Stands in for waiting between two tries to change a policy that somebody else is changing. */
+  readonly pause?: Pause;
 }
 
 /** An order is issued within this long of its intent, or not under that intent: the worker's retries end before. */
@@ -51,7 +54,8 @@ export function gcpProvider(deps: GcpDeps): Provider<GcpTarget> {
   const call = caller(now);
   const signIn = signInWith({ signer, ambient });
   const book = roleBook({ now, call, signIn });
-  const writer = policyWriter({ now, random, call, signIn });
+  const { pause } = deps;
+  const writer = policyWriter({ now, random, call, signIn, ...(pause === undefined ? {} : { pause }) });
   const bindings = bindingRevoker({ now, writer });
   const tokens = storageTokens({ now, call, signIn });
   const description = descriptionOf(owner);

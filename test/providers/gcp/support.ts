@@ -99,6 +99,7 @@ export async function openPlace(changes: object = {}): Promise<Place> {
       signer: null,
       owner: OWNER,
       ambient: brokerToken(gcp),
+      pause: async () => await Promise.resolve(),
       ...deps,
     });
   const provider = fresh();
