@@ -18,6 +18,7 @@ import { editSections } from '../ini/file.ts';
 import type { Pair } from '../ini/lines.ts';
 import { isNameTaken, ownSections, putSection, remarkSections, removeSections, stateOf } from '../ini/sections.ts';
 import { checkProfileName } from '../names.ts';
+import { readIfOwn } from '../read.ts';
 import type { LockDeps, ManagedProfile, Places, ProfileDeps, ProfileEntry, ProfileTool, WipeResult } from '../tool.ts';
 import { authorityFile, trustedRoots } from './authority.ts';
 import { postgresEnvironment } from './environment.ts';
@@ -163,7 +164,8 @@ async function textOf(path: string): Promise<string | null> {
 }
 
 async function listServices(path: string): Promise<readonly ManagedProfile[]> {
-  return ownSections(SERVICE_FILE, (await textOf(path)) ?? '').map((own) => describe(own, path));
+  const text = (await readIfOwn(path))?.toString('latin1') ?? '';
+  return ownSections(SERVICE_FILE, text).map((own) => describe(own, path));
 }
 
 function describe(own: OwnSection, file: string): ManagedProfile {
