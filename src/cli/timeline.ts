@@ -12,6 +12,13 @@ export interface Step {
   readonly type: string;
   /** `name=value`, scalars only. */
   readonly details: readonly string[];
+  /** The permission exactly as a cloud was given it, where that was in this step. It is in `details` too. */
+  readonly granted?: Granted;
+}
+
+export interface Granted {
+  readonly target: string;
+  readonly permission: string;
 }
 
 /** An entry that is not a JSON object is kept with its line as the only detail, never hidden. */
@@ -23,8 +30,22 @@ export function readTimeline(entries: EntriesView['entries']): Step[] {
     if (fields === null || typeof at !== 'string' || typeof type !== 'string') {
       return { sequence, at: '-', type: 'unreadable entry', details: [line] };
     }
-    return { sequence, at, type, details: detailsOf(fields.get('data')) };
+    const granted = grantedIn(fields.get('data'));
+    return { sequence, at, type, details: detailsOf(fields.get('data')), ...(granted === null ? {} : { granted }) };
   });
+}
+
+/** What each target was given last, in the order of the targets' first. */
+export function lastGranted(steps: readonly Step[]): readonly Granted[] {
+  return [
+    ...new Map(steps.flatMap(({ granted }) => (granted === undefined ? [] : [[granted.target, granted]]))).values(),
+  ];
+}
+
+function grantedIn(data: unknown): Granted | null {
+  const fields = members(data);
+  const [target, permission] = [fields?.get('target'), fields?.get('granted')];
+  return typeof target === 'string' && typeof permission === 'string' ? { target, permission } : null;
 }
 
 function detailsOf(data: unknown): string[] {

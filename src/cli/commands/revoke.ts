@@ -7,6 +7,7 @@ import { ERRORS, JitError, worded } from '../../core/errors.ts';
 import type { GrantId } from '../../core/ids.ts';
 import type { GrantView, Outcome, UserRevocation } from '../../wire/views.ts';
 import { untilClosed } from '../access/ending.ts';
+import { legEnd, legEndLine } from '../access/legs.ts';
 import { parseIncident } from '../access/flags.ts';
 import { boundWords, targetWords } from '../access/words.ts';
 import { command, single, usage } from '../command.ts';
@@ -16,7 +17,7 @@ import type { Format } from '../output.ts';
 import { unlessStopped, withProgress } from '../progress.ts';
 import { type Site, siteOf } from '../site.ts';
 import { wipeHere } from '../sweep.ts';
-import { type Line, toned } from '../text.ts';
+import { type Line, spansOf, toned } from '../text.ts';
 import { bothTimes, clockTime } from '../time.ts';
 
 export interface RevokeOptions {
@@ -51,6 +52,7 @@ export const revoke = command<RevokeOptions>({
   ],
   notes: [
     'By its id you end a grant of your own, and one that policy lets you end: see action\nRevoke. --user and --incident say what stays, and then exit 5; 9 where there was\nnothing that you may end.',
+    'For each target it says when it was gone and how that was verified, or until when\naccess could last; a target that does not answer holds up no other.',
     'Exit status: 0 when the grant is over; 10 when the cloud has not confirmed the\nend within 30s (jit keeps trying, and says until when access could last).',
   ],
   parse: (input) => ({ scope: parseScope(input), format: input.format }),
@@ -154,7 +156,11 @@ async function report(
   const exit = problem === null ? 0 : ERRORS[problem].exit;
   if (format === 'json') {
     out.document('revocation', {
-      items: outcomes.map(({ request, grant }) => ({ request, grant, ...(grant === null ? {} : endOfAccess(grant)) })),
+      items: outcomes.map(({ request, grant }) => ({
+        request,
+        grant,
+        ...(grant === null ? {} : { ...endOfAccess(grant), legs: grant.legs.map(legEnd) }),
+      })),
       kept,
       others,
       broker: name,
@@ -163,7 +169,7 @@ async function report(
     return exit;
   }
   if (outcomes.length + kept.length + others === 0) await out.note(worded({ broker, message: 'no live grants' }));
-  await out.print(outcomes.map((outcome) => sentence(outcome, broker, now())));
+  await out.print(outcomes.flatMap((outcome) => [sentence(outcome, broker, now()), ...placesOf(outcome, now())]));
   for (const { grant } of open)
     if (grant !== null) await out.hint(`jit goes on trying; look again with: ${line(`jit show ${grant.id}`)}`);
   for (const id of kept) await out.note(worded({ broker, message: `${id} was not ended: it goes on` }));
@@ -185,6 +191,11 @@ function endOfAccess(grant: GrantView): { readonly goneAt: string | null; readon
     .toSorted()
     .at(-1);
   return { goneAt: null, residualUntil: latest ?? null };
+}
+
+/** One line for each target: when and how it was seen to be gone, or until when access could last. */
+function placesOf({ grant }: Outcome, now: number): readonly Line[] {
+  return (grant?.legs ?? []).map((leg) => ['  ', ...spansOf(legEndLine(leg, now))]);
 }
 
 function sentence({ request, grant }: Outcome, broker: string | undefined, now: number): Line {

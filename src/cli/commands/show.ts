@@ -6,16 +6,17 @@ import type { BrokerClient } from '../../client/client.ts';
 import { formatDuration } from '../../core/duration.ts';
 import type { GrantId, RequestId } from '../../core/ids.ts';
 import type { EntriesView, GrantView, Outcome } from '../../wire/views.ts';
-import { accessWords, incidentFact, missingWords, SANDBOX_NOTE, voteWords } from '../access/words.ts';
+import { legFacts, permissionLines } from '../access/legs.ts';
+import { accessWords, incidentFact, missingWords, voteWords } from '../access/words.ts';
 import { command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { ANY_ID, lookUp, readId, standing } from '../ids.ts';
 import type { Format } from '../output.ts';
 import { brokerFact, type Site, siteOf } from '../site.ts';
 import { type Fact, fact, record } from '../table.ts';
-import type { Line } from '../text.ts';
+import { type Line, toned } from '../text.ts';
 import { recordedTime, roughly } from '../time.ts';
-import { readTimeline, type Step } from '../timeline.ts';
+import { lastGranted, readTimeline, type Step } from '../timeline.ts';
 
 export interface ShowOptions {
   readonly id: GrantId | RequestId;
@@ -30,7 +31,7 @@ export const show = command<ShowOptions>({
   flags: [],
   examples: [
     { about: 'the whole story of a grant', line: 'jit show gr_01hv3k9x7m2q5w8e4r6t0yabcd' },
-    { about: 'the exact permission', line: 'jit show gr_… --json | jq .request.permissions' },
+    { about: 'what the clouds were given', line: "jit show gr_… --json | jq '.granted[]'" },
   ],
   parse: (input) => ({ id: readId(input), format: input.format }),
   run: (context, { id, format }) => showOutcome(context, id, format),
@@ -43,7 +44,13 @@ export async function showOutcome(context: Context, id: GrantId | RequestId, for
   const site = await siteOf(context);
   const timeline = await timelineOf(broker.client, outcome.request.id);
   const { out, now } = context;
-  if (format === 'json') out.document('show', { ...outcome, timeline, broker: site.name });
+  if (format === 'json')
+    out.document('show', {
+      ...outcome,
+      granted: lastGranted(timeline),
+      timeline: timeline.map(plain),
+      broker: site.name,
+    });
   else await out.print(storyOf(outcome, timeline, site, { now: now(), width: out.width }));
   return 0;
 }
@@ -52,6 +59,9 @@ export async function showOutcome(context: Context, id: GrantId | RequestId, for
 export async function timelineOf(client: Pick<BrokerClient, 'entries'>, request: RequestId): Promise<readonly Step[]> {
   return readTimeline(await entriesOf(client, request));
 }
+
+/** Without what stands in its details already. */
+const plain = ({ sequence, at, type, details }: Step): Omit<Step, 'granted'> => ({ sequence, at, type, details });
 
 const PAGE = 100;
 const MOST_PAGES = 20;
@@ -75,6 +85,11 @@ function storyOf(
 ): Line[] {
   const { request, grant } = outcome;
   const time = (text: string): string => recordedTime(Date.parse(text), now);
+  const granted = lastGranted(timeline);
+  const given = (target: string): readonly Line[] =>
+    granted
+      .filter((one) => one.target === target)
+      .flatMap(({ permission }) => [[toned('dim', 'granted')], ...permissionLines(permission, width)]);
   const facts: Fact[] = [
     fact('request', request.id, 'strong'),
     ...(grant === null ? [] : [fact('grant', grant.id, 'strong')]),
@@ -98,28 +113,22 @@ function storyOf(
       '',
       ...record([fact('permission', actions.join(', ')), fact('on', resources.join(', ')), fact('at', target)], width),
     ]),
-    ...(grant?.legs ?? []).flatMap((leg) => [
-      '',
-      ...record(
-        [
-          fact('target', leg.sandbox ? `${leg.target} (${SANDBOX_NOTE})` : leg.target),
-          fact('state', leg.state),
-          fact('dead by', time(leg.notAfter)),
-          ...(leg.problem === null ? [] : [fact('problem', leg.problem, 'bad')]),
-        ],
-        width,
-      ),
-    ]),
+    ...(grant?.legs ?? []).flatMap((leg) => ['', ...record([...legFacts(leg, now)], width), ...given(leg.target)]),
     ...(timeline.length === 0
       ? []
       : [
           '',
           ...record(
-            timeline.map((step) => fact(step.at, [step.type, ...step.details].join('  '))),
+            timeline.map((step) => fact(step.at, [step.type, ...shortDetails(step)].join('  '))),
             width,
           ),
         ]),
   ];
+}
+
+/** The permission has a place of its own. */
+function shortDetails({ granted, details }: Step): readonly string[] {
+  return granted === undefined ? details : details.filter((each) => each !== `granted=${granted.permission}`);
 }
 
 function openFacts(request: Outcome['request'], now: number): Fact[] {
