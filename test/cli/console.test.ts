@@ -6,26 +6,18 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import type { BrokerClient } from '../../src/client/client.ts';
-import type { BrokerRef } from '../../src/client/ref.ts';
 import { signInToConsole } from '../../src/cli/console/sign-in.ts';
 import type { ConsoleOptions } from '../../src/cli/commands/console.ts';
 import { JitError } from '../../src/core/errors.ts';
-import { parseId } from '../../src/core/ids.ts';
-import { Secret } from '../../src/core/secret.ts';
-import type { Keeper } from '../../src/keeper/connect.ts';
-import type { LegView, Outcome } from '../../src/wire/views.ts';
+import type { LegView } from '../../src/wire/views.ts';
 import { startFederation } from '../fakes/aws-console/server.ts';
 import { tempHome } from '../support/home.ts';
 import { type Ended, run } from '../support/run.ts';
+import { AWS_PART, ID, KEYS, legOf, NOW, type StandIns, standIns } from './aws-grant.ts';
 import { succeeded } from './shared.ts';
-import { testWorld } from './world.ts';
 
 const JIT = join(import.meta.dirname, '..', '..', 'bin', 'jit');
-const NOW = Date.UTC(2026, 10, 22, 12);
-const ID = parseId('gr_01hv3k9x7m2q5w8e4r6t0yabcd');
 const HOST = 'console.aws.amazon.com';
-const KEYS = { accessKeyId: 'ASIAEXAMPLE', secretAccessKey: 'secret-canary', sessionToken: 'token-canary' };
 
 test('the sandbox has no console, and neither has a grant that is over (launcher, keeper, broker and sandbox are real)', async (t) => {
   const { env } = tempHome(t);
@@ -45,61 +37,17 @@ test('the sandbox has no console, and neither has a grant that is over (launcher
   assert.deepEqual([over.status, JSON.parse(over.stdout).code], [7, 'ERR_GRANT_ENDED']);
 });
 
-function legOf(changes: Partial<LegView> = {}): LegView {
-  return {
-    target: 'web-prod',
-    provider: 'aws',
-    environment: 'prod',
-    sandbox: false,
-    state: 'issued',
-    tool: { kind: 'aws', identity: 'issued', account: '123456789012', region: 'eu-west-1', endpoint: null },
-    name: 'gr_0',
-    revocation: { kind: 'within', seconds: 300 },
-    notAfter: new Date(NOW + 3_600_000).toISOString(),
-    attempts: 1,
-    problem: null,
-    gone: null,
-    ...changes,
-  };
-}
-
-interface Parts {
-  readonly legs?: readonly LegView[];
-  /** What the keeper says of the target. */
-  readonly handedOut?: object;
-  readonly ref?: BrokerRef;
-}
-
-async function rig(t: TestContext, { legs = [legOf()], handedOut, ref }: Parts = {}) {
+async function rig(t: TestContext, parts: StandIns = {}) {
   const known = [{ ...KEYS, chained: 'role by token' as const }];
   const federation = await startFederation(t, { keys: known, host: HOST, now: NOW });
-  const world = testWorld({ now: () => NOW, ...(ref === undefined ? {} : { ref }) });
-  const asked: unknown[] = [];
-  const outcome = { request: { state: 'approved', id: 'req_0' }, grant: { id: ID, state: 'active', legs } };
-  // Safe: these are the parts that the command looks at.
-  const client = { getGrant: () => Promise.resolve(outcome as unknown as Outcome) } as unknown as BrokerClient;
-  const { accessKeyId, secretAccessKey, sessionToken } = KEYS;
-  const aws = { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, SessionToken: sessionToken };
-  const usual = { target: 'web-prod', aws: { region: 'eu-west-1', endpoint: null, ...aws } };
-  const keeper = {
-    credential: (grant: unknown, choice: unknown) => {
-      asked.push([grant, choice]);
-      return Promise.resolve(new Secret({ output: JSON.stringify(handedOut ?? usual), notAfter: NOW + 1_800_000 }));
-    },
-  } as unknown as Keeper;
-  const context = {
-    ...world.context,
-    broker: async () => ({ ref: await world.context.brokerRef(), client }),
-    keeper: () => Promise.resolve(keeper),
-  };
+  const { context, said, asked } = standIns(parts);
   const signIn = (options: Partial<ConsoleOptions> = {}): Promise<number> =>
     signInToConsole(
       context,
-      // Safe: the id is one of a grant.
-      { id: ID as ConsoleOptions['id'], target: null, destination: null, show: 'print', format: 'human', ...options },
+      { id: ID, target: null, destination: null, show: 'print', format: 'human', ...options },
       () => ({ federation: federation.url, host: HOST }),
     );
-  return { federation, said: world.said, asked, signIn };
+  return { federation, said, asked, signIn };
 }
 
 test('the address alone goes to stdout, and signs in; what to know of it goes to stderr', async (t) => {
@@ -169,11 +117,9 @@ test('where there is no console of AWS nothing is asked of the keeper, and no ke
 });
 
 test('what the keeper holds must be of the same place, or its keys are not sent', async (t) => {
-  const { accessKeyId, secretAccessKey, sessionToken } = KEYS;
-  const aws = { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, SessionToken: sessionToken };
   const cases = [
-    { target: 'web-prod', aws: { region: 'eu-west-1', endpoint: 'http://127.0.0.1:9', ...aws } },
-    { target: 'web-prod', aws: { region: 'cn-north-1', endpoint: null, ...aws } },
+    { target: 'web-prod', aws: { ...AWS_PART, endpoint: 'http://127.0.0.1:9' } },
+    { target: 'web-prod', aws: { ...AWS_PART, region: 'cn-north-1' } },
     { target: 'web-prod', postgres: { user: 'x', password: 'y' } },
   ];
   for (const handedOut of cases) {
