@@ -198,7 +198,7 @@ function narrowest(target: GcpTarget, facts: readonly RoleFacts[], actions: read
   );
 }
 
-function pick(facts: RoleFacts, bounds: readonly Bound[], asked: readonly string[], as: 'role' | 'permissions'): Pick {
+function pick(facts: RoleFacts, bounds: readonly Bound[], asked: readonly string[], how: 'role' | 'permissions'): Pick {
   const mayList = how === 'role' || asked.includes('storage.objects.list');
   const places = bounds.map((bound): Place => ({ ...bound, lists: mayList ? 'may list' : 'may not list' }));
   return { facts, places, asked: how === 'role' ? [] : asked };
