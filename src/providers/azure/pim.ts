@@ -79,8 +79,9 @@ export function pim(now: Clock): Standing {
     const found: Found[] = [];
     for (const one of schedules) {
       if (one.memberType !== undefined && one.memberType !== 'Direct') continue;
+      if (!sameScope(one.scope ?? '', scope)) continue;
       const read = await readSchedule(reach, one);
-      if (read !== null && sameScope(read.scope, scope)) found.push(read);
+      if (read !== null) found.push(read);
     }
     return found;
   };
@@ -106,8 +107,7 @@ export function pim(now: Clock): Standing {
   };
 
   const cancel: Standing['cancel'] = async (reach, { scope, principalId, grant }) => {
-    const filter = principalId === null ? 'asRequestor()' : `principalId eq '${principalId}'`;
-    for (const one of await listRequests(reach, scope, filter)) {
+    for (const one of await listRequests(reach, scope, `principalId eq '${principalId}'`)) {
       const mark = readMark(one.justification);
       if (mark?.owner !== reach.owner || !mark.holders.has(grant) || one.name === undefined) continue;
       if (!isUnderWay(one) || !sameScope(one.scope ?? '', scope)) continue;

@@ -12,8 +12,8 @@ import { PROPAGATION } from './plan.ts';
 import type { Found, Ours, Reach, Standing } from './standing.ts';
 
 const PROPAGATION_MS = PROPAGATION * 1_000;
-/** Something that was on its way may still turn up: it is looked for at growing intervals. */
-const FIRST_LOOK_MS = 30_000;
+/** Something that was on its way may still turn up: it is looked for after so long, and once more before anything is said. */
+const FIRST_LOOK_MS = 60_000;
 /** Others' ends that have passed by this much are not kept: their own revocation has nothing to find then. */
 const CLOCKS_MS = 60_000;
 
@@ -36,7 +36,8 @@ export async function revokeOnce(
   let floor = 0;
   let found = false;
   for (const scope of handle.scopes) {
-    await standing.cancel(reach, { scope, principalId, grant });
+    // Without its identity nothing was asked for, or it is for somebody who cannot sign in any more.
+    if (principalId !== null) await standing.cancel(reach, { scope, principalId, grant });
     for (const one of await heldBy(standing, reach, { scope, principalId, handle })) {
       found = true;
       floor = Math.max(floor, await letGo(standing, reach, { one, handle, now: now() }));
@@ -53,7 +54,8 @@ export async function revokeOnce(
   const since = absences.get(mark.handle) ?? now();
   absences.set(mark.handle, since);
   const gone = since + PROPAGATION_MS;
-  if (now() < gone) return { kind: 'pending', checkAt: Math.min(gone, now() + Math.max(FIRST_LOOK_MS, now() - since)) };
+  const look = since + FIRST_LOOK_MS;
+  if (now() < gone) return { kind: 'pending', checkAt: now() < look ? look : gone };
   absences.delete(mark.handle);
   const proof =
     to.kind === 'identity'

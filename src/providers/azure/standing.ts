@@ -53,7 +53,7 @@ export interface Standing {
   /** Ends what was asked for under this grant and does not stand yet. */
   cancel(
     reach: Reach,
-    at: { readonly scope: string; readonly principalId: string | null; readonly grant: GrantId },
+    at: { readonly scope: string; readonly principalId: string; readonly grant: GrantId },
   ): Promise<void>;
   /** Everything of this broker in the subscription. */
   all(reach: Reach, subscription: string): Promise<readonly Ours[]>;
