@@ -49,11 +49,14 @@ export interface StandIns {
   /** What the keeper says of the target. */
   readonly handedOut?: object;
   readonly ref?: BrokerRef;
+  /** Epoch ms. */
+  readonly now?: number;
 }
 
 /** A context, what was written, and what the keeper was asked for. */
-export function standIns({ legs = [legOf()], permissions = [], state = 'active', handedOut, ref }: StandIns = {}) {
-  const { context, said } = testWorld({ now: () => NOW, ...(ref === undefined ? {} : { ref }) });
+export function standIns(parts: StandIns = {}) {
+  const { legs = [legOf()], permissions = [], state = 'active', handedOut, ref, now = NOW } = parts;
+  const { context, said } = testWorld({ now: () => now, ...(ref === undefined ? {} : { ref }) });
   const asked: unknown[] = [];
   const reason = state === 'closed' ? 'revoked' : null;
   const outcome = {
@@ -66,7 +69,7 @@ export function standIns({ legs = [legOf()], permissions = [], state = 'active',
   const keeper = {
     credential: (grant: unknown, choice: unknown) => {
       asked.push([grant, choice]);
-      return Promise.resolve(new Secret({ output, notAfter: NOW + 1_800_000 }));
+      return Promise.resolve(new Secret({ output, notAfter: now + 1_800_000 }));
     },
     // Safe: it is asked for nothing else.
   } as unknown as Keeper;

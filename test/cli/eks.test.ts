@@ -4,12 +4,17 @@
  * @module
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:https';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { eksCredential } from '../../src/cli/eks.ts';
 import { JitError } from '../../src/core/errors.ts';
+import { makeCertificate } from '../support/certificate.ts';
 import { tempHome } from '../support/home.ts';
 import { type Ended, run } from '../support/run.ts';
+import { skipUnless } from '../support/tools.ts';
 import { AWS_PART, ID, KEYS, legOf, NOW, type StandIns, standIns } from './aws-grant.ts';
 import { succeeded } from './shared.ts';
 
@@ -41,6 +46,46 @@ test('kubectl gets an ExecCredential with a token of the session, and is told to
   assert.deepEqual(asked, [[ID, { format: 'json', target: 'web-prod' }]]);
   assert.ok(!output.includes(KEYS.secretAccessKey));
 });
+
+test(
+  'the real kubectl takes it from an exec plugin, and sends the token to the server',
+  { skip: skipUnless('kubectl', 'openssl') },
+  async (t) => {
+    const home = tempHome(t);
+    const now = Date.now();
+    const { output } = await credentialOf({ permissions: [permit(ARN)], now });
+    const { cert, key } = await makeCertificate(home.path, 'cluster');
+    const seen: (string | undefined)[] = [];
+    const server = createServer({ cert: readFileSync(cert), key: readFileSync(key) }, (request, response) => {
+      seen.push(request.headers.authorization);
+      response.end('ok');
+    }).listen(0, '127.0.0.1');
+    t.after(() => server.close());
+    await once(server, 'listening');
+    const address = server.address();
+    assert.ok(address !== null && typeof address === 'object');
+    writeFileSync(join(home.path, 'plugin'), `#!/bin/sh\ncat <<'END'\n${output}\nEND\n`, { mode: 0o755 });
+    const exec = { apiVersion: 'client.authentication.k8s.io/v1', interactiveMode: 'Never', command: './plugin' };
+    const config = {
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [
+        {
+          name: 'c',
+          cluster: { server: `https://localhost:${address.port}`, 'certificate-authority': cert },
+        },
+      ],
+      users: [{ name: 'u', user: { exec } }],
+      contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+      'current-context': 'x',
+    };
+    writeFileSync(join(home.path, 'config'), JSON.stringify(config), { mode: 0o600 });
+    const args = ['--kubeconfig', 'config', 'get', '--raw', '/healthz'];
+    const ended = await run('kubectl', args, { env: home.env, cwd: home.path });
+    assert.deepEqual([ended.status, ended.stdout], [0, 'ok'], ended.stderr);
+    assert.deepEqual(new Set(seen), new Set([`Bearer ${String(JSON.parse(output).status.token)}`]));
+  },
+);
 
 test('a grant makes tokens for the clusters that it was approved for, and for no other', async () => {
   const good: readonly (readonly [resource: string, action?: string])[] = [
