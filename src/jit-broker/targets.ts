@@ -10,6 +10,7 @@ import { JitError } from '../core/errors.ts';
 import type { Clock, Provider, Random, Target, TokenSigner } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
 import { awsProvider } from '../providers/aws/provider.ts';
+import { azureProvider } from '../providers/azure/provider.ts';
 import { gcpProvider } from '../providers/gcp/provider.ts';
 import { kubernetesProvider } from '../providers/kubernetes/provider.ts';
 import { postgresProvider } from '../providers/postgres/provider.ts';
@@ -42,7 +43,7 @@ export interface ProviderDeps {
 
 /** One line for each kind of cloud. */
 function providersOf(deps: ProviderDeps): readonly Provider[] {
-  return [awsProvider(deps), gcpProvider(deps), kubernetesProvider(deps), postgresProvider(deps)];
+  return [awsProvider(deps), azureProvider(deps), gcpProvider(deps), kubernetesProvider(deps), postgresProvider(deps)];
 }
 
 export async function openTargets(
