@@ -15,6 +15,13 @@ export interface Step {
   readonly actor: string | null;
   /** `name: value`, scalars only. */
   readonly details: readonly string[];
+  /** The permission exactly as a cloud was given it, where that was in this step. */
+  readonly granted?: Granted;
+}
+
+export interface Granted {
+  readonly target: string;
+  readonly permission: string;
 }
 
 /** An entry that is not as expected is kept with its line as the only detail. */
@@ -26,7 +33,16 @@ export function readSteps(entries: EntriesView['entries']): readonly Step[] {
     if (fields === null || typeof at !== 'string' || typeof type !== 'string') {
       return { sequence, at: '-', type: 'unreadable entry', actor: null, details: [line] };
     }
-    return { sequence, at, type, actor: actorOf(fields.get('actor')), details: detailsOf(fields.get('data')) };
+    const granted = grantedIn(fields.get('data'));
+    const details = detailsOf(fields.get('data'), granted === null ? null : 'granted');
+    return {
+      sequence,
+      at,
+      type,
+      actor: actorOf(fields.get('actor')),
+      details,
+      ...(granted === null ? {} : { granted }),
+    };
   });
 }
 
@@ -38,8 +54,21 @@ function actorOf(value: unknown): string | null {
   return typeof kind === 'string' && typeof subject === 'string' ? `${kind} ${subject}` : null;
 }
 
-function detailsOf(data: unknown): readonly string[] {
+/** What that target was given last, or null where that is not among these. */
+export function lastGranted(steps: readonly Step[], target: string): string | null {
+  return steps.findLast(({ granted }) => granted?.target === target)?.granted?.permission ?? null;
+}
+
+function grantedIn(data: unknown): Granted | null {
+  const fields = members(data);
+  const [target, permission] = [fields?.get('target'), fields?.get('granted')];
+  return typeof target === 'string' && typeof permission === 'string' ? { target, permission } : null;
+}
+
+/** @param but a member that is shown in a place of its own. */
+function detailsOf(data: unknown, but: string | null): readonly string[] {
   return [...(members(data) ?? [])].flatMap(([name, value]) => {
+    if (name === but) return [];
     const scalar = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
     return scalar ? [`${name}: ${value}`] : [];
   });

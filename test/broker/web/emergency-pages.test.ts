@@ -237,12 +237,8 @@ test('what has ended says when it was really gone and how that is known; what ha
     words(await text(endOfAccess(grant(over), NOW + 60_000)));
   const closed = { state: 'closed', reason: 'incident-closed', closedAt: at(30) } as const;
   assert.match(
-    await said({ ...closed, legs: [{ ...leg, state: 'gone' }] }),
-    /Really gone at 22 Nov 2026, 10:00:30 UTC , because its incident is over .*confirmed by aws/,
-  );
-  assert.match(
-    await said({ ...closed, closedAt: at(1_801), legs: [{ ...leg, state: 'gone' }] }),
-    /run out: aws accepts nothing of it after 22 Nov 2026, 10:30:00 UTC/,
+    await said({ ...closed, legs: [{ ...leg, state: 'gone', gone: { at: at(29), proof: 'a probe was denied' } }] }),
+    /Really gone at 22 Nov 2026, 10:00:30 UTC , because its incident is over web : gone at 22 Nov 2026, 10:00:29 UTC : a probe was denied/,
   );
   assert.match(
     await said({ ...closed, reason: 'failed', legs: [{ ...leg, state: 'gone', problem: 'no such role' }] }),
@@ -250,8 +246,11 @@ test('what has ended says when it was really gone and how that is known; what ha
   );
   const ending = { state: 'revoking', reason: 'revoked', endedAt: at(30) } as const;
   assert.match(
-    await said({ ...ending, legs: [leg, { ...leg, target: 'db', state: 'gone' }] }),
-    /Not confirmed yet.*Ending since 22 Nov 2026, 10:00:30 UTC , because somebody ended it\..*web : as long as aws has not confirmed it, it could last until 22 Nov 2026, 10:30:00 UTC \(in 29 minutes\).*db : gone/,
+    await said({
+      ...ending,
+      legs: [leg, { ...leg, target: 'db', state: 'gone', gone: { at: at(29), proof: 'no role is left' } }],
+    }),
+    /Not confirmed yet.*Ending since 22 Nov 2026, 10:00:30 UTC , because somebody ended it\..*web : as long as aws has not confirmed it, it could last until 22 Nov 2026, 10:30:00 UTC \(in 29 minutes\).*db : gone at 22 Nov 2026, 10:00:29 UTC : no role is left/,
   );
   assert.match(
     await said({

@@ -21,7 +21,7 @@ export function endOfAccess(grant: GrantView, now: number): Html | null {
   if (state === 'closed' && closedAt !== null) {
     return html`<p class="gone"><strong>Really gone at ${time(closedAt)}</strong>${because(reason)}</p>
       <ul class="facts">
-        ${legs.map((leg) => html`<li>${foreign(leg.target, 100)}: ${proof(leg, closedAt)}</li>`)}
+        ${legs.map((leg) => html`<li>${foreign(leg.target, 100)}: ${proof(leg)}</li>`)}
       </ul>`;
   }
   if (state !== 'revoking' && state !== 'stuck') return null;
@@ -39,18 +39,17 @@ function because(reason: GrantView['reason']): string {
   return reason === null ? '' : `, because ${REASONS[reason]}`;
 }
 
-/** @param closedAt when the last of its places was gone. */
-function proof({ provider, problem, notAfter }: LegView, closedAt: string): Html {
-  // Only what was never issued keeps the problem that it had.
-  if (problem !== null) return html`nothing was issued there (${foreign(problem, 400)})`;
-  if (Date.parse(notAfter) <= Date.parse(closedAt)) {
-    return html`run out: ${provider} accepts nothing of it after ${time(notAfter)}`;
-  }
-  return html`confirmed by ${provider}, which refuses whatever was issued`;
+/** Only what was never issued keeps the problem that it had. */
+function proof({ problem, gone }: LegView): Html {
+  return problem === null ? seen(gone) : html`nothing was issued there (${foreign(problem, 400)})`;
 }
 
-function residual({ state, provider, problem, notAfter }: LegView, now: number): Html {
-  if (state === 'gone') return html`gone`;
+function seen(gone: LegView['gone']): Html {
+  return gone === null ? html`gone` : html`gone at ${time(gone.at)}: ${foreign(gone.proof, 400)}`;
+}
+
+function residual({ state, provider, problem, gone, notAfter }: LegView, now: number): Html {
+  if (state === 'gone') return seen(gone);
   const refusal = problem === null ? null : html` Problem: ${foreign(problem, 400)}`;
   return Date.parse(notAfter) <= now
     ? html`what was issued ran out at ${time(notAfter)}.${refusal}`

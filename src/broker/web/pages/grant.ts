@@ -6,12 +6,13 @@ import { html } from 'hono/html';
 import type { ReviewItem } from '../../../wire/emergencies.ts';
 import type { GrantView, LegView, Outcome } from '../../../wire/views.ts';
 import { ROOT } from '../address.ts';
-import type { Step } from '../timeline.ts';
+import { lastGranted, type Step } from '../timeline.ts';
 import { endForm } from './decision.ts';
 import { emergencyBanner } from './emergency.ts';
 import { endOfAccess } from './gone.ts';
 import { hindsightSection } from './hindsight.ts';
 import { type Frame, page } from './layout.ts';
+import { permissionBlock, revocationWords } from './permission.ts';
 import { duration, foreign, type Html, time, until } from './text.ts';
 import { badge, headline, requesterName, shortId } from './words.ts';
 
@@ -54,7 +55,7 @@ export function grantPage(frame: Frame, { request, grant, steps, hindsight }: Gr
       <section class="card" aria-labelledby="where">
         <h2 id="where">Where</h2>
         <ul class="plainlist">
-          ${grant.legs.map(leg)}
+          ${grant.legs.map((each) => leg(each, steps))}
         </ul>
       </section>
       <section class="card" aria-labelledby="story">
@@ -83,13 +84,32 @@ function times({ now }: Frame, { expiresAt, issuedAt }: GrantView): Html {
   }`;
 }
 
-function leg({ target, provider, environment, sandbox, state, problem, notAfter }: LegView): Html {
+function leg(
+  { target, provider, environment, sandbox, state, name, revocation, problem, gone, notAfter }: LegView,
+  steps: readonly Step[],
+): Html {
+  const granted = lastGranted(steps, target);
   return html`<li>
-    ${foreign(target, 100)}
+    <strong>${foreign(target, 100)}</strong>
     <span class="facts">(${provider}${environment === '' ? null : html`, ${foreign(environment, 100)}`})</span>
     ${sandbox ? html`<span class="badge off">sandbox</span>` : null}
-    <span class="facts">${state}; no credential of it works after ${time(notAfter)}</span>
+    <span class="facts">There it is called ${foreign(name, 400)}; ${revocationWords(revocation)}.</span>
+    <span class="facts"
+      >${
+        gone === null
+          ? html`${state}; no credential of it works after ${time(notAfter)}`
+          : html`gone at ${time(gone.at)}: ${foreign(gone.proof, 400)}`
+      }</span
+    >
     ${problem === null ? null : html`<span class="facts">Problem: ${foreign(problem, 400)}</span>`}
+    ${
+      granted === null
+        ? null
+        : html`<details open>
+            <summary>Exactly what was granted there</summary>
+            ${permissionBlock(granted, `What was granted at ${target}`)}
+          </details>`
+    }
   </li>`;
 }
 
@@ -113,6 +133,8 @@ const STEPS: Readonly<Record<string, string>> = {
   'grant.revoke-accepted': 'Revocation accepted by the cloud',
   'grant.revoke-failed': 'Revocation refused by the cloud',
   'grant.gone': 'Gone at the cloud',
+  'leftover.found': 'Found at the target although it had ended',
+  'leftover.revoked': 'What was found there was revoked',
   'emergency.reviewed': 'Reviewed',
   'credential.delivered': 'Credential handed to the holder',
   'credential.used': 'Credential used',
@@ -129,7 +151,7 @@ export function timeline(steps: readonly Step[]): Html {
   if (steps.length === 0) return html`<p>Nothing is recorded yet.</p>`;
   return html`<ol class="story">
     ${steps.map(
-      ({ sequence, at, type, actor, details }) =>
+      ({ sequence, at, type, actor, details, granted }) =>
         html`<li>
           <p>
             <strong>${wordsFor(type)}</strong>
@@ -138,6 +160,14 @@ export function timeline(steps: readonly Step[]): Html {
             >
           </p>
           ${details.length === 0 ? null : html`<p class="facts">${details.map((each) => html`<span class="detail">${foreign(each, 400)}</span> `)}</p>`}
+          ${
+            granted === undefined
+              ? null
+              : html`<details>
+                  <summary>The permission as the cloud was given it</summary>
+                  ${permissionBlock(granted.permission, `Permission of entry ${sequence}`)}
+                </details>`
+          }
         </li>`,
     )}
   </ol>`;

@@ -70,11 +70,7 @@ function allowed({ target, words, assessment, permission, floorSeconds }: Target
     ${floorSeconds > seconds ? html`<p class="facts">The cloud gives no credential for less than ${duration(floorSeconds)}; what is in it still ends after ${duration(seconds)}.</p>` : null}
     <details open>
       <summary>The same in the provider’s own language, as if it were taken up now</summary>
-      <pre
-        tabindex="0"
-        role="region"
-        aria-label="Exact permission at ${target}"
-      ><code>${pretty(permission)}</code></pre>
+      ${permissionBlock(permission, `Exact permission at ${target}`)}
     </details>`;
 }
 
@@ -90,6 +86,15 @@ const BREADTHS: Readonly<Record<TargetReview['assessment']['breadth'], string>> 
   within: 'everything below what is named',
   broad: 'may reach what nobody has named',
 };
+
+/** A permission in its provider's own language. @param label says which it is, and no two on a page are alike. */
+export function permissionBlock(permission: string, label: string): Html {
+  return html`<pre
+    tabindex="0"
+    role="region"
+    aria-label="${display(label, 400)}"
+  ><code>${pretty(permission)}</code></pre>`;
+}
 
 /** Indented, with nothing added or left out; what is not JSON stays as it is. */
 function pretty(permission: string): string {
@@ -120,14 +125,19 @@ function where(target: string, place: Place | undefined): Html {
 function promise({ target, revocation, residualSeconds }: TargetReview): Html {
   const residual =
     residualSeconds === 0 ? null : html` After its regular end it may live on for up to ${duration(residualSeconds)}.`;
-  return html`<li>
-    <strong>${foreign(target, 100)}</strong>:
-    ${
-      revocation.kind === 'immediate'
-        ? 'a revocation works at once.'
-        : revocation.kind === 'within'
-          ? `a revocation works within ${duration(revocation.seconds)}.`
-          : 'credentials that are out cannot be taken back; they work until their end.'
-    }${residual}
-  </li>`;
+  return html`<li><strong>${foreign(target, 100)}</strong>: ${revocationWords(revocation)}.${residual}</li>`;
+}
+
+/** What becomes of credentials that are out when access ends early. */
+export function revocationWords(revocation: TargetReview['revocation']): string {
+  switch (revocation.kind) {
+    case 'immediate':
+      return 'a revocation works at once';
+    case 'within':
+      return `a revocation works within ${duration(revocation.seconds)}`;
+    case 'expiry-only':
+      return 'credentials that are out cannot be taken back; they work until their end';
+    default:
+      return revocation satisfies never;
+  }
 }
