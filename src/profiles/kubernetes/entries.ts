@@ -74,11 +74,11 @@ export function bodiesOf({
 /** An item of the list, ready to be written. */
 export function itemOf(list: ListName, wanted: Wanted, place: Pick<Marker, 'origin' | 'open'>): Plain {
   const body = bodiesOf(wanted)[list];
-  const own = Object.fromEntries(
-    Object.entries(body)
-      .filter(([key]) => !isAnybodys(list, key))
-      .map(([key, value]) => [key, digest(wanted.grant, list, key, value)]),
-  );
+  // One text rather than keys, for scripts look for `server:` in such a file.
+  const own = Object.entries(body)
+    .filter(([key]) => !isAnybodys(list, key))
+    .map(([key, value]) => `${key}=${digest(wanted.grant, list, key, value)}`)
+    .join(' ');
   const extension = {
     ends: new Date(wanted.expiresAt).toISOString(),
     grant: wanted.grant,
@@ -126,7 +126,9 @@ export function readMarker(extension: unknown): Marker | null {
   const expiresAt = typeof ends === 'string' ? Date.parse(ends) : Number.NaN;
   const known = ORIGINS.find((each) => each === origin);
   if (typeof grant !== 'string' || !isGrantId(grant) || Number.isNaN(expiresAt) || known === undefined) return null;
-  if (typeof profile !== 'string' || !isRecord(own)) return null;
-  const digests = Object.entries(own).map(([key, value]) => [key, String(value)] as const);
+  if (typeof profile !== 'string' || typeof own !== 'string') return null;
+  const digests = [...own.matchAll(/([\w-]+)=([0-9a-f]{12})(?= |$)/g)].map(
+    ([, key = '', value = '']) => [key, value] as const,
+  );
   return { grant, expiresAt, profile, origin: known, open: open === true, own: new Map(digests) };
 }

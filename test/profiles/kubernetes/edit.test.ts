@@ -159,11 +159,11 @@ test('marks that jit never wrote are none: whatever they say, nothing goes', () 
     '[]',
     'text',
     `{grant: ${id}}`,
-    `{grant: gr_x, ends: "2026-01-01T00:00:00Z", origin: list, own: {}, profile: a}`,
-    `{grant: ${id}, ends: soon, origin: list, own: {}, profile: a}`,
-    `{grant: ${id}, ends: "2026-01-01T00:00:00Z", origin: other, own: {}, profile: a}`,
+    `{grant: gr_x, ends: "2026-01-01T00:00:00Z", origin: list, own: "", profile: a}`,
+    `{grant: ${id}, ends: soon, origin: list, own: "", profile: a}`,
+    `{grant: ${id}, ends: "2026-01-01T00:00:00Z", origin: other, own: "", profile: a}`,
     `{grant: ${id}, ends: "2026-01-01T00:00:00Z", origin: list, own: [], profile: a}`,
-    `{grant: ${id}, ends: "2026-01-01T00:00:00Z", origin: list, own: {}, profile: 1}`,
+    `{grant: ${id}, ends: "2026-01-01T00:00:00Z", origin: list, own: "", profile: 1}`,
   ]) {
     assert.equal(removeProfiles(FILE, mark(extension), () => true).text, mark(extension), extension);
   }
