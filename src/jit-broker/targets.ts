@@ -9,6 +9,7 @@ import type { Log } from '../broker/service/log.ts';
 import { JitError } from '../core/errors.ts';
 import type { Clock, Provider, Random, Target, TokenSigner } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
+import { identityCenterProvider } from '../providers/aws/identity-center/provider.ts';
 import { awsProvider } from '../providers/aws/provider.ts';
 import { azureProvider } from '../providers/azure/provider.ts';
 import { gcpProvider } from '../providers/gcp/provider.ts';
@@ -43,7 +44,14 @@ export interface ProviderDeps {
 
 /** One line for each kind of cloud. */
 function providersOf(deps: ProviderDeps): readonly Provider[] {
-  return [awsProvider(deps), azureProvider(deps), gcpProvider(deps), kubernetesProvider(deps), postgresProvider(deps)];
+  return [
+    awsProvider(deps),
+    identityCenterProvider(deps),
+    azureProvider(deps),
+    gcpProvider(deps),
+    kubernetesProvider(deps),
+    postgresProvider(deps),
+  ];
 }
 
 export async function openTargets(

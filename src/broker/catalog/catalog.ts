@@ -47,7 +47,8 @@ export interface Catalog {
 
 /** The forms of the providers' own permissions, to find the one target that can be meant. */
 const FORMS: readonly (readonly [provider: string, form: RegExp])[] = [
-  ['aws', /^[A-Za-z0-9-]+:[^:/]+$/],
+  ['aws', /^(?!identity-center:)[A-Za-z0-9-]+:[^:/]+$/i],
+  ['aws-identity-center', /^identity-center:[^:/]+$/i],
   ['azure', /^(?:[A-Z]|microsoft\.)[A-Za-z.]*\/.+$/],
   ['kubernetes', /^(?!roles?\/|microsoft\.)[a-z0-9.-]+(?:\/[a-z]+){1,2}$/],
   ['gcp', /^(?:[a-z][a-zA-Z]*(?:\.[a-zA-Z]+){2,}|(?:(?:projects\/[a-z0-9-]+|organizations\/\d+)\/)?roles\/[\w.]+)$/],

@@ -4,6 +4,7 @@
  */
 import type { IAMClient } from '@aws-sdk/client-iam';
 import type { SSMClient } from '@aws-sdk/client-ssm';
+import type { SSOAdminClient } from '@aws-sdk/client-sso-admin';
 import type { STSClient } from '@aws-sdk/client-sts';
 import type { AwsKeys } from '../../core/credential.ts';
 import type { Secret } from '../../core/secret.ts';
@@ -40,6 +41,8 @@ export interface Clients {
   iam(site: Site, keys: NamedKeys | null): Promise<IAMClient>;
   /** The same for Systems Manager. */
   ssm(site: Site, keys: NamedKeys | null): Promise<SSMClient>;
+  /** The same for IAM Identity Center. */
+  ssoAdmin(site: Site, keys: NamedKeys | null): Promise<SSOAdminClient>;
 }
 
 const CONNECT_MS = 3_000;
@@ -54,6 +57,7 @@ export function awsClients(ambient: KeySource | null): Clients {
   const kept = new Map<string, Promise<STSClient>>();
   const keptIam = new Map<string, Promise<IAMClient>>();
   const keptSsm = new Map<string, Promise<SSMClient>>();
+  const keptSsoAdmin = new Map<string, Promise<SSOAdminClient>>();
   const signed = async (site: Site, keys: NamedKeys | null) => ({
     ...settings(site),
     credentials: keys?.source ?? ambient ?? (await defaultChain(site)),
@@ -77,6 +81,11 @@ export function awsClients(ambient: KeySource | null): Clients {
     ssm: (site, keys) =>
       once(keptSsm, named(site, keys), async () => {
         const { SSMClient: Client } = await import('@aws-sdk/client-ssm');
+        return new Client(await signed(site, keys));
+      }),
+    ssoAdmin: (site, keys) =>
+      once(keptSsoAdmin, named(site, keys), async () => {
+        const { SSOAdminClient: Client } = await import('@aws-sdk/client-sso-admin');
         return new Client(await signed(site, keys));
       }),
   };

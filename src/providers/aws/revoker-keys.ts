@@ -12,7 +12,7 @@ const NAME = 'jit-revoker';
 /** One statement of what the revoker is needed for. */
 export interface Purpose {
   readonly actions: readonly string[];
-  readonly resource: string;
+  readonly resource: string | readonly string[];
 }
 
 /**

@@ -125,7 +125,7 @@ function configFault(name: string, problem: string): JitError {
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
 /** Credentials cross this address, so it is https, or does not leave the machine. */
-function readEndpoint(text: string, context: z.RefinementCtx): string {
+export function readEndpoint(text: string, context: z.RefinementCtx): string {
   const url = URL.canParse(text) ? new URL(text) : null;
   const sound =
     url !== null &&

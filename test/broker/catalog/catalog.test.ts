@@ -304,6 +304,7 @@ test('an operation brings only what is there, and nothing that brings others its
 test("permissions of each cloud find the one target of their kind: databases, clusters, and Azure's and Google's own", () => {
   const targets = new Map([
     ['aws', { provider: 'aws' }],
+    ['people', { provider: 'aws-identity-center' }],
     ['azure', { provider: 'azure' }],
     ['gcp', { provider: 'gcp' }],
     ['cluster', { provider: 'kubernetes' }],
@@ -312,6 +313,7 @@ test("permissions of each cloud find the one target of their kind: databases, cl
   const all = makeCatalog(parseBrokerConfig('{}', 'broker.yaml'), targets);
   const asked: readonly (readonly [operation: string, target: string])[] = [
     ['s3:GetObject', 'aws'],
+    ['identity-center:UsePermissionSet', 'people'],
     ['Microsoft.Storage/storageAccounts/read', 'azure'],
     ['microsoft.compute/virtualMachines/restart/action', 'azure'],
     ['storage.objects.get', 'gcp'],
