@@ -87,8 +87,8 @@ function demand(flags: InitAwsFlags) {
   ];
   if (missing.length > 0 || !account || !region || !environment || !policy) {
     const names = missing.map((flag) => flag.replace(/ .*$/, ''));
-    const message =
-      names.length === 0 ? 'a flag is empty' : `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} missing`;
+    if (names.length === 0) throw usage('--account, --region, --environment and --policy are not empty');
+    const message = `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} missing`;
     throw new JitError({ code: 'ERR_MISSING_INPUT', message, hint: `add: ${missing.join(' ')}` });
   }
   return { account, region, environment, policy };

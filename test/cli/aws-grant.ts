@@ -49,14 +49,19 @@ export interface StandIns {
   /** What the keeper says of the target. */
   readonly handedOut?: object;
   readonly ref?: BrokerRef;
+  readonly env?: Readonly<Record<string, string>>;
   /** Epoch ms. */
   readonly now?: number;
 }
 
 /** A context, what was written, and what the keeper was asked for. */
 export function standIns(parts: StandIns = {}) {
-  const { legs = [legOf()], permissions = [], state = 'active', handedOut, ref, now = NOW } = parts;
-  const { context, said } = testWorld({ now: () => now, ...(ref === undefined ? {} : { ref }) });
+  const { legs = [legOf()], permissions = [], state = 'active', handedOut, ref, env, now = NOW } = parts;
+  const { context, said } = testWorld({
+    now: () => now,
+    ...(ref === undefined ? {} : { ref }),
+    ...(env === undefined ? {} : { env }),
+  });
   const asked: unknown[] = [];
   const reason = state === 'closed' ? 'revoked' : null;
   const outcome = {

@@ -4,6 +4,7 @@
  * @module
  */
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { signInToConsole } from '../../src/cli/console/sign-in.ts';
@@ -11,7 +12,8 @@ import type { ConsoleOptions } from '../../src/cli/commands/console.ts';
 import { JitError } from '../../src/core/errors.ts';
 import type { LegView } from '../../src/wire/views.ts';
 import { startFederation } from '../fakes/aws-console/server.ts';
-import { tempHome } from '../support/home.ts';
+import { eventually } from '../support/eventually.ts';
+import { type Home, tempHome } from '../support/home.ts';
 import { type Ended, run } from '../support/run.ts';
 import { AWS_PART, ID, KEYS, legOf, NOW, type StandIns, standIns } from './aws-grant.ts';
 import { succeeded } from './shared.ts';
@@ -74,6 +76,47 @@ test('--json is one document with the address and both times', async (t) => {
   assert.equal((await fetch(url, { redirect: 'manual' })).status, 302);
   assert.deepEqual([urlExpiresAt, expiresAt], ['2026-11-22T12:15:00Z', '2026-11-22T12:30:00Z']);
   assert.equal(said.stderr, '');
+});
+
+/** A program that stands in for the browser: it notes its arguments, and where it is sent. */
+function browser(home: Home): { readonly path: string; readonly seen: () => string } {
+  const path = join(home.path, 'browser');
+  const visit = 'fetch(process.argv[1],{redirect:"manual"}).then((r)=>console.log(r.status,r.headers.get("location")))';
+  writeFileSync(
+    path,
+    `#!/bin/sh\nprintf '%s\\n' "$@" >${path}.seen\nexec '${process.execPath}' -e '${visit}' "$1" >>${path}.seen\n`,
+    { mode: 0o755 },
+  );
+  return { path, seen: () => readFileSync(`${path}.seen`, 'utf8') };
+}
+
+test('--open has the browser signed in, and the secret is in no output and in no argument', async (t) => {
+  const home = tempHome(t);
+  const { path, seen } = browser(home);
+  for (const format of ['human', 'json'] as const) {
+    const { said, signIn } = await rig(t, { env: { ...home.env, BROWSER: path } });
+    assert.equal(await signIn({ show: 'open', format }), 0);
+    const [argument, visited, ...more] = await eventually(() => {
+      const lines = seen().split('\n');
+      return lines.length > 2 ? lines : null;
+    });
+    assert.match(argument ?? '', /^http:\/\/127\.0\.0\.1:\d+\/[\w-]{22}$/);
+    assert.match(visited ?? '', /^302 http:\/\/127\.0\.0\.1:\d+\/federation\?Action=login&.*SigninToken=/);
+    assert.deepEqual(more, ['']);
+    assert.doesNotMatch(`${said.stdout}${said.stderr}`, /SigninToken|canary/);
+    if (format === 'human') assert.equal(said.stdout, '');
+    else assert.deepEqual([JSON.parse(said.stdout).opened, JSON.parse(said.stdout).url], [true, undefined]);
+  }
+});
+
+test('--open without a browser says how to get the address, and does not print it', async (t) => {
+  const { said, signIn } = await rig(t);
+  await assert.rejects(signIn({ show: 'open' }), {
+    code: 'ERR_USAGE',
+    message: 'there is no browser to open',
+    hint: `print the address instead: jit console ${ID}`,
+  });
+  assert.equal(said.stdout, '');
 });
 
 test('of several targets the one of AWS is taken, of several of AWS one must be named', async (t) => {

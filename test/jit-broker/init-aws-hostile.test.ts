@@ -52,6 +52,25 @@ test('values that a template could take for something else are refused, and noth
   }
 });
 
+test('a configuration without an issuer, or that is none, is named', async (t) => {
+  const policy = policyFile(t);
+  const cases: readonly (readonly [config: string, message: RegExp])[] = [
+    [policyFile(t, 'policies: ./rules\n'), /policy\.json: it has no issuer$/],
+    [policyFile(t, 'issuer: http://jit.example.com\n'), /policy\.json:1: issuer: an https URL/],
+    [policyFile(t, 'issuer: https://jit.example.com:8443\n'), /^the issuer of the configuration: .* port/],
+    [`${policy}/nothing.yaml`, /cannot be read$/],
+    ['nothing\u001b.yaml', /^nothing\\x1b\.yaml: there is no such file$/],
+  ];
+  for (const [config, message] of cases) {
+    await assert.rejects(print({ format: 'terraform', policy, config }), (thrown) => {
+      assert.ok(thrown instanceof JitError);
+      assert.equal(thrown.facts.exit, 2);
+      assert.match(thrown.message, message);
+      return true;
+    });
+  }
+});
+
 test('a policy file that IAM or a template would read otherwise than it is written is refused', async (t) => {
   const statement = (changes: object): object => ({
     Version: '2012-10-17',
