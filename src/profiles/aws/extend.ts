@@ -4,7 +4,7 @@
  */
 import type { GrantId } from '../../core/ids.ts';
 import type { LockDeps } from '../tool.ts';
-import type { OwnSection } from './block.ts';
+import type { OwnSection } from '../ini/block.ts';
 import { editText, withAwsLock } from './file.ts';
 import type { AwsFiles } from './names.ts';
 import { remarkSections } from './sections.ts';

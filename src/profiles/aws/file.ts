@@ -4,41 +4,24 @@
  */
 import { JitError } from '../../core/errors.ts';
 import { display } from '../../core/display.ts';
-import { editFile } from '../../local/edit.ts';
-import type { Edit } from '../../local/edit.ts';
 import { localFault } from '../../local/fault.ts';
 import { withLock } from '../../local/lock.ts';
+import { editSections } from '../ini/file.ts';
+import type { TextEdit } from '../ini/file.ts';
+import type { Line } from '../ini/lines.ts';
 import type { LockDeps } from '../tool.ts';
 import { firstBadLine, parseSections } from './ini.ts';
-import type { Line } from './ini.ts';
 
 /** One lock for both files: a profile is one thing in two places. */
 export async function withAwsLock<T>(deps: LockDeps, work: () => Promise<T>): Promise<T> {
   return await withLock('aws-files', deps.locks, { waitMs: deps.waitMs ?? 10_000 }, work);
 }
 
-/** What `editText` wants: the new text, null to remove the file, or undefined to leave it alone. */
-export interface TextEdit<T> {
-  readonly text?: string | null;
-  readonly outcome: T;
-}
-
 /**
- * `editFile` on text, one character a byte. A file that the aws program could not read is never rewritten:
- * somebody may be in the middle of editing it. Throws `ERR_LOCAL_FILE` with the line.
+ * `editSections` for a file that the aws program reads. Throws `ERR_LOCAL_FILE` with the line that it could not read.
  */
 export async function editText<T>(path: string, edit: (before: string | null) => TextEdit<T>): Promise<T> {
-  return await editFile(path, (bytes) => editBytes(path, bytes, edit));
-}
-
-function editBytes<T>(path: string, bytes: Buffer | null, edit: (before: string | null) => TextEdit<T>): Edit<T> {
-  const before = bytes?.toString('latin1') ?? null;
-  const { text, outcome } = edit(before);
-  if (text === undefined || text === before) return { kind: 'keep', outcome };
-  const error = before === null ? null : unreadable(path, before);
-  if (error !== null) return { kind: 'refuse', error };
-  if (text === null) return { kind: 'remove', outcome };
-  return { kind: 'write', bytes: Buffer.from(text, 'latin1'), outcome };
+  return await editSections(path, edit, (text) => unreadable(path, text));
 }
 
 function unreadable(path: string, text: string): JitError | null {

@@ -6,8 +6,6 @@
 
 import type { Line, LineKind, Section } from '../ini/lines.ts';
 
-export type { Line, LineKind, Section } from '../ini/lines.ts';
-
 const BOM = '\xef\xbb\xbf';
 // Only ASCII: a byte above may be the second half of a UTF-8 character.
 const BLANKS = /^[\t\v\f ]+|[\t\v\f ]+$/g;

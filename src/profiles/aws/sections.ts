@@ -10,9 +10,6 @@ import { leadingMark, parseSections } from './ini.ts';
 
 const AWS: Dialect = { parse: parseSections, leadingMark, pair: ([key, value]) => `${key} = ${value}` };
 
-export { stateOf } from '../ini/sections.ts';
-export type { Wanted } from '../ini/sections.ts';
-
 /** `putSection` of ../ini. */
 export function putSection(before: string | null, wanted: Wanted, isTaken: (header: Line) => boolean): Put {
   return sections.putSection(AWS, before, wanted, isTaken);

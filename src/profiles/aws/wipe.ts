@@ -6,11 +6,12 @@ import { asJitError } from '../../core/errors.ts';
 import type { JitError } from '../../core/errors.ts';
 import { readOwnFile } from '../../local/atomic.ts';
 import { MAX_EDIT_BYTES } from '../../local/edit.ts';
-import type { OwnSection } from './block.ts';
+import type { OwnSection } from '../ini/block.ts';
 import type { LockDeps, ManagedProfile, WipeConflict, WipeResult } from '../tool.ts';
 import { editText, withAwsLock } from './file.ts';
 import type { AwsFiles } from './names.ts';
-import { ownSections, removeSections, stateOf } from './sections.ts';
+import { stateOf } from '../ini/sections.ts';
+import { ownSections, removeSections } from './sections.ts';
 
 /**
  * The profiles with jit's marker in both files. Takes no lock and needs no file to parse.

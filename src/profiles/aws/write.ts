@@ -13,14 +13,14 @@ import { MAX_EDIT_BYTES } from '../../local/edit.ts';
 import { asLocalFault, localFault, shellWord } from '../../local/fault.ts';
 import { makeFolders } from '../../local/private-dir.ts';
 import type { JitCommand, ProfileDeps } from '../tool.ts';
-import type { Pair } from './block.ts';
+import type { Pair } from '../ini/lines.ts';
 import { credentialProcess } from './command-line.ts';
 import { editText, isConfigHeader, isCredentialsHeader, nameTaken, withAwsLock } from './file.ts';
-import type { Line } from './ini.ts';
-import { checkProfileName } from './names.ts';
+import type { Line } from '../ini/lines.ts';
+import { checkProfileName } from '../names.ts';
 import type { AwsFiles } from './names.ts';
 import { isNameTaken, putSection, removeSections } from './sections.ts';
-import type { Wanted } from './sections.ts';
+import type { Wanted } from '../ini/sections.ts';
 
 /** A profile that asks jit for credentials whenever a tool needs them. */
 export interface ProfileEntry {

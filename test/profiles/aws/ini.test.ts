@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { firstBadLine, leadingMark, parseSections } from '../../../src/profiles/aws/ini.ts';
-import type { Section } from '../../../src/profiles/aws/ini.ts';
+import type { Section } from '../../../src/profiles/ini/lines.ts';
 import { ground, run } from '../../local/ground.ts';
 import { skipUnless } from '../../support/tools.ts';
 import { anyConfig } from './scene.ts';

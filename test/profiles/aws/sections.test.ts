@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { isConfigHeader } from '../../../src/profiles/aws/file.ts';
 import { firstBadLine, parseSections } from '../../../src/profiles/aws/ini.ts';
 import { ownSections, putSection, removeSections } from '../../../src/profiles/aws/sections.ts';
-import type { Wanted } from '../../../src/profiles/aws/sections.ts';
+import type { Wanted } from '../../../src/profiles/ini/sections.ts';
 import { NOW, anyConfig, grant } from './scene.ts';
 
 const wanted = (name: string, n = 1): Wanted => ({
