@@ -9,6 +9,7 @@ import { didYouMean, suggest } from '../../core/suggest.ts';
 import { highest } from '../../core/access.ts';
 import { type Risk, RISKS } from '../../policy/question.ts';
 import { type BrokerConfig, isRawPermission } from '../config/config.ts';
+import { factsOf, isFact } from './facts.ts';
 import { makeOperation, type Operation, resourcesOf, sortArguments } from './operation.ts';
 
 /** What an ask comes to: one permission for each target. */
@@ -58,7 +59,7 @@ const FORMS: readonly (readonly [provider: string, form: RegExp])[] = [
 /** Throws `ERR_CONFIG`, listing every operation that makes no sense or names a target that is not configured. */
 export function makeCatalog(
   config: Pick<BrokerConfig, 'operations'>,
-  targets: ReadonlyMap<string, Pick<Target, 'provider'>>,
+  targets: ReadonlyMap<string, Pick<Target, 'provider'> & Partial<Pick<Target, 'tool'>>>,
 ): Catalog {
   const problems: string[] = [];
   const operations = new Map<string, Operation>();
@@ -89,6 +90,16 @@ export function makeCatalog(
     return actions.map(fitting).reduce((all, some) => all.filter((name) => some.includes(name)));
   };
 
+  const factsAt = ({ name, templates }: Operation, place: string): ReadonlyMap<string, string> => {
+    const facts = factsOf(targets.get(place) ?? {});
+    const missing = templates.flatMap(({ names }) => names).find((each) => isFact(each) && !facts.has(each));
+    if (missing === undefined) return facts;
+    const message = `${name} cannot be used at target ${place}, which has no {${missing}}`;
+    throw wrongTarget(
+      message,
+      [...targets.keys()].filter((other) => factsOf(targets.get(other) ?? {}).has(missing)),
+    );
+  };
   const partsOf = (operation: Operation): readonly Operation[] => [
     operation,
     ...operation.also.flatMap((name) => operations.get(name) ?? []),
@@ -100,12 +111,15 @@ export function makeCatalog(
     const parts = partsOf(operation);
     const given = sortArguments(parts, ask.resources);
     const permissions = parts.flatMap((part, index) => {
-      const resources = resourcesOf(part, given[index] ?? []);
+      const args = given[index] ?? [];
       const places = placesOf(part);
-      const own = index === 0 ? ask : { operation: part.name, resources };
+      const own = index === 0 ? ask : { operation: part.name, resources: args };
       const all = part.targets.length > 0 && own.target === undefined;
       const chosen = all ? places : [chooseTarget(own, places)];
-      return chosen.map((target) => ({ target, operation: part.name, actions: part.actions, resources }));
+      return chosen.map((target) => {
+        const resources = resourcesOf(part, args, factsAt(part, target));
+        return { target, operation: part.name, actions: part.actions, resources };
+      });
     });
     return {
       permissions,

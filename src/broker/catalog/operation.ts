@@ -6,6 +6,7 @@ import { JitError } from '../../core/errors.ts';
 import type { Risk } from '../../policy/question.ts';
 import type { OperationConfig } from '../config/config.ts';
 import { makeParameter, type Parameter } from './parameter.ts';
+import { isFact } from './facts.ts';
 import { makeTemplate, type Template } from './template.ts';
 
 export interface Operation {
@@ -35,7 +36,7 @@ export function makeOperation(name: string, config: OperationConfig, report: (pr
     if (typeof parameter === 'string') report(`parameter ${key}: ${parameter}`);
     else parameters.set(key, parameter);
   }
-  const used = new Set(templates.flatMap((template) => template.names));
+  const used = new Set(templates.flatMap((template) => template.names.filter((name) => !isFact(name))));
   for (const key of used)
     if (!Object.hasOwn(config.parameters, key)) report(`there is no parameter ${JSON.stringify(key)}`);
   for (const key of parameters.keys()) if (!used.has(key)) report(`parameter ${key} is used in no resource`);
@@ -45,10 +46,14 @@ export function makeOperation(name: string, config: OperationConfig, report: (pr
 }
 
 /**
- * The operation's resources for `name=value` arguments.
+ * The operation's resources for `name=value` arguments, at a target of which the facts are known.
  * Throws `ERR_RESOURCE` for an argument that is missing, unknown, given twice, or not accepted; the hint lists all parameters.
  */
-export function resourcesOf(operation: Operation, given: readonly string[]): string[] {
+export function resourcesOf(
+  operation: Operation,
+  given: readonly string[],
+  facts: ReadonlyMap<string, string>,
+): string[] {
   const values = new Map<string, string>();
   for (const argument of given) {
     const sign = argument.indexOf('=');
@@ -68,7 +73,7 @@ export function resourcesOf(operation: Operation, given: readonly string[]): str
   }
   const missing = [...operation.parameters.keys()].filter((key) => !values.has(key));
   if (missing.length > 0) throw refuse(operation, `${operation.name} needs ${missing.join(', ')}`);
-  return operation.templates.map((template) => template.expand(values));
+  return operation.templates.map((template) => template.expand(new Map([...values, ...facts])));
 }
 
 /**

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { makeCatalog } from '../../../src/broker/catalog/catalog.ts';
 import { parseBrokerConfig } from '../../../src/broker/config/config.ts';
+import type { AwsSettings } from '../../../src/core/credential.ts';
 import type { ErrorCode } from '../../../src/core/errors.ts';
 import { JitError } from '../../../src/core/errors.ts';
 
@@ -283,11 +284,19 @@ test('an operation can bring others with it: one request, each at its own target
     { target: 'orders', operation: 'read-orders', actions: ['role/app_read'], resources: ['shop'] },
   ]);
   assert.equal(risk, 'high');
-  assert.deepEqual(bundle().list().find(({ name }) => name === 'release')?.also, ['look-at-pods', 'read-orders']);
+  assert.deepEqual(
+    bundle()
+      .list()
+      .find(({ name }) => name === 'release')?.also,
+    ['look-at-pods', 'read-orders'],
+  );
 });
 
 test('what an operation brings is asked for in full, and nothing is left over', () => {
-  const ask = (...resources: string[]) => (): unknown => bundle().resolve({ operation: 'release', resources });
+  const ask =
+    (...resources: string[]) =>
+    (): unknown =>
+      bundle().resolve({ operation: 'release', resources });
   refused(ask('env=prod'), 'ERR_RESOURCE', /look-at-pods needs namespace/);
   refused(ask('namespace=shop', 'env=prod', 'table=x'), 'ERR_RESOURCE', /release takes name=value arguments/);
   refused(ask('namespace=shop', 'namespace=x', 'env=prod'), 'ERR_RESOURCE', /namespace is given twice/);
@@ -331,4 +340,46 @@ test("permissions of each cloud find the one target of their kind: databases, cl
       operation,
     );
   }
+});
+
+const accountAt = (account: string): AwsSettings => ({
+  kind: 'aws',
+  identity: 'issued',
+  account,
+  region: 'eu-west-1',
+  endpoint: null,
+});
+const ACCOUNTS: ReadonlyMap<string, { readonly provider: string; readonly tool?: AwsSettings }> = new Map([
+  ['web', { provider: 'aws', tool: accountAt('111122223333') }],
+  ['shop', { provider: 'aws', tool: accountAt('444455556666') }],
+  ['orders', { provider: 'postgres' }],
+]);
+const TABLE = `
+operations:
+  read-table:
+    description: one table
+    actions: [dynamodb:GetItem]
+    resources: ['arn:aws:dynamodb:{target.region}:{target.account}:table/{table}']
+    parameters: { table: { description: its name, pattern: '[a-z]{1,20}' } }
+    targets: [web, shop]
+`;
+
+test('one operation over many accounts: each target fills in its own account and region, and no argument can', () => {
+  const all = makeCatalog(parseBrokerConfig(TABLE, 'broker.yaml'), ACCOUNTS);
+  const { permissions } = all.resolve({ operation: 'read-table', resources: ['table=orders'] });
+  assert.deepEqual(
+    permissions.map(({ target, resources }) => [target, ...resources]),
+    [
+      ['web', 'arn:aws:dynamodb:eu-west-1:111122223333:table/orders'],
+      ['shop', 'arn:aws:dynamodb:eu-west-1:444455556666:table/orders'],
+    ],
+  );
+  const forged = { operation: 'read-table', resources: ['table=orders', 'target.account=999999999999'] };
+  refused(() => all.resolve(forged), 'ERR_RESOURCE', /takes name=value arguments/);
+  const elsewhere = makeCatalog(parseBrokerConfig(TABLE.replace('[web, shop]', '[orders]'), 'broker.yaml'), ACCOUNTS);
+  refused(
+    () => elsewhere.resolve({ operation: 'read-table', resources: ['table=a'] }),
+    'ERR_TARGET',
+    /cannot be used at target orders, which has no \{target\.region\}[^]*--target web or --target shop/,
+  );
 });
