@@ -21,10 +21,14 @@ export interface Ground<T extends Target> {
 
 /**
  * Registers the tests. @param openRig called once; what it opened is closed at the end, and each test leaves the target as it
- * found it.
+ * found it. `skip`: why it cannot be opened here.
  */
-export function providerContract<T extends Target>(name: string, openRig: () => Promise<Rig<T>>): void {
-  suite(`the contract of providers: ${name}`, () => {
+export function providerContract<T extends Target>(
+  name: string,
+  openRig: () => Promise<Rig<T>>,
+  { skip = false }: { readonly skip?: string | false } = {},
+): void {
+  suite(`the contract of providers: ${name}`, { skip }, () => {
     let opened: Rig<T> | null = null;
     let scene: Scene<T> | null = null;
     const rig = (): Rig<T> => opened ?? missing();

@@ -103,4 +103,4 @@ async function openRig(): Promise<Rig<PostgresTarget>> {
   };
 }
 
-if (NO_POSTGRES === false) providerContract('postgres on a real server', openRig);
+providerContract('postgres on a real server', openRig, { skip: NO_POSTGRES });

@@ -1,0 +1,84 @@
+/**
+ * A store that is restored from an older copy, with a real broker, the launcher and a real PostgreSQL server: the logins that were
+ * made since are found in the database and dropped, those that the store knows live on.
+ * @module
+ */
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { after, before, test } from 'node:test';
+import { localPaths } from '../../src/local/paths.ts';
+import { BROKER_PASSWORD, openShop } from '../providers/postgres/support.ts';
+import { eventually } from '../support/eventually.ts';
+import { endProcesses, tempHome } from '../support/home.ts';
+import { NO_POSTGRES, type PostgresServer } from '../support/postgres.ts';
+import { run } from '../support/run.ts';
+import { succeeded } from '../cli/shared.ts';
+
+let server: PostgresServer | null = null;
+before(async () => {
+  if (NO_POSTGRES === false) server = await openShop();
+});
+after(async () => server?.close());
+
+test(
+  'yesterday’s store: what was granted since is taken back at the database, and nothing else',
+  { skip: NO_POSTGRES },
+  async (t) => {
+    const home = tempHome(t);
+    const folder = join(home.path, '.config', 'jit');
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const config = `
+targets:
+  orders:
+    provider: postgres
+    host: ${server?.host ?? ''}
+    port: ${server?.port ?? 0}
+    databases: [shop]
+    environment: dev
+    user: broker
+    password_file: password
+    tls: disable
+    roles: { shop_read: { access: read } }
+`;
+    writeFileSync(join(folder, 'broker.yaml'), config, { mode: 0o600 });
+    writeFileSync(join(folder, 'password'), `${BROKER_PASSWORD}\n`, { mode: 0o600 });
+    const jit = async (...args: readonly string[]) => run(process.execPath, [resolve('bin/jit'), ...args], home);
+    const grant = async (): Promise<string> => {
+      const ask = ['request', 'role/shop_read', 'shop', '--for', '30m', '--reason', 'a look', '--json'];
+      return String(JSON.parse(succeeded(await jit(...ask)).stdout).grant.id);
+    };
+    const logins = async (): Promise<readonly unknown[]> =>
+      (await server?.sql("SELECT rolname FROM pg_roles WHERE rolname LIKE 'jit\\_%' ORDER BY 1"))?.map(
+        ([name]) => name,
+      ) ?? [];
+    const roleOf = (id: string): string => id.replace('gr_', 'jit_');
+
+    const { brokerState } = localPaths(home.env, 'linux', process.getuid?.() ?? 0);
+    const backup = join(home.path, 'backup');
+    mkdirSync(backup);
+    const storeIn = (from: string): readonly string[] =>
+      readdirSync(from).filter((name) => /^broker\.db(?:-wal|-shm)?$/.test(name));
+    const copy = (from: string, to: string): void => {
+      for (const name of storeIn(to)) rmSync(join(to, name));
+      for (const name of storeIn(from)) copyFileSync(join(from, name), join(to, name));
+    };
+
+    const old = await grant();
+    await endProcesses(home.path);
+    copy(brokerState, backup);
+    const since = await grant();
+    assert.deepEqual(await logins(), [old, since].map(roleOf).toSorted());
+    await server?.sql('CREATE ROLE jit_somebody_else');
+    await endProcesses(home.path);
+    copy(backup, brokerState);
+
+    const { items } = JSON.parse(succeeded(await jit('list', '--json')).stdout);
+    assert.deepEqual(
+      items.map((item: { readonly grant: { readonly id: string } }) => item.grant.id),
+      [old],
+    );
+    await eventually(async () => !(await logins()).includes(roleOf(since)));
+    assert.deepEqual(await logins(), [roleOf(old), 'jit_somebody_else'].toSorted());
+  },
+);
