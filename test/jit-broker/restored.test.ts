@@ -22,7 +22,7 @@ before(async () => {
 after(async () => server?.close());
 
 test(
-  'yesterday’s store: what was granted since is taken back at the database, and nothing else',
+  'a store from yesterday: what was granted since is taken back at the database, and nothing else',
   { skip: NO_POSTGRES },
   async (t) => {
     const home = tempHome(t);
@@ -73,9 +73,11 @@ targets:
     await endProcesses(home.path);
     copy(backup, brokerState);
 
-    const { items } = JSON.parse(succeeded(await jit('list', '--json')).stdout);
+    const { items }: { readonly items: readonly { readonly grant: { readonly id: string } }[] } = JSON.parse(
+      succeeded(await jit('list', '--json')).stdout,
+    );
     assert.deepEqual(
-      items.map((item: { readonly grant: { readonly id: string } }) => item.grant.id),
+      items.map((item) => item.grant.id),
       [old],
     );
     await eventually(async () => !(await logins()).includes(roleOf(since)));
