@@ -2,7 +2,7 @@
  * Carries out an authorised request in the cluster for tests.
  * @module
  */
-import { member, text } from './rbac.ts';
+import { list, member, text } from './rbac.ts';
 import type { Authorizer, User } from './rbac.ts';
 import type { RequestInfo } from './request.ts';
 import { Refusal, badRequest, invalid } from './status.ts';
@@ -43,6 +43,9 @@ export function perform(api: Api, user: User, info: RequestInfo, sent: Sent): An
       return { status: 200, body: store.get(key) };
     case 'list':
       return { status: 200, body: listed(api, info) };
+    case 'watch':
+      // It ends at once, as one does whose time is over.
+      return { status: 200, body: '' };
     case 'create': {
       const object = admitted(api, user, info, parsed(sent));
       return { status: 201, body: store.create(key, object) };
@@ -59,8 +62,10 @@ export function perform(api: Api, user: User, info: RequestInfo, sent: Sent): An
       return { status: 200, body: store.replace(key, admitted(api, user, info, next)) };
     }
     case 'delete': {
-      const uid = text(member(sent.text === '' ? {} : parsed(sent), 'preconditions'), 'uid');
-      const object = store.remove(key, uid === '' ? undefined : uid);
+      const options = sent.text === '' ? {} : parsed(sent);
+      const uid = text(member(options, 'preconditions'), 'uid');
+      const trying = list(options, 'dryRun').length > 0 || info.query.has('dryRun');
+      const object = trying ? store.get(key) : store.remove(key, uid === '' ? undefined : uid);
       // Some kinds answer with the object, others with a word.
       const answersObject = object.metadata.deletionTimestamp !== undefined || type.resource === 'serviceaccounts';
       return { status: 200, body: answersObject ? object : success(object) };

@@ -33,6 +33,7 @@ providerContract('kubernetes', async () => {
       moved = Math.max(moved, at - Date.now());
       await Promise.resolve();
     },
+    settled: async () => await Promise.resolve(),
     calls: gate.calls,
     outage: gate.outage,
     endsByItself: 'yes',

@@ -13,6 +13,8 @@ import type { World } from './support.ts';
 type Given = Pick<Rig, 'now' | 'time' | 'passTo' | 'calls' | 'outage' | 'endsByItself' | 'close' | 'unable'> & {
   /** Where the provider is sent: a gate in front of the cluster, or the cluster. */
   readonly server: string;
+  /** Comes back when the cluster goes by every role and binding that was written before. */
+  settled(): Promise<void>;
 };
 
 /** Requests by which an administrator of a test sees whether a permission is there: what it allows, in HTTP. */
@@ -83,6 +85,7 @@ export async function kubernetesRig(world: World, given: Given): Promise<Rig<Kub
 
   const can = async (credential: Credential, order: Order): Promise<boolean> => {
     const token = tokenOf({ credential });
+    await given.settled();
     const answers = await Promise.all(
       order.permissions.map(async ({ actions: [action = ''], resources: [resource = ''] }) => {
         const line = PROBES[`${action} ${resource}`] ?? assert.fail(`no probe for ${action} ${resource}`);
