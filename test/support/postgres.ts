@@ -10,6 +10,7 @@ import {
   appendFileSync,
   chmodSync,
   chownSync,
+  copyFileSync,
   existsSync,
   mkdtempSync,
   readFileSync,
@@ -41,6 +42,10 @@ export interface PostgresServer {
   /** `fast` ends sessions and stops; `kill` is SIGKILL for the whole server at once. */
   stop(how: 'fast' | 'kill'): Promise<void>;
   start(): Promise<void>;
+  /** Serves TLS with this certificate from now on. */
+  secure(cert: string, key: string): Promise<void>;
+  /** How everybody proves who they are from now on: a method of `pg_hba.conf`. */
+  authenticate(method: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -178,6 +183,26 @@ export async function openPostgres(settings: Readonly<Record<string, string>> = 
         },
         { deadlineMs: 60_000 },
       );
+    },
+    secure: async (cert, key) => {
+      for (const [from, name] of [
+        [cert, 'server.crt'],
+        [key, 'server.key'],
+      ] as const) {
+        const to = join(data, name);
+        copyFileSync(from, to);
+        chmodSync(to, 0o600);
+        if (owner !== null) chownSync(to, owner.uid, owner.gid);
+      }
+      await server.sql('ALTER SYSTEM SET ssl = on');
+      await server.sql('SELECT pg_reload_conf()');
+      await eventually(async () => (await server.sql('SHOW ssl'))[0]?.[0] === 'on');
+    },
+    authenticate: async (method) => {
+      writeFileSync(join(data, 'pg_hba.conf'), `local all all ${method}\nhost all all 127.0.0.1/32 ${method}\n`);
+      await server.sql('SELECT pg_reload_conf()');
+      const rules = 'SELECT 1 FROM pg_hba_file_rules WHERE auth_method <> $1';
+      await eventually(async () => (await server.sql(rules, [method])).length === 0);
     },
     close: async () => {
       await server.stop('fast');

@@ -40,8 +40,11 @@ interface Thrown {
 /** Judges whatever a query or a connection threw. */
 export function judge(thrown: unknown): Failure {
   const { code, message, detail } = read(thrown);
-  if (!SQLSTATE.test(code) || !isAnswer(thrown))
+  if (!SQLSTATE.test(code) || !isAnswer(thrown)) {
+    if (NO_TLS.test(message)) return { kind: 'refused', name: 'TLS', detail: null };
+    if (UNTRUSTED.test(code)) return { kind: 'refused', name: code, detail: null };
     return { kind: 'lost', name: code === '' ? 'no answer' : code, detail: null };
+  }
   const base = { name: code, detail };
   if (CONFLICTS.has(code) || (code === 'XX000' && CATALOG_RACE.test(message))) return { ...base, kind: 'conflict' };
   return { ...base, kind: PASSING.test(code) ? 'busy' : 'refused' };
@@ -71,7 +74,7 @@ export function cloudFault(thrown: unknown, { doing, where, needs }: Attempt): J
   const shown = display(name, 60);
   switch (kind) {
     case 'refused': {
-      const hint = HINTS.get(name) ?? needs;
+      const hint = HINTS.get(name) ?? (UNTRUSTED.test(name) ? TRUST : needs);
       const more = name === '2BP01' && detail !== null ? `: ${display(detail.replaceAll('\n', ', '), 300)}` : '';
       return new JitError({
         code: 'ERR_CLOUD',
@@ -92,7 +95,7 @@ export function cloudFault(thrown: unknown, { doing, where, needs }: Attempt): J
       return new JitError({
         code: 'ERR_CLOUD_BUSY',
         message: `no answer from postgres at ${where} to: ${doing} (${shown})`,
-        hint: UNTRUSTED.test(name) ? TRUST : 'check the network, and the host and port of the target',
+        hint: 'check the network, and the host and port of the target',
         cause: thrown,
       });
   }
@@ -107,6 +110,8 @@ export function unknownOutcome(thrown: unknown, { doing, where }: Attempt): JitE
   });
 }
 
+/** What node-postgres says of a server that answers "N" to the wish for TLS. It has no code. */
+const NO_TLS = /^The server does not support SSL connections$/;
 const UNTRUSTED = /^(?:CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
 const TRUST = 'the certificate of the server is not trusted: compare authority and host of the target with it';
 const LOGIN = 'the server does not let the broker in: check user and password_file of the target, and pg_hba.conf';
@@ -115,6 +120,7 @@ const HINTS: ReadonlyMap<string, string> = new Map([
   ['28000', LOGIN],
   ['28P01', LOGIN],
   ['2BP01', 'revoke or drop what is named, as its owner or as a superuser; the broker tries again by itself'],
+  ['TLS', 'the server has no TLS: switch ssl on in postgresql.conf'],
   ['3D000', 'a database of the target does not exist'],
 ]);
 

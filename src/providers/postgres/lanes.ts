@@ -3,7 +3,6 @@
  * @module
  */
 import { JitError } from '../../core/errors.ts';
-import { judge } from './failure.ts';
 import { deadline, openLink } from './link.ts';
 import type { Link, ReadSecret } from './link.ts';
 import type { Reach } from './target.ts';
@@ -45,8 +44,9 @@ export function lanesWith(readSecret: ReadSecret): Converse {
     } catch (thrown) {
       obeying.release();
       link.close();
-      const stale = kept !== null && link.answers() === before && judge(thrown).kind === 'lost';
-      if (!stale || signal.aborted || thrown instanceof JitError) throw thrown;
+      // Before the first answer nothing can have been committed.
+      const stale = kept !== null && link.answers() === before;
+      if (!stale || signal.aborted) throw thrown;
       return await converse(place, reach, signal, work);
     }
   };

@@ -57,6 +57,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   search_path: 'pg_catalog,pg_temp',
   standard_conforming_strings: 'on',
   statement_timeout: '9000',
+  // A crash of the server must not bring back what was called gone.
+  synchronous_commit: 'on',
 };
 
 const VERSION = z.object({ version: z.int() });
