@@ -7,7 +7,7 @@ import type { Plan, RevocationClass } from '../../core/access.ts';
 import { display } from '../../core/display.ts';
 import { formatDuration } from '../../core/duration.ts';
 import type { Clause, Narrowed } from './narrow.ts';
-import { sessionPolicy } from './session-policy.ts';
+import type { Bounds } from './prepared.ts';
 import { opensShells } from './shells.ts';
 import { SHORTEST_SESSION } from './target.ts';
 import type { AwsTarget } from './target.ts';
@@ -18,22 +18,25 @@ import type { AwsTarget } from './target.ts';
  */
 const REVOKED_WITHIN = 300;
 
-/** Throws `ERR_PERMISSION_SIZE`. @param endsAt epoch ms, as if issued now. */
-export function planOf(target: AwsTarget, narrowed: readonly Narrowed[], endsAt: number): Plan {
+/** @param bounds as if issued now. */
+export function planOf(target: AwsTarget, narrowed: readonly Narrowed[], bounds: Bounds): Plan {
   const clauses = narrowed.flatMap((one) => one.clauses);
-  const permission = sessionPolicy(clauses, endsAt);
   const revocation = revocationOf(target);
   return {
     target: target.name,
-    permission,
+    permission: bounds.text,
     words: [
       ...(target.sandbox ? ['this is a sandbox: nothing outside this machine is touched'] : []),
       `as ${target.access.role}`,
       ...clauses.flatMap(clauseWords),
       'nothing else: every other operation and resource is denied explicitly',
+      ...bounds.managed.map(
+        (arn) => `by managed policy ${arn}, which says exactly this now; who can edit it can change it`,
+      ),
       ...(opensShells(narrowed.map(({ permission: one }) => one))
         ? ['shells that it opens through Systems Manager end with it, if the revoker may end them']
         : []),
+      ...(narrowed.some(({ permission: { actions } }) => actions.some(showsCluster)) ? [clusterWords(target)] : []),
       ...(clauses.some(({ actions }) => actions.some(({ access }) => access === 'permissions'))
         ? ['permissions that it hands out stay after the grant has ended']
         : []),
@@ -62,6 +65,17 @@ export function planOf(target: AwsTarget, narrowed: readonly Narrowed[], endsAt:
 /** What becomes of sessions that are out when their grant ends early. */
 export function revocationOf({ sandbox }: AwsTarget): RevocationClass {
   return sandbox ? { kind: 'immediate' } : { kind: 'within', seconds: REVOKED_WITHIN };
+}
+
+/** What kubectl is set up with, and what jit makes tokens of EKS for. */
+function showsCluster(action: string): boolean {
+  return action.toLowerCase() === 'eks:describecluster';
+}
+
+/** STS tells a cluster whose session it is whatever policies say, so there the session's own end is the only one. */
+function clusterWords({ sessionSeconds }: AwsTarget): string {
+  const [ended, revoked] = [SHORTEST_SESSION, sessionSeconds].map(formatDuration);
+  return `a cluster of EKS that knows the role lets its sessions in until they run out: up to ${ended} after the end, ${revoked} after a revocation`;
 }
 
 /** Such as: retrieve objects from Amazon S3 in arn:aws:s3:::bucket/* with s3:GetObject (read). */
