@@ -40,18 +40,16 @@ export const kubernetesProfiles: ProfileTool = {
   useLine: (name) => `kubectl --context ${name} auth can-i --list`,
 };
 
+/** kubectl merges the files, so a name in any of them is in use. A file that cannot be read is `write`'s to refuse. */
 async function demandFree(places: Places, profile: string): Promise<void> {
   const name = checkProfileName(profile);
   const files = filesOf(places);
   const main = await fileToWrite(files);
-  const text = (await textOf(main)) ?? (await anyTextOf(main));
-  const holder = text === null ? 'free' : await holderIn(main, name, text);
-  if (holder !== 'free') throw nameTaken(main, name, holder);
-  for (const path of files.filter((each) => each !== main)) {
-    // One that cannot be read is not jit's to judge, since it is not the one to be edited.
-    const other = await holderIn(path, name, (await anyTextOf(path)) ?? '').catch(() => 'free' as const);
-    // kubectl merges the files, so a name in any of them is in use.
-    if (other === 'foreign') throw nameTaken(path, name, other);
+  for (const path of files) {
+    const text = (await anyTextOf(path)) ?? '';
+    const holder = await holderIn(path, name, text).catch(() => 'free' as const);
+    // An entry of jit's in another file is out of the way: the one that is written comes first.
+    if (holder === 'foreign' || (holder === 'edited' && path === main)) throw nameTaken(path, name, holder);
   }
 }
 

@@ -8,8 +8,6 @@ import { basename, dirname, posix, win32 } from 'node:path';
 import { asJitError, JitError } from '../../core/errors.ts';
 import { display } from '../../core/display.ts';
 import type { GrantId } from '../../core/ids.ts';
-import { readOwnFile } from '../../local/atomic.ts';
-import { MAX_EDIT_BYTES } from '../../local/edit.ts';
 import { asLocalFault, localFault } from '../../local/fault.ts';
 import { withLock } from '../../local/lock.ts';
 import { makeFolders } from '../../local/private-dir.ts';
@@ -32,7 +30,7 @@ export const postgresProfiles: ProfileTool = {
   demandFree: async (places, profile) => {
     const name = checkProfileName(profile);
     const { services } = postgresPlacesOf(places);
-    const text = (await textOf(services)) ?? '';
+    const text = await readServices(services);
     if (isNameTaken(SERVICE_FILE, text, (line) => isServiceHeader(line, name))) throw nameTaken(name, services);
   },
   write,
@@ -159,13 +157,12 @@ function unreadable(path: string, text: string): JitError | null {
   );
 }
 
-async function textOf(path: string): Promise<string | null> {
-  return (await readOwnFile(path, MAX_EDIT_BYTES))?.toString('latin1') ?? null;
+async function readServices(path: string): Promise<string> {
+  return (await readIfOwn(path))?.toString('latin1') ?? '';
 }
 
 async function listServices(path: string): Promise<readonly ManagedProfile[]> {
-  const text = (await readIfOwn(path))?.toString('latin1') ?? '';
-  return ownSections(SERVICE_FILE, text).map((own) => describe(own, path));
+  return ownSections(SERVICE_FILE, await readServices(path)).map((own) => describe(own, path));
 }
 
 function describe(own: OwnSection, file: string): ManagedProfile {

@@ -6,6 +6,7 @@ import { JitError } from '../../../src/core/errors.ts';
 import type { ErrorCode } from '../../../src/core/errors.ts';
 import { kubernetesProfiles } from '../../../src/profiles/kubernetes/tool.ts';
 import { makeCertificate } from '../../support/certificate.ts';
+import { skipUnlessRoot } from '../../support/tools.ts';
 import { entry, given, grant, NOW, PLAIN, scene, settings } from './scene.ts';
 
 const { demandFree, extend, list, wipe, write } = kubernetesProfiles;
@@ -241,3 +242,17 @@ test('an authority is in the file itself, as kubectl has it', async (t) => {
   const [, data = ''] = /certificate-authority-data: "([^"]+)"/.exec(read(set.config)) ?? [];
   assert.equal(Buffer.from(data, 'base64').toString(), authority);
 });
+
+test(
+  'a file of another user is not looked into for profiles, but the names in it are in use',
+  { skip: skipUnlessRoot() },
+  async (t) => {
+    const set = scene(t);
+    await write(set.places, entry(set), set.deps);
+    fs.chownSync(set.config, 65_534, 65_534);
+    assert.deepEqual(await list(set.places), []);
+    await refused(write(set.places, entry(set, { name: 'other' }), set.deps), 'ERR_LOCAL_FILE', /another user/);
+    fs.writeFileSync(set.config, 'users:\n- name: other\n');
+    await refused(demandFree(set.places, 'other'), 'ERR_PROFILE_EXISTS');
+  },
+);

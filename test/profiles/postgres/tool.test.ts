@@ -7,6 +7,7 @@ import type { ErrorCode } from '../../../src/core/errors.ts';
 import { sweepExpiredFiles } from '../../../src/local/secret-files.ts';
 import { postgresProfiles } from '../../../src/profiles/postgres/tool.ts';
 import { makeCertificate } from '../../support/certificate.ts';
+import { skipUnlessRoot } from '../../support/tools.ts';
 import { entry, given, grant, NOW, scene, settings } from './scene.ts';
 
 const { demandFree, extend, list, wipe, write } = postgresProfiles;
@@ -224,3 +225,16 @@ test('the file is where libpq looks; a relative PGSERVICEFILE is refused', () =>
     /PGSERVICEFILE is not an absolute path/,
   );
 });
+
+test(
+  "a file of another user is not looked into, and not written: it holds nothing of jit's",
+  { skip: skipUnlessRoot() },
+  async (t) => {
+    const set = scene(t);
+    await write(set.places, entry(set), set.deps);
+    fs.chownSync(set.services, 65_534, 65_534);
+    assert.deepEqual(await list(set.places), []);
+    await demandFree(set.places, 'other');
+    await refused(write(set.places, entry(set), set.deps), 'ERR_LOCAL_FILE', /another user/);
+  },
+);

@@ -1,0 +1,69 @@
+/**
+ * The variables through which gcloud and Google's libraries find one grant, and those that would make them find something else.
+ * @module
+ */
+import { stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { asLocalFault } from '../../local/fault.ts';
+import { ensurePrivateDir } from '../../local/private-dir.ts';
+import type { Access, Change, Env } from '../tool.ts';
+import { gcloudFolder } from './places.ts';
+import { checkSettings } from './settings.ts';
+
+/**
+ * Each names an identity, or another project or place. Of gcloud (`gcloud topic startup`, `gcloud config`), of application default
+ * credentials, of the google provider of Terraform, of Google's machines, and of gsutil.
+ */
+const CONFLICTING =
+  /^(?:CLOUDSDK_(?:CONFIG|ACTIVE_CONFIG_NAME|PROJECT|AUTH_[A-Z0-9_]+|CORE_(?:ACCOUNT|PROJECT|UNIVERSE_DOMAIN)|BILLING_QUOTA_PROJECT|API_ENDPOINT_OVERRIDES_[A-Z0-9_]+|CONTEXT_AWARE_[A-Z0-9_]+)|GOOGLE_(?:APPLICATION_CREDENTIALS|CREDENTIALS|CLOUD_KEYFILE_JSON|OAUTH_ACCESS_TOKEN|IMPERSONATE_SERVICE_ACCOUNT|GHA_CREDS_PATH|PROJECT|CLOUD_PROJECT|CLOUD_QUOTA_PROJECT)|GCLOUD_(?:KEYFILE_JSON|PROJECT)|GCE_METADATA_(?:HOST|IP|ROOT))$/i;
+const PROJECTS = ['CLOUDSDK_CORE_PROJECT', 'GOOGLE_CLOUD_PROJECT'];
+
+/**
+ * What to change in `env` so that a child finds this grant and nothing before it. gcloud reads the token from its file each time.
+ * The libraries can read none: instead of finding the user's own credentials they fail, with a file's name that says why.
+ */
+export async function gcloudEnvironment(env: Env, platform: NodeJS.Platform, access: Access): Promise<Change> {
+  const { tool, secretFile, expiresAt } = access;
+  const { project, storage } = checkSettings(tool);
+  const projects = PROJECTS.map((name) => [name, project] as const);
+  // Whoever is signed in there already has it: whatever leads to that must stay, and their own token goes nowhere else.
+  if (tool.kind === 'gcp' && tool.identity === 'own') {
+    return { set: new Map(projects), removed: [], replaced: [...PROJECTS], hidden: [] };
+  }
+  const folder = await ownFolder(`${secretFile}.gcloud`, expiresAt);
+  const set = new Map([
+    ['CLOUDSDK_CONFIG', folder],
+    ['CLOUDSDK_AUTH_ACCESS_TOKEN_FILE', secretFile],
+    ['GOOGLE_APPLICATION_CREDENTIALS', `${secretFile}.gcloud/jit-grants-have-no-application-default-credentials`],
+    ...projects,
+    ...(storage === null ? [] : [['CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE', storage] as const]),
+  ]);
+  const removed = Object.keys(env).filter(
+    (name) => env[name] !== undefined && !set.has(name) && CONFLICTING.test(name),
+  );
+  return { set, removed: removed.toSorted(), replaced: [...set.keys()], hidden: await inTheWay(env, platform) };
+}
+
+/**
+ * gcloud keeps logs and caches where its configurations are, and reads the user's active configuration there. The outer folder is
+ * never written to by gcloud, so that its time of change stays the end of the grant, by which it is swept.
+ */
+async function ownFolder(outer: string, end: number): Promise<string> {
+  const inner = join(outer, 'config');
+  await ensurePrivateDir(inner);
+  const when = new Date(end);
+  await utimes(outer, when, when).catch((thrown: unknown) => {
+    throw asLocalFault(thrown, outer);
+  });
+  return inner;
+}
+
+async function inTheWay(env: Env, platform: NodeJS.Platform): Promise<readonly string[]> {
+  try {
+    const folder = gcloudFolder(env, platform);
+    return (await stat(folder)).isDirectory() ? [folder] : [];
+  } catch {
+    // Where there is none, or nobody can tell where, there is none to be missed.
+    return [];
+  }
+}
