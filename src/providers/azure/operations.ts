@@ -35,7 +35,7 @@ export interface OperationBook {
 }
 
 const SHAPE =
-  /^[A-Za-z][A-Za-z0-9]*(?:\.[A-Za-z][A-Za-z0-9]*)+(?:\/[A-Za-z0-9_.-]{1,100}){1,20}\/(?:read|write|delete|action)$/i;
+  /^[A-Za-z][A-Za-z0-9]*(?:\.[A-Za-z][A-Za-z0-9]*)+(?:\/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}){1,20}\/(?:read|write|delete|action)$/i;
 const KEPT_MS = 6 * 3_600_000;
 
 /** The namespace of an operation as typed. Throws `ERR_OPERATION` for what cannot be one, wildcards included. */

@@ -137,7 +137,6 @@ const WAYS_UP: readonly string[] = [
   'roleAssignments/delete',
   'roleDefinitions/write',
   'roleAssignmentScheduleRequests/write',
-  'roleAssignmentScheduleRequests/cancel/action',
   'roleEligibilityScheduleRequests/write',
   'roleManagementPolicies/write',
   'roleManagementPolicyAssignments/write',
