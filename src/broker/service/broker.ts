@@ -284,9 +284,13 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
       return grant(principal, id, null);
     },
     revokeMine: async (principal) => {
-      const found = await store.grants({ requester: principal, states: ['issuing', 'active'], limit: 1_000 });
-      for (const stored of found) await end(principal, stored.grant.id, 'revoked');
-      return liveOf(principal, 1_000);
+      for (;;) {
+        const found = await store.grants({ requester: principal, states: ['issuing', 'active'], limit: 1_000 });
+        // All are tried, at once, whatever becomes of any of them.
+        const ends = await Promise.allSettled(found.map(async ({ grant: { id } }) => end(principal, id, 'revoked')));
+        for (const one of ends) if (one.status === 'rejected') throw one.reason;
+        if (found.length === 0) return liveOf(principal, 1_000);
+      }
     },
     revokeUser: async (principal, who) => {
       const holder = { issuer: who.issuer ?? principal.issuer, subject: who.subject };

@@ -50,16 +50,16 @@ export async function endAllOf(
     const found = await world.store.grants({ requester: holder, states: LIVE, limit: 1_000 });
     const fresh = found.filter(({ grant }) => !seen.has(grant.id));
     if (fresh.length === 0) break;
-    for (const { grant } of fresh) {
-      seen.add(grant.id);
+    for (const { grant } of fresh) seen.add(grant.id);
+    const works = fresh.map(async ({ grant }) => {
       const request = await world.store.request(grant.requestId);
-      if (request === null) continue;
+      if (request === null) return;
       const { requester } = request.request;
       if (!answersFor(caller, requester) && !(await mayRevoke(world, caller, request))) {
-        if (isEnding(grant)) continue;
+        if (isEnding(grant)) return;
         kept.add(grant.id);
-        knows ||= await mayRevokeAt(world, caller, requester, 'some', [...world.targets.keys()]);
-        continue;
+        if (await mayRevokeAt(world, caller, requester, 'some', [...world.targets.keys()])) knows = true;
+        return;
       }
       knows = true;
       try {
@@ -68,7 +68,9 @@ export async function endAllOf(
         if (!(thrown instanceof JitError) || !thrown.facts.retryable) throw thrown;
         kept.add(grant.id);
       }
-    }
+    });
+    // All at once, and all are tried whatever becomes of any of them.
+    for (const one of await Promise.allSettled(works)) if (one.status === 'rejected') throw one.reason;
   }
   return { ended, kept: knows ? [...kept] : [] };
 }
