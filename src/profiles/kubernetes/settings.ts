@@ -20,7 +20,6 @@ export interface Checked {
 
 /** RFC 1123 label, as namespaces are. */
 const NAMESPACE = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])$/;
 const TARGET = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /** Throws `ERR_TARGET` for a target of another kind, `ERR_CONFIG` naming the value that is not used: nothing is cleaned. */
@@ -33,12 +32,12 @@ export function checkSettings(tool: ToolSettings): Checked {
   return { server, authority, namespace };
 }
 
-/** https, or http to this machine: a broker must not be able to send the user's data elsewhere in the clear. */
+/** https alone, also on this machine: kubectl sends what a plugin gives it over TLS and not otherwise. */
 function isServer(server: string): boolean {
-  if (!/^https?:\/\/[\x21-\x7e]{1,2000}$/.test(server) || !URL.canParse(server)) return false;
+  if (!/^https:\/\/[\x21-\x7e]{1,2000}$/.test(server) || !URL.canParse(server)) return false;
   const { protocol, hostname, username, password, search, hash } = new URL(server);
   if (/[?#@\\"'<>`{}|^]/.test(server) || `${username}${password}${search}${hash}` !== '') return false;
-  return protocol === 'https:' || (protocol === 'http:' && LOOPBACK.test(hostname));
+  return protocol === 'https:' && hostname !== '';
 }
 
 /** A name that is an argument of a program later. Throws `ERR_CONFIG`. */

@@ -50,6 +50,7 @@ test('what a hostile broker could send is refused before any file is touched, an
     'x',
     'http://k8s.example.com',
     'http://127.0.0.1.evil.com',
+    'http://127.0.0.1:8001',
     'ftp://a',
     'https://u:p@a',
     'https://a/?x',
@@ -256,3 +257,16 @@ test(
     await refused(demandFree(set.places, 'other'), 'ERR_PROFILE_EXISTS');
   },
 );
+
+test('addresses with a path and of this machine are as good as any', async (t) => {
+  const set = scene(t);
+  for (const server of [
+    'https://rancher.example.com/k8s/clusters/c-1',
+    'http://127.0.0.1:8001',
+    'https://[::1]:6443',
+  ]) {
+    await write(set.places, entry(set, { tool: settings({ server, namespace: null }) }), set.deps);
+    assert.ok(read(set.config).includes(`    server: "${server}"\n  name: "jit-shop"\n`));
+    assert.doesNotMatch(read(set.config), /namespace/);
+  }
+});
