@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { JitError } from '../../../src/core/errors.ts';
 import { locate } from '../../../src/local/yaml-tree.ts';
 import { remarkProfiles } from '../../../src/profiles/kubernetes/extend.ts';
 import { putProfile } from '../../../src/profiles/kubernetes/put.ts';
@@ -167,4 +168,47 @@ test('marks that jit never wrote are none: whatever they say, nothing goes', () 
   ]) {
     assert.equal(removeProfiles(FILE, mark(extension), () => true).text, mark(extension), extension);
   }
+});
+
+test('however the lines of a file were shuffled, doubled and cut, a wipe takes none that jit did not write, or refuses', () => {
+  const made = put(put(PLAIN, 1), 2);
+  const theirs = new Set(PLAIN.split('\n').filter((line) => !/^(?:- )? *(?:cluster|context|user|name):|^$/.test(line)));
+  const change = fc.record({
+    at: fc.nat(120),
+    how: fc.constantFrom('cut', 'double', 'swap', 'indent', 'note', 'key'),
+    to: fc.nat(120),
+  });
+  // Inside of the mark everything is jit's.
+  const inMark = /^ *(?:- extension:|(?:ends|grant|open|origin|own|profile): |name: "jit"$)/;
+  let wiped = 0;
+  fc.assert(
+    fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), (changes) => {
+      const lines = made.split('\n');
+      for (const { at, how, to } of changes) {
+        const here = at % lines.length;
+        const line = lines[here] ?? '';
+        const blanks = /^ */.exec(line)?.[0] ?? '';
+        if (how === 'cut') lines.splice(here, 1);
+        else if (how === 'double') lines.splice(to % lines.length, 0, line);
+        else if (how === 'swap') lines.splice(to % lines.length, 0, ...lines.splice(here, 1));
+        else if (how === 'indent') lines[here] = `  ${line}`;
+        else if (how === 'note' || !inMark.test(line))
+          lines.splice(here, 0, how === 'note' ? `${blanks}# a note` : `${blanks}mine: ${to}`);
+      }
+      const text = lines.join('\n');
+      let after: string;
+      try {
+        after = removeProfiles(FILE, text, ({ grant: found }) => found === grant(1)).text ?? '';
+      } catch (thrown) {
+        assert.ok(thrown instanceof JitError && thrown.code === 'ERR_LOCAL_FILE', String(thrown));
+        return;
+      }
+      if (after !== text) wiped += 1;
+      const foreign = (each: string): readonly string[] =>
+        each.split('\n').filter((line) => theirs.has(line) || /mine: \d|# a note/.test(line));
+      assert.deepEqual(foreign(after), foreign(text));
+    }),
+    { numRuns: 100 },
+  );
+  assert.ok(wiped > 10, `${wiped} were wiped`);
 });
