@@ -4,22 +4,22 @@
  */
 import { LIVE } from '../broker/service/revocation.ts';
 import type { World } from '../broker/service/world.ts';
-import type { Worker } from '../broker/worker/worker.ts';
 
 const LOOK_MS = 2_000;
 
 /** Resolves when `stop` fires, or after `idleSeconds` with no call, no live grant and nothing in hand. */
 export async function untilIdle(watch: {
   readonly world: World;
-  readonly worker: Worker;
+  /** How much is in hand. */
+  readonly busy: () => number;
   readonly stop: AbortSignal;
   readonly idleSeconds: number | null;
   readonly lastCall: () => number;
 }): Promise<void> {
-  const { world, worker, stop, idleSeconds, lastCall } = watch;
+  const { world, busy, stop, idleSeconds, lastCall } = watch;
   while (!stop.aborted) {
     await wait(LOOK_MS, stop);
-    if (idleSeconds === null || world.now() - lastCall() < idleSeconds * 1_000 || worker.busy() > 0) continue;
+    if (idleSeconds === null || world.now() - lastCall() < idleSeconds * 1_000 || busy() > 0) continue;
     const live = await world.store.grants({ states: LIVE, limit: 1 }).catch(() => null);
     if (live?.length === 0) return;
   }

@@ -182,7 +182,8 @@ async function run(plan: BrokerPlan, log: Log, opened: Closer[]): Promise<void> 
   opened.push(notices.start(broker));
   opened.push(incidents.start(makeEnds(world, approvals, worker.wake)));
   opened.push(startDeadlines(approvals, log));
-  opened.push(startLeftovers(world));
+  const leftovers = startLeftovers(world);
+  opened.push(leftovers.stop);
   opened.push(
     policies.watch(async (from, to) => {
       const entry = { type: 'policy.loaded', at: now(), actor: 'broker', request: null, grant: null } as const;
@@ -194,7 +195,8 @@ async function run(plan: BrokerPlan, log: Log, opened: Closer[]): Promise<void> 
   await approvals.judgeAnew();
   const stopForgetting = startForgetting({ store, now, log });
 
-  await untilIdle({ world, worker, stop: stop.signal, idleSeconds: plan.idleSeconds, lastCall: () => lastCall });
+  const busy = (): number => worker.busy() + leftovers.open();
+  await untilIdle({ world, busy, stop: stop.signal, idleSeconds: plan.idleSeconds, lastCall: () => lastCall });
   stop.abort();
   stopForgetting();
   changes.release();

@@ -32,11 +32,15 @@ export interface Pursuit {
 
 export const newPursuit = (): Pursuit => ({ open: new Map(), noted: new Set(), untidy: new Map(), failures: 0 });
 
-/**
- * Looks at every target at once and then every 15 minutes, each for itself, so that one that is silent delays no other.
- * @returns how to stop; it resolves when the looks under way have ended.
- */
-export function startLeftovers(world: World): () => Promise<void> {
+export interface Leftovers {
+  /** Found and not verified to be gone yet, at all targets. */
+  open(): number;
+  /** Resolves when the looks under way have ended. */
+  stop(): Promise<void>;
+}
+
+/** Looks at every target at once and then every 15 minutes, each for itself, so that one that is silent delays no other. */
+export function startLeftovers(world: World): Leftovers {
   const stop = new AbortController();
   const running = new Map<string, Promise<void>>();
   const due = new Map([...world.targets.keys()].map((name) => [name, { at: -Infinity, pursuit: newPursuit() }]));
@@ -51,10 +55,13 @@ export function startLeftovers(world: World): () => Promise<void> {
   };
   const timer = setInterval(tick, TICK_MS).unref();
   tick();
-  return async () => {
-    clearInterval(timer);
-    stop.abort();
-    await Promise.all(running.values());
+  return {
+    open: () => [...due.values()].reduce((sum, { pursuit }) => sum + pursuit.open.size, 0),
+    stop: async () => {
+      clearInterval(timer);
+      stop.abort();
+      await Promise.all(running.values());
+    },
   };
 }
 
