@@ -6,18 +6,20 @@
 import { z } from 'zod';
 import type { Link } from './link.ts';
 
-const PLACE = z.object({ database: z.string() });
-const PREPARED = z.object({ gid: z.string(), database: z.string() });
+const REMAINS = z.object({
+  databases: z.array(z.string()),
+  prepared: z.array(z.object({ gid: z.string(), database: z.string() })),
+});
 const STATEMENT = z.object({ sql: z.string() });
 
 /** Shared objects have no database of their own, and are dealt with in any. */
-const PLACES_SQL = `
-  SELECT DISTINCT coalesce(d.datname::text, pg_catalog.current_database()::text) AS database
-  FROM pg_catalog.pg_shdepend s LEFT JOIN pg_catalog.pg_database d ON d.oid = s.dbid
-  WHERE s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND s.refobjid = $1
-  ORDER BY 1`;
-
-const PREPARED_SQL = 'SELECT gid, database::text FROM pg_catalog.pg_prepared_xacts WHERE owner = $1 ORDER BY 1';
+const REMAINS_SQL = `
+  SELECT
+    ARRAY(SELECT DISTINCT coalesce(d.datname::text, pg_catalog.current_database()::text)
+          FROM pg_catalog.pg_shdepend s LEFT JOIN pg_catalog.pg_database d ON d.oid = s.dbid
+          WHERE s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND s.refobjid = $1) AS databases,
+    (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('gid', gid, 'database', database)), '[]'::json)
+     FROM pg_catalog.pg_prepared_xacts WHERE owner = $2) AS prepared`;
 
 /** Code that runs with the rights of its owner, who is about to be another one. */
 const DEFINER_SQL = `
@@ -35,14 +37,13 @@ const VIEW_BEFORE_15_SQL = `
   LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
   WHERE c.relowner = $1 AND c.relkind = 'v' AND a.grantee <> c.relowner`;
 
-/** The databases in which something is left of the role, and where transactions that it has prepared wait. */
-export async function placesOf(
+/** The databases in which something is left of the role, and the transactions that it has prepared. */
+export async function remainsOf(
   link: Link,
   { oid, user }: { readonly oid: number; readonly user: string },
-): Promise<{ readonly databases: readonly string[]; readonly prepared: readonly z.infer<typeof PREPARED>[] }> {
-  const databases = await link.rows(PLACE, PLACES_SQL, [oid]);
-  const prepared = await link.rows(PREPARED, PREPARED_SQL, [user]);
-  return { databases: databases.map(({ database }) => database), prepared };
+): Promise<z.infer<typeof REMAINS>> {
+  const [found] = await link.rows(REMAINS, REMAINS_SQL, [oid, user]);
+  return found ?? { databases: [], prepared: [] };
 }
 
 /** Rolls prepared transactions back, in their database. They hold locks, and nobody could ever finish them. */

@@ -16,11 +16,11 @@ import { deadline, openLink } from './link.ts';
 import type { Link, ReadSecret } from './link.ts';
 import { roleName } from './names.ts';
 import { placeOf } from './plan.ts';
-import { dropPrepared, handOver, placesOf } from './remains.ts';
+import { dropPrepared, handOver, remainsOf } from './remains.ts';
 import { findRole, foreign } from './role.ts';
 import type { LoginRole } from './role.ts';
 import type { Reach } from './target.ts';
-import { transact } from './transaction.ts';
+import { atOnce, transact } from './transaction.ts';
 
 export interface RevokeDeps {
   readonly now: Clock;
@@ -73,14 +73,13 @@ async function endRole(deps: RevokeDeps, link: Link, role: LoginRole, ending: En
   await shut(link, role, ending);
   if ((await cut(link, role, ending)) > 0) return again;
   await clear(deps, link, role, ending);
-  await transact(link, attempt, async () => await link.run(`DROP ROLE ${link.name(user)}`));
-  if ((await findRole(link, user)) !== null || (await sessionsOf(link, role.oid)) > 0) return again;
+  await atOnce(link, attempt, [`DROP ROLE ${link.name(user)}`]);
+  if ((await sessionsOf(link, role.oid)) > 0 || (await findRole(link, user)) !== null) return again;
   return gone(`no role ${user} and no session of it is on the server at ${placeOf({ reach })}`);
 }
 
 const COUNT = z.object({ count: z.int() });
 const SESSIONS_SQL = 'SELECT count(*)::int4 AS count FROM pg_catalog.pg_stat_activity WHERE usesysid = $1';
-const CUT_SQL = 'SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usesysid = $1';
 const ORPHANS_SQL = `
   SELECT count(*)::int4 AS count FROM pg_catalog.pg_stat_activity a
   WHERE a.usesysid IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = a.usesysid)`;
@@ -97,42 +96,28 @@ async function alreadyGone(link: Link, { user, reach }: Ending): Promise<Revocat
 }
 
 /** Committed before anything else: from here on nobody can log in, nor use the role through another one. */
-async function shut(link: Link, role: LoginRole, { user, attempt }: Ending): Promise<void> {
+async function shut(link: Link, { members }: LoginRole, { user, attempt }: Ending): Promise<void> {
   const name = link.name(user);
-  await transact(link, attempt, async () => {
-    const options = link.version >= OPTIONS_SINCE ? ' WITH INHERIT TRUE, SET TRUE' : '';
-    await link.run(
-      `ALTER ROLE ${name} NOLOGIN PASSWORD NULL CONNECTION LIMIT 0; GRANT ${name} TO CURRENT_USER${options}`,
-    );
-    await expelMembers(link, role, user);
-  });
+  const options = link.version >= OPTIONS_SINCE ? ' WITH INHERIT TRUE, SET TRUE' : '';
+  await atOnce(link, attempt, [
+    `ALTER ROLE ${name} NOLOGIN PASSWORD NULL CONNECTION LIMIT 0`,
+    `GRANT ${name} TO CURRENT_USER${options}`,
+    // Before PostgreSQL 15 a holder may make others members of the very own role.
+    ...members.map((member) => `REVOKE ${name} FROM ${link.name(member)}`),
+  ]);
 }
-
-const NAMED = z.object({ name: z.string() });
-const MEMBERS_SQL = `
-  SELECT DISTINCT m.rolname::text AS name FROM pg_catalog.pg_auth_members a JOIN pg_catalog.pg_roles m ON m.oid = a.member
-  WHERE a.roleid = $1 AND m.rolname <> current_user`;
-
-/** Before PostgreSQL 16 a holder may make others members of the very own role. */
-async function expelMembers(link: Link, { oid }: LoginRole, user: string): Promise<void> {
-  for (const { name } of await link.rows(NAMED, MEMBERS_SQL, [oid])) {
-    await link.run(`REVOKE ${link.name(user)} FROM ${link.name(name)}`);
-  }
-}
-
-const CUT = z.object({ pg_terminate_backend: z.boolean() });
 
 /** @returns how many sessions are still there. */
-async function cut(link: Link, role: LoginRole, { user, attempt, signal }: Ending): Promise<number> {
+async function cut(link: Link, { oid }: LoginRole, { user, attempt, signal }: Ending): Promise<number> {
   const until = performance.now() + CUT_MS;
   for (let wait = 5; ; wait = Math.min(wait * 2, 200)) {
-    const left = await sessionsOf(link, role.oid);
+    const left = await sessionsOf(link, oid);
     if (left === 0 || performance.now() > until) return left;
-    await transact(link, attempt, async () => {
+    await atOnce(link, attempt, [
       // As the role itself, which may always end its own sessions.
-      await link.run(`SET LOCAL ROLE ${link.name(user)}`);
-      await link.rows(CUT, CUT_SQL, [role.oid]);
-    });
+      `SET LOCAL ROLE ${link.name(user)}`,
+      `SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usesysid = ${oid}`,
+    ]);
     await pause(wait, undefined, { signal });
   }
 }
@@ -145,10 +130,7 @@ async function sessionsOf(link: Link, oid: number): Promise<number> {
 /** Hands over what is left, database by database. Nothing is, of most grants. */
 async function clear(deps: RevokeDeps, link: Link, role: LoginRole, ending: Ending): Promise<void> {
   const { user, attempt, reach } = ending;
-  const { databases, prepared } = await placesOf(link, { oid: role.oid, user });
-  if (databases.length === 0 && prepared.length === 0) return;
-  // Again, now that no session is left that could have made more.
-  await transact(link, attempt, async () => await expelMembers(link, role, user));
+  const { databases, prepared } = await remainsOf(link, { oid: role.oid, user });
   for (const database of new Set(prepared.map((one) => one.database))) {
     const gids = prepared.filter((one) => one.database === database).map(({ gid }) => gid);
     await inDatabase(deps, ending, database, async (there) => await dropPrepared(there, user, gids));
@@ -157,8 +139,7 @@ async function clear(deps: RevokeDeps, link: Link, role: LoginRole, ending: Endi
   const heir = role.mark?.heirs.find((name) => role.memberships.includes(name));
   if (heir === undefined) throw heirless(user, databases);
   if (link.version >= OPTIONS_SINCE) {
-    const grant = `GRANT ${link.name(heir)} TO ${link.name(user)} WITH INHERIT TRUE, SET TRUE`;
-    await transact(link, attempt, async () => await link.run(grant));
+    await atOnce(link, attempt, [`GRANT ${link.name(heir)} TO ${link.name(user)} WITH INHERIT TRUE, SET TRUE`]);
   }
   for (const database of databases) {
     const work = async (there: Link): Promise<void> =>

@@ -19,37 +19,33 @@ const REACHED = z.object({
   /** Whether it is given further by whoever has it. */
   admin: z.boolean(),
 });
-const NAMED = z.object({ name: z.string() });
+const SURVEY = z.object({ reached: z.array(REACHED), databases: z.array(z.string()) });
 
-export interface Survey {
-  readonly reached: readonly z.infer<typeof REACHED>[];
-  /** Every database that a member of the groups could connect to. */
-  readonly databases: readonly string[];
-}
+/** `databases`: every one that a member of the groups could connect to. */
+export type Survey = z.infer<typeof SURVEY>;
 
-const REACHED_SQL = `
-  WITH RECURSIVE reached AS (
-    SELECT oid, false AS admin FROM pg_catalog.pg_roles WHERE rolname = ANY ($1::text[])
+const SURVEY_SQL = `
+  WITH RECURSIVE asked AS (
+    SELECT oid FROM pg_catalog.pg_roles WHERE rolname = ANY ($1::text[])
+  ), reached AS (
+    SELECT oid, false AS admin FROM asked
     UNION
     SELECT m.roleid, m.admin_option FROM pg_catalog.pg_auth_members m JOIN reached ON m.member = reached.oid
   )
-  SELECT r.rolname AS name, r.rolsuper AS superuser, r.rolcreaterole AS creates, r.rolcanlogin AS logs_in,
-         r.rolname = current_user AS broker, reached.admin
-  FROM reached JOIN pg_catalog.pg_roles r USING (oid)
-  ORDER BY 1`;
-
-const DATABASES_SQL = `
-  SELECT d.datname AS name FROM pg_catalog.pg_database d
-  WHERE d.datallowconn AND EXISTS (
-    SELECT FROM pg_catalog.pg_roles r
-    WHERE r.rolname = ANY ($1::text[]) AND pg_catalog.has_database_privilege(r.oid, d.oid, 'CONNECT'))
-  ORDER BY 1`;
+  SELECT
+    (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', r.rolname, 'superuser', r.rolsuper,
+              'creates', r.rolcreaterole, 'logs_in', r.rolcanlogin, 'broker', r.rolname = current_user,
+              'admin', reached.admin) ORDER BY r.rolname), '[]'::json)
+     FROM reached JOIN pg_catalog.pg_roles r USING (oid)) AS reached,
+    (SELECT coalesce(pg_catalog.json_agg(d.datname ORDER BY d.datname), '[]'::json)
+     FROM pg_catalog.pg_database d
+     WHERE d.datallowconn AND EXISTS (
+       SELECT FROM asked WHERE pg_catalog.has_database_privilege(asked.oid, d.oid, 'CONNECT'))) AS databases`;
 
 /** Asks the server. Throws what node-postgres throws. */
 export async function survey(link: Link, groups: readonly string[]): Promise<Survey> {
-  const reached = await link.rows(REACHED, REACHED_SQL, [groups]);
-  const databases = await link.rows(NAMED, DATABASES_SQL, [groups]);
-  return { reached, databases: databases.map(({ name }) => name) };
+  const [found] = await link.rows(SURVEY, SURVEY_SQL, [groups]);
+  return found ?? { reached: [], databases: [] };
 }
 
 /**

@@ -16,7 +16,7 @@ const PAUSE_MS = 15;
  * `ERR_CLOUD_UNKNOWN` where the connection broke after COMMIT was sent.
  */
 export async function transact<T>(link: Link, attempt: Attempt, work: () => Promise<T>): Promise<T> {
-  for (let tried = 1; ; tried += 1) {
+  return await repeat(attempt, async () => {
     try {
       await link.run('BEGIN');
       const result = await work();
@@ -25,6 +25,24 @@ export async function transact<T>(link: Link, attempt: Attempt, work: () => Prom
     } catch (thrown) {
       // Where even this fails the connection is dead, and the server has rolled back by itself.
       await link.run('ROLLBACK').catch(() => undefined);
+      throw thrown;
+    }
+  });
+}
+
+/**
+ * The same for statements that are sent as one message, which the server runs as one transaction (manual, "Multiple Statements
+ * in a Simple Query"). Only for what may be done again when nobody knows whether it was done.
+ */
+export async function atOnce(link: Link, attempt: Attempt, statements: readonly string[]): Promise<void> {
+  await repeat(attempt, async () => await link.run(statements.join('; ')));
+}
+
+async function repeat<T>(attempt: Attempt, work: () => Promise<T>): Promise<T> {
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await work();
+    } catch (thrown) {
       if (judge(thrown).kind !== 'conflict' || tried === TRIES) throw cloudFault(thrown, attempt);
       await pause(PAUSE_MS * tried);
     }
