@@ -258,11 +258,11 @@ test(
   },
 );
 
-test('addresses with a path and of this machine are as good as any', async (t) => {
+test('an address may have a path or be an address of this machine', async (t) => {
   const set = scene(t);
   for (const server of [
     'https://rancher.example.com/k8s/clusters/c-1',
-    'http://127.0.0.1:8001',
+    'https://127.0.0.1:8001',
     'https://[::1]:6443',
   ]) {
     await write(set.places, entry(set, { tool: settings({ server, namespace: null }) }), set.deps);
