@@ -46,6 +46,7 @@ export interface StandIns {
   readonly legs?: readonly LegView[];
   readonly permissions?: Outcome['request']['permissions'];
   readonly state?: 'active' | 'closed' | 'issuing';
+  readonly idleSeconds?: number;
   /** What the keeper says of the target. */
   readonly handedOut?: object;
   readonly ref?: BrokerRef;
@@ -56,7 +57,16 @@ export interface StandIns {
 
 /** A context, what was written, and what the keeper was asked for. */
 export function standIns(parts: StandIns = {}) {
-  const { legs = [legOf()], permissions = [], state = 'active', handedOut, ref, env, now = NOW } = parts;
+  const {
+    legs = [legOf()],
+    permissions = [],
+    state = 'active',
+    idleSeconds = null,
+    handedOut,
+    ref,
+    env,
+    now = NOW,
+  } = parts;
   const { context, said } = testWorld({
     now: () => now,
     ...(ref === undefined ? {} : { ref }),
@@ -66,7 +76,7 @@ export function standIns(parts: StandIns = {}) {
   const reason = state === 'closed' ? 'revoked' : null;
   const outcome = {
     request: { state: 'approved', id: 'req_0', permissions, incident: null },
-    grant: { id: ID, state, reason, legs },
+    grant: { id: ID, state, reason, legs, idleSeconds, expiresAt: new Date(now + 2_400_000).toISOString() },
   };
   // Safe: these are the parts that the commands look at.
   const client = { getGrant: () => Promise.resolve(outcome as unknown as Outcome) } as unknown as BrokerClient;

@@ -61,10 +61,22 @@ test('the address alone goes to stdout, and signs in; what to know of it goes to
   assert.equal(reply.headers.get('location'), `https://eu-west-1.${HOST}/s3/home?region=eu-west-1`);
   assert.equal(new URL(said.stdout).searchParams.get('Issuer'), 'https://jit.example.com');
   assert.match(said.stderr, /whoever opens it is signed in, for 15m/);
-  assert.match(said.stderr, /what you may do there ends in 30m/);
+  assert.match(said.stderr, /what you may do there ends in 30m \(.*\) at the latest, and sooner with the grant/);
   assert.deepEqual(asked, [[ID, { format: 'json', target: 'web-prod' }]]);
   assert.doesNotMatch(`${said.stdout}${said.stderr}`, /canary/);
   assert.equal(federation.seen.length, 2);
+});
+
+test('who works in the console is told that a grant with an idle limit does not see it', async (t) => {
+  const resting = await rig(t);
+  assert.equal(await resting.signIn(), 0);
+  assert.doesNotMatch(resting.said.stderr, /does not see/);
+  const idle = await rig(t, { idleSeconds: 900 });
+  assert.equal(await idle.signIn(), 0);
+  assert.match(
+    idle.said.stderr,
+    /jit does not see the console in use: without any other use the grant ends after 15m$/m,
+  );
 });
 
 test('--json is one document with the address and both times', async (t) => {

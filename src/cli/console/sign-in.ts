@@ -4,13 +4,14 @@
  */
 import { consoleDestination, consoleSite, type ConsoleSite, signInAddress } from '../../client/aws-console.ts';
 import type { AwsSettings } from '../../core/credential.ts';
+import { formatDuration } from '../../core/duration.ts';
 import { JitError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import { openBrowser } from '../../identity/sign-in/browser.ts';
 import { ownUid } from '../../local/private-dir.ts';
 import type { LegView } from '../../wire/views.ts';
 import { type Granted, settled } from '../access/submit.ts';
-import { SANDBOX_NOTE } from '../access/words.ts';
+import { endOf, SANDBOX_NOTE } from '../access/words.ts';
 import { awsSession } from '../aws-session.ts';
 import { usage } from '../command.ts';
 import type { ConsoleOptions } from '../commands/console.ts';
@@ -54,7 +55,10 @@ export async function signInToConsole(
   });
   const urlExpiresAt = now() + VALID_MS;
   const body = { grant: id, target: leg.target, destination: where.href, broker: site.name };
-  const expiresAt = rfc3339(session.notAfter);
+  const { idleSeconds } = granted.grant;
+  // With an idle limit the keeper names a time to come back for more, which no console does.
+  const end = idleSeconds === null ? session.notAfter : (endOf(granted.grant) ?? session.notAfter);
+  const expiresAt = rfc3339(end);
   if (show === 'open') {
     await openIt(context, address, site.line(`jit console ${id}`));
     if (format === 'json') out.document('console', { ...body, opened: true, expiresAt });
@@ -67,7 +71,12 @@ export async function signInToConsole(
     );
   }
   if (format === 'human') {
-    await out.note(`what you may do there ends ${bothTimes(session.notAfter, now())}, or sooner with the grant`);
+    await out.note(`what you may do there ends ${bothTimes(end, now())} at the latest, and sooner with the grant`);
+    if (idleSeconds !== null) {
+      await out.note(
+        `jit does not see the console in use: without any other use the grant ends after ${formatDuration(idleSeconds)}`,
+      );
+    }
   }
   return 0;
 }
