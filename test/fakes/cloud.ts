@@ -9,7 +9,8 @@ import type { Issued, Mark, Order, Provider, RevokedMarks, Target } from '../../
 import type { Permission } from '../../src/core/request.ts';
 import { Secret } from '../../src/core/secret.ts';
 
-export type Behaviour = 'well' | 'busy' | 'refuses' | 'breaks before' | 'breaks after' | 'hangs';
+/** `hangs` until its caller gives up; `is deaf` hangs whatever its caller does, until `cloud.wake` is called. */
+export type Behaviour = 'well' | 'busy' | 'refuses' | 'breaks before' | 'breaks after' | 'hangs' | 'is deaf';
 
 type Verb = 'issue' | 'revoke' | 'list';
 
@@ -35,6 +36,8 @@ export interface FakeCloud {
   isDenied(grant: string): boolean;
   /** What administrators see, of all brokers: sessions where they are seen, and denials. */
   objects(): readonly string[];
+  /** What was deaf carries out what it was told. */
+  wake(): void;
   /** An administrator removes what belongs to a grant. */
   remove(grant: string): void;
 }
@@ -67,6 +70,7 @@ export function fakeCloud(
   // By target, as a role's policy would be: rebuilding one leaves the others alone.
   const denials = new Map<string, ReadonlySet<string>>();
   const calls: string[] = [];
+  const awake = Promise.withResolvers<void>();
   const next = (plan: Behaviour[]): Behaviour => (plan.length > 1 ? plan.shift() : plan[0]) ?? 'well';
   const isLive = ({ endsAt, target: where, grant }: Session): boolean =>
     endsAt > now() && denials.get(where)?.has(grant) !== true;
@@ -97,6 +101,8 @@ export function fakeCloud(
             reject(new JitError({ code: 'ERR_CLOUD_UNKNOWN', message: 'no answer' })),
           );
         });
+      case 'is deaf':
+        return awake.promise.then(effect);
       default:
         return how satisfies never;
     }
@@ -212,6 +218,7 @@ export function fakeCloud(
         : sessions.filter(isLive).map(({ target: where, grant, owner }) => `${where} ${owner} ${grant}`)),
       ...[...denials].flatMap(([where, grants]) => [...grants].map((grant) => `denial at ${where} of ${grant}`)),
     ],
+    wake: awake.resolve,
     remove: (grant) => {
       sessions = sessions.filter((one) => one.grant !== grant);
     },

@@ -11,6 +11,7 @@ import type { Issued, Order } from '../../core/ports.ts';
 import type { Principal } from '../../core/principal.ts';
 import type { EffectKey, StoredGrant, StoredRequest } from '../store/store.ts';
 import { applyEvent } from './apply.ts';
+import { bounded } from './bounded.ts';
 import { byTarget, placeOf } from './decide.ts';
 import { isClosed } from './emergency/rule.ts';
 import { ended, live } from './live.ts';
@@ -220,13 +221,32 @@ async function ask(world: World, asked: StoredRequest, grant: Grant, target: str
   const { place, order } = orderOf(world, asked, grant.id, target, endsAt);
   for (const pause of [...BUSY_RETRIES_MS, null]) {
     try {
-      return await place.provider.issue(place.target, order, AbortSignal.timeout(CALL_MS));
+      return await bounded(
+        CALL_MS,
+        async (signal) => place.provider.issue(place.target, order, signal),
+        ({ notAfter, granted }) => void takeBack(world, order, target, { notAfter, granted }),
+      );
     } catch (thrown) {
       if (pause === null || !(thrown instanceof JitError) || thrown.code !== 'ERR_CLOUD_BUSY') throw thrown;
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
   throw new JitError({ code: 'ERR_CLOUD_BUSY', message: `${target} is busy` });
+}
+
+/** It was called unknown, and perhaps revoked, before it was there: written down now, it is revoked again. */
+async function takeBack(
+  world: World,
+  { grant, endsAt }: Order,
+  target: string,
+  { notAfter, granted }: Pick<Issued, 'notAfter' | 'granted'>,
+): Promise<void> {
+  const event = { type: 'issued', target, at: world.now(), endsAt, notAfter, granted } as const;
+  try {
+    await applyEvent(world, grant, event, { actor: 'broker' });
+  } catch (thrown) {
+    world.log.error('a late credential could not be recorded', { grant, target, code: asJitError(thrown).code });
+  }
 }
 
 const legOf = (grant: Grant, target: string): Leg | undefined => grant.legs.find((leg) => leg.target === target);

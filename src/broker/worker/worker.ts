@@ -8,6 +8,7 @@ import { asJitError, JitError } from '../../core/errors.ts';
 import type { Mark, Revocation } from '../../core/ports.ts';
 import { type Grant, idleAt } from '../../core/grant.ts';
 import { applyEvent } from '../service/apply.ts';
+import { bounded } from '../service/bounded.ts';
 import type { Issuer } from '../service/issue.ts';
 import type { World } from '../service/world.ts';
 import type { ClaimedEffect, StoredGrant } from '../store/store.ts';
@@ -228,7 +229,7 @@ async function tidy(world: World, effect: ClaimedEffect): Promise<void> {
   }
   const revoked = async (): Promise<readonly Mark[]> => world.store.revoked(provider.kind, world.now());
   try {
-    await provider.tidy(mark, revoked, AbortSignal.timeout(CALL_MS));
+    await bounded(CALL_MS, async (signal) => provider.tidy(mark, revoked, signal));
     await world.store.commit({ done: effect, entries: [] });
   } catch (thrown) {
     const error = asJitError(thrown);
@@ -245,7 +246,7 @@ async function askToRevoke(world: World, kind: string, mark: Mark): Promise<Revo
     throw new JitError({ code: 'ERR_CONFIG', message: `this broker has no provider ${JSON.stringify(kind)}` });
   }
   const revoked = async (): Promise<readonly Mark[]> => world.store.revoked(kind, world.now());
-  return provider.revoke(mark, revoked, AbortSignal.timeout(CALL_MS));
+  return bounded(CALL_MS, async (signal) => provider.revoke(mark, revoked, signal));
 }
 
 const issuesAt = ({ legs }: Grant, target: string): number | undefined =>

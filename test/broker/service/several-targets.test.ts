@@ -165,8 +165,7 @@ for (const [how, what] of [
 
 test('a target that is silent takes the others with it, and is revoked itself', async (t) => {
   const w = await start(t);
-  const timeout = AbortSignal.timeout.bind(AbortSignal);
-  t.mock.method(AbortSignal, 'timeout', (ms: number) => timeout(Math.ceil(ms / 50)));
+  inHaste(t);
   set(w, 'postgres', { issue: 'hangs' });
   const { id } = await submitted(w);
   const over = await closed(w, id);
@@ -176,6 +175,43 @@ test('a target that is silent takes the others with it, and is revoked itself', 
     cloudAt(w, 'postgres').calls.includes(`revoke postgres ${id}`),
     'what may have been issued was not revoked',
   );
+});
+
+/** A thirtieth of every deadline of a call. */
+function inHaste(t: TestContext): void {
+  const timeout = AbortSignal.timeout.bind(AbortSignal);
+  t.mock.method(AbortSignal, 'timeout', (ms: number) => timeout(Math.ceil(ms / 30)));
+}
+
+test('a target that heeds no deadline is given up all the same; what it issues in the end is revoked', async (t) => {
+  const w = await start(t);
+  inHaste(t);
+  set(w, 'postgres', { issue: 'is deaf' });
+  const { id } = await submitted(w);
+  assert.equal((await closed(w, id)).reason, 'failed');
+  assert.deepEqual(working(w, id), []);
+  cloudAt(w, 'postgres').wake();
+  await eventually(() => working(w, id).length > 0);
+  w.advance(1);
+  await eventually(() => working(w, id).length === 0);
+  await closed(w, id);
+});
+
+test('revocations that are never answered use up no room: the same target is asked again, and in the end all are gone', async (t) => {
+  const w = await start(t);
+  // More than are asked at one target at once.
+  const ids = await Promise.all(Array.from({ length: 40 }, async () => granted(w, body({ seconds: 3_600 }))));
+  inHaste(t);
+  set(w, 'postgres', { revoke: 'is deaf' });
+  await w.broker.revokeMine(ALICE);
+  await eventually(async () => {
+    const views = await Promise.all(ids.map(async (id) => await viewOf(w, id)));
+    return views.every((view) => legAt(view, 'postgres').problem === 'no answer in time');
+  });
+  set(w, 'postgres', {});
+  w.advance(300_000);
+  for (const id of ids) await closed(w, id);
+  for (const id of ids) assert.deepEqual(working(w, id), []);
 });
 
 test('what comes from a slow target after another has refused is revoked when it comes', async (t) => {
