@@ -9,7 +9,7 @@ import type { RoleAssignmentSchedule, RoleAssignmentScheduleRequest } from '@azu
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JitError } from '../../core/errors.ts';
 import type { Clock } from '../../core/ports.ts';
-import { guidIn, isNamed } from './direct.ts';
+import { direct, guidIn, isNamed } from './direct.ts';
 import { attempt } from './failure.ts';
 import { guidOf, isoSeconds, readMark, writeMark } from './names.ts';
 import { SHORTEST_PIM } from './plan.ts';
@@ -83,7 +83,8 @@ export function pim(now: Clock): Standing {
       const read = await readSchedule(reach, one);
       if (read !== null) found.push(read);
     }
-    return found;
+    const unexplained = found.some((one) => one.whose === 'foreign' && one.until === null);
+    return unexplained ? explained(found, await direct.find(reach, { scope, principalId })) : found;
   };
 
   const remove: Standing['remove'] = async (reach, { scope, roleId, principalId, ref, since }) => {
@@ -130,6 +131,16 @@ export function pim(now: Clock): Standing {
   };
 
   return { put, find, remove, cancel, all };
+}
+
+/** Without a request it may be a plain assignment that another broker or target of jit has marked. */
+function explained(found: readonly Found[], plain: readonly Found[]): readonly Found[] {
+  return found.map((one) => {
+    const same = plain.find(
+      (each) => guidIn(each.roleId) === guidIn(one.roleId) && each.principalId === one.principalId,
+    );
+    return one.whose === 'foreign' && same !== undefined && same.whose !== 'foreign' ? { ...one, whose: 'jit' } : one;
+  });
 }
 
 /** Hands a request in. `taken`: there is one of that name. `exists`: there is an assignment that it would make. */

@@ -45,11 +45,9 @@ export async function fakeAzure(parts: {
   readonly people: readonly string[];
 }) {
   const { now, keys, brokerTrust, people } = parts;
-  const folder = await mkdtemp(join(tmpdir(), 'jit-azure-'));
-  const { cert, key } = await makeCertificate(folder, 'azure');
-  const pem = await readFile(cert, 'utf8');
+  const { cert, key } = await (certificate ??= makeOnce());
   const trusted = getCACertificates('default');
-  setDefaultCACertificates([...trusted, pem]);
+  setDefaultCACertificates([...trusted, cert]);
 
   const groups = [IDENTITY_GROUP, `${IDENTITY_GROUP}-2`].map((group) => `${SUBSCRIPTION}/${group}`);
   const identities = makeIdentities(new Set(groups));
@@ -64,7 +62,7 @@ export async function fakeAzure(parts: {
   /** Codes that calls whose line matches are refused with, once each. */
   const refusals: { readonly line: RegExp; readonly reply: Reply }[] = [];
 
-  const server = createServer({ cert: pem, key: await readFile(key, 'utf8') }, (request, response) => {
+  const server = createServer({ cert, key }, (request, response) => {
     void serve(request, response).catch((thrown: unknown) => {
       wrong.push(String(thrown));
       send(response, fault(500, 'InternalServerError', 'echo-canary'));
@@ -295,9 +293,21 @@ export async function fakeAzure(parts: {
         server.close(resolve);
       });
       setDefaultCACertificates(trusted);
-      await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** One for all stand-ins of a process. */
+let certificate: Promise<{ readonly cert: string; readonly key: string }> | null = null;
+
+async function makeOnce(): Promise<{ readonly cert: string; readonly key: string }> {
+  const folder = await mkdtemp(join(tmpdir(), 'jit-azure-'));
+  try {
+    const made = await makeCertificate(folder, 'azure');
+    return { cert: await readFile(made.cert, 'utf8'), key: await readFile(made.key, 'utf8') };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 function versionFault(url: URL, type: string): Reply | null {

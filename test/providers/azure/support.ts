@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { openIssuer } from '../../../src/broker/issuer/issuer.ts';
 import type { Credential } from '../../../src/core/credential.ts';
 import { grantId } from '../../../src/core/ids.ts';
-import type { Order, Provider } from '../../../src/core/ports.ts';
+import type { Mark, Order, Provider, Revocation } from '../../../src/core/ports.ts';
 import type { Principal } from '../../../src/core/principal.ts';
 import type { Permission } from '../../../src/core/request.ts';
 import { azureProvider } from '../../../src/providers/azure/provider.ts';
@@ -151,3 +151,19 @@ export const IDENTITY = {
 } as const;
 
 export const never = (): AbortSignal => new AbortController().signal;
+
+/** Asks again when the provider said, until it is gone. */
+export async function end(ground: Ground, provider: Provider<AzureTarget>, mark: Mark): Promise<Revocation> {
+  for (let round = 0; round < 20; round++) {
+    const outcome = await provider.revoke(mark, async () => await Promise.resolve([mark]), never());
+    if (outcome.kind === 'gone') return outcome;
+    ground.passTo(outcome.checkAt);
+  }
+  throw new Error('still not gone after 20 rounds');
+}
+
+/** The leg as the store has it. */
+export function markOf(provider: Provider<AzureTarget>, target: AzureTarget, order: Order): Mark {
+  const { handle, notAfter } = provider.intend(target, order);
+  return { grant: order.grant, target: target.name, handle, endsAt: order.endsAt, notAfter };
+}
