@@ -173,7 +173,7 @@ const EXAMPLES = `  # GitHub Actions. Repositories and owners are named by their
 #    people: [{ issuer: https://id.example.com, subject: '4711', address: ada@example.com }]
 
 # Where this broker can issue. With web-identity it needs no secret of the cloud: the account trusts the keys that it
-# publishes below its issuer address.
+# publishes below its issuer address. jit-broker init aws prints what an account of AWS needs, and the lines for it here.
 #targets:
 #  staging:
 #    provider: aws

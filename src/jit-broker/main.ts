@@ -54,6 +54,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 const EXAMPLES = [
   'jit-broker init --issuer https://jit.example.com --idp-issuer https://idp.example.com --client-id jit --behind-proxy',
   'jit-broker serve --config /etc/jit/broker.yaml --state /var/lib/jit',
+  'jit-broker init aws --help',
   'jit-broker keys rotate --config /etc/jit/broker.yaml --state /var/lib/jit',
   'jit-broker serve --embedded',
   'jit-broker openapi > openapi.json',
