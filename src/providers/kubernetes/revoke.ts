@@ -38,11 +38,11 @@ export function revoker(now: Clock): Revoker {
         return { kind: 'pending', checkAt: at + SETTLE_MS };
       }
       if (at > mark.notAfter + LEEWAY_MS) return { kind: 'gone', tidyAt: null, proof: PAST };
-      const since = absentSince.get(mark.handle) ?? at;
-      absentSince.set(mark.handle, since);
       // A clock that was set back makes it wait anew, and never less.
+      const since = Math.min(absentSince.get(mark.handle) ?? at, at);
+      absentSince.set(mark.handle, since);
       if (at - since >= SETTLE_MS) return { kind: 'gone', tidyAt: null, proof: DELETED };
-      return { kind: 'pending', checkAt: Math.min(since, at) + SETTLE_MS };
+      return { kind: 'pending', checkAt: since + SETTLE_MS };
     },
   };
 }

@@ -20,13 +20,15 @@ suite('grants in the cluster for tests', () => {
     const tls = { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
     const fake = await fakeCluster({ now, tls });
     const world = await openWorld({ url: fake.url, authority: tls.cert, admin: fake.admin }, now);
+    const passTo = async (at: number): Promise<void> => {
+      moved = Math.max(moved, at - Date.now());
+      await Promise.resolve();
+    };
     return {
       world,
       now,
-      passTo: async (at) => {
-        moved = Math.max(moved, at - Date.now());
-        await Promise.resolve();
-      },
+      passTo,
+      wait: passTo,
       settled: async () => await Promise.resolve(),
       close: async () => {
         await world.close();

@@ -80,8 +80,11 @@ export const HOSTILE: readonly Hostile[] = HOSTILE_TEXTS.map(([what, action, ...
 export async function kubernetesRig(world: World, given: Given): Promise<Rig<KubernetesTarget>> {
   const { now } = given;
   const provider = world.provider({ now });
-  const target = provider.parseTarget('shop', world.config({ server: given.server }));
-  const other = provider.parseTarget('other', world.config({ server: given.server, namespace: 'jit-other' }));
+  // What stands in front of a cluster speaks plain HTTP.
+  const config = (changes: object = {}): object =>
+    world.config({ server: given.server, authority_file: undefined, ...changes });
+  const target = provider.parseTarget('shop', config());
+  const other = provider.parseTarget('other', config({ namespace: 'jit-other' }));
 
   const can = async (credential: Credential, order: Order): Promise<boolean> => {
     const token = tokenOf({ credential });
@@ -101,7 +104,7 @@ export async function kubernetesRig(world: World, given: Given): Promise<Rig<Kub
     provider,
     restarted: () => {
       const again = world.provider({ now });
-      again.parseTarget('shop', world.config({ server: given.server }));
+      again.parseTarget('shop', config());
       return again;
     },
     neighbour: world.provider({ now, owner: 'ffeeddccbbaa9988' }),
