@@ -131,11 +131,7 @@ function markSplice(config: Kubeconfig, { body, list, index }: OwnEntry): Splice
 }
 
 /** What stood in the place of a list before jit's items, where none is left. */
-function listSplices(
-  { text, eol, root, value }: Kubeconfig,
-  list: ListName,
-  whole: readonly OwnEntry[],
-): readonly Splice[] {
+function listSplices({ text, root, value }: Kubeconfig, list: ListName, whole: readonly OwnEntry[]): readonly Splice[] {
   const gone = whole.filter((entry) => entry.list === list);
   const pair = root === null ? null : pairOf(root, list);
   const [first] = gone;
@@ -152,7 +148,9 @@ function listSplices(
     splices.push({ start: pair.keyEnd + 1, end: pair.keyEnd + 1, text: ` ${origin}` });
   }
   const last = Math.max(...gone.map(({ item }) => withoutLines(text, lineStart(text, item.start), item).end));
-  if (open && last === text.length) splices.push({ start: below - eol.length, end: below, text: '' });
+  // The end that its line has by now, whatever the rest of the file has.
+  const ending = /\r?\n$/.exec(text.slice(pair.keyEnd, below))?.[0].length ?? 0;
+  if (open && last === text.length) splices.push({ start: below - ending, end: below, text: '' });
   return splices;
 }
 
