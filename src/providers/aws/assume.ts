@@ -20,6 +20,8 @@ export interface SessionOrder {
   readonly session: string;
   /** Null for everything that the role may do. */
   readonly policy: string | null;
+  /** ARNs of managed policies whose permissions are added to the policy's, and whose denials bind it. Left out: none. */
+  readonly managed?: readonly string[];
   readonly seconds: number;
   readonly marking: Marking | null;
 }
@@ -54,6 +56,7 @@ export function assumeWith(deps: {
       RoleSessionName: order.session,
       DurationSeconds: order.seconds,
       ...(order.policy === null ? {} : { Policy: order.policy }),
+      ...(order.managed === undefined ? {} : { PolicyArns: order.managed.map((arn) => ({ arn })) }),
     };
     if (access.credentials === 'ambient') {
       const { AssumeRoleCommand } = await import('@aws-sdk/client-sts');

@@ -49,7 +49,7 @@ export async function narrow(book: FactBook, target: AwsTarget, permission: Perm
   for (const resource of resources) {
     if (!fitting.some(({ covers }) => covers.includes(resource.text))) throw wrongType(resource, actions, home);
   }
-  guardOwnRoles(target, fitting);
+  guardOwn(target, fitting);
   const breadths = fitting.map(({ breadth }) => breadth);
   return {
     permission: {
@@ -72,20 +72,24 @@ export async function narrow(book: FactBook, target: AwsTarget, permission: Perm
 }
 
 /**
- * Nobody is given a change of the roles that jit itself works with: whoever can edit the deny entries of a role can undo
- * the revocations of everybody on it.
+ * Nobody is given a change of the roles and policies that jit itself works with: whoever can edit the deny entries of a role
+ * can undo the revocations of everybody on it, and whoever can edit a prepared policy can widen the sessions that have it.
  */
-function guardOwnRoles({ name, access }: AwsTarget, fitting: readonly Fitting[]): void {
-  const own = [access.role, ...(access.revoker === null ? [] : [access.revoker])];
+function guardOwn({ name, access, prepared }: AwsTarget, fitting: readonly Fitting[]): void {
+  const own = [
+    access.role,
+    ...(access.revoker === null ? [] : [access.revoker]),
+    ...prepared.map(({ policy }) => policy),
+  ];
   for (const { action, covers } of fitting) {
     const { facts, service } = action;
     if (service.prefix !== 'iam' || facts.access === 'list' || facts.access === 'read') continue;
-    const guarded = covers.find((text) => text !== '*' && own.some((role) => globMatches(text, role)));
+    const guarded = covers.find((text) => text !== '*' && own.some((arn) => globMatches(text, arn)));
     if (guarded === undefined) continue;
     throw fault(
       guarded,
-      `${facts.name} could undo revocations of target ${name}`,
-      'change the roles of jit without jit',
+      `${facts.name} could undo revocations or bounds of target ${name}`,
+      'change the roles and policies of jit without jit',
     );
   }
 }

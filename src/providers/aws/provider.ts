@@ -4,6 +4,7 @@
  */
 import { JitError, asJitError } from '../../core/errors.ts';
 import type { Clock, Mark, Order, Provider, RevokedMarks, Revocation, TokenSigner } from '../../core/ports.ts';
+import type { Permission } from '../../core/request.ts';
 import { parseRole, sessionArn } from './arn.ts';
 import { assumeWith } from './assume.ts';
 import { awsClients } from './clients.ts';
@@ -12,13 +13,15 @@ import { coalesce, unlessAborted } from './coalesce.ts';
 import { endOf, readHandle, writeHandle } from './handle.ts';
 import type { Handle } from './handle.ts';
 import { narrow } from './narrow.ts';
+import type { Narrowed } from './narrow.ts';
 import { sourceIdentity } from './names.ts';
 import { planOf, revocationOf } from './plan.ts';
+import { boundWith } from './prepared.ts';
+import type { Bounds } from './prepared.ts';
 import { probeWith } from './probe.ts';
 import { GRACE_MS, revoker, settleMs } from './revocation.ts';
 import type { Notice, RoleState } from './revocation.ts';
 import { packagedFacts } from './service-facts.ts';
-import { sessionPolicy } from './session-policy.ts';
 import { RIGHTS, opensShells, shellEnder } from './shells.ts';
 import type { Shells } from './shells.ts';
 import { SHORTEST_SESSION, parseAwsTarget } from './target.ts';
@@ -52,17 +55,21 @@ export function awsProvider(deps: AwsDeps): Provider<AwsTarget> {
     async (readers: readonly RevokedMarks[]) => new Set((await readers.at(-1)?.())?.map(({ handle }) => handle)),
   );
 
-  const policyOf = async (target: AwsTarget, order: Order): Promise<string> => {
+  const bound = boundWith({ clients, assume, notice, narrow: async (target, one) => await narrow(book, target, one) });
+  const narrowAll = async (target: AwsTarget, permissions: readonly Permission[]): Promise<readonly Narrowed[]> =>
+    await Promise.all(permissions.map(async (one) => await narrow(book, target, one)));
+  const boundsOf = async (target: AwsTarget, order: Order, signal: AbortSignal): Promise<Bounds> => {
     try {
-      const narrowed = await Promise.all(order.permissions.map(async (one) => await narrow(book, target, one)));
-      return sessionPolicy(
-        narrowed.flatMap(({ clauses }) => clauses),
-        order.endsAt,
-      );
+      return await bound(target, await narrowAll(target, order.permissions), order.endsAt, signal);
     } catch (thrown) {
-      // AWS has not been called, and `ERR_CLOUD` is how the port says so.
-      const { message, hint } = asJitError(thrown);
-      throw new JitError({ code: 'ERR_CLOUD', message, hint, cause: thrown });
+      // Nothing was issued, and these two are how the port says so.
+      const { message, hint, code } = asJitError(thrown);
+      throw new JitError({
+        code: code === 'ERR_CLOUD_BUSY' ? code : 'ERR_CLOUD',
+        message,
+        hint,
+        cause: thrown,
+      });
     }
   };
 
@@ -89,8 +96,9 @@ export function awsProvider(deps: AwsDeps): Provider<AwsTarget> {
       return { permission, assessment };
     },
     plan: async (target, permissions, seconds) => {
-      const narrowed = await Promise.all(permissions.map(async (one) => await narrow(book, target, one)));
-      return planOf(target, narrowed, now() + seconds * 1_000);
+      const narrowed = await narrowAll(target, permissions);
+      const { signal } = new AbortController();
+      return planOf(target, narrowed, await bound(target, narrowed, now() + seconds * 1_000, signal));
     },
     intend: (target, order) => ({
       handle: writeHandle({ grant: order.grant, shells: opensShells(order.permissions), access: target.access }),
@@ -99,9 +107,10 @@ export function awsProvider(deps: AwsDeps): Provider<AwsTarget> {
       notAfter: now() + target.sessionSeconds * 1_000 + ISSUE_WITHIN_MS,
     }),
     issue: async (target, order, signal) => {
-      const policy = await policyOf(target, order);
+      if (order.endsAt <= now()) throw tooLate();
+      const { policy, managed, text } = await boundsOf(target, order, signal);
       const left = Math.ceil((order.endsAt - now()) / 1_000);
-      if (left <= 0) throw new JitError({ code: 'ERR_CLOUD', message: 'the grant ended before it could be issued' });
+      if (left <= 0) throw tooLate();
       if (revocations.cutoffOf(handleOf(target, order)) >= now()) {
         throw new JitError({ code: 'ERR_CLOUD_BUSY', message: `sessions of ${target.access.role} are being cut off` });
       }
@@ -109,11 +118,12 @@ export function awsProvider(deps: AwsDeps): Provider<AwsTarget> {
         role: target.access.role,
         session: order.grant,
         policy,
+        ...(managed.length === 0 ? {} : { managed }),
         seconds: Math.min(Math.max(left, SHORTEST_SESSION), target.sessionSeconds),
         marking: { tag: order.grant, sourceIdentity: sourceIdentity(order.principal) },
       };
       const { keys, expiresAt } = await assume(target.access, session, signal);
-      return { credential: { kind: 'aws', secret: keys }, granted: policy, notAfter: expiresAt };
+      return { credential: { kind: 'aws', secret: keys }, granted: text, notAfter: expiresAt };
     },
     revoke: async (mark, revoked, signal) => {
       const handle = readHandle(mark);
@@ -180,6 +190,10 @@ function afterUpdate(state: RoleState, about: Occasion): Revocation {
   const age = entry === undefined ? 0 : about.now - entry.at;
   const pause = Math.max(Math.min(age / 2, CHECK_MAX_MS), CHECK_MIN_MS, settleMs(about.handle) - age);
   return { kind: 'pending', checkAt: Math.min(Math.ceil(about.now + pause), end) };
+}
+
+function tooLate(): JitError {
+  return new JitError({ code: 'ERR_CLOUD', message: 'the grant ended before it could be issued' });
 }
 
 function interrupted(): JitError {

@@ -29,27 +29,12 @@ interface Statement {
  */
 export function sessionPolicy(clauses: readonly Clause[], endsAt: number): string {
   const end = wholeSecond(endsAt);
-  const actions = [...new Set(clauses.flatMap((clause) => clause.actions.map(({ name }) => name)))].toSorted();
-  const document = {
-    Version: '2012-10-17',
-    Statement: [
-      ...clauses.map((clause): Statement => ({
-        Effect: 'Allow',
-        Action: compact(clause.actions.map(({ name }) => name)),
-        Resource: compact(clause.resources),
-        Condition: { DateLessThan: { 'aws:CurrentTime': end } },
-      })),
-      ...elsewhere(clauses),
-      { Effect: 'Deny', NotAction: compact(actions), Resource: '*' } satisfies Statement,
-      {
-        Effect: 'Deny',
-        Action: '*',
-        Resource: '*',
-        Condition: { DateGreaterThan: { 'aws:CurrentTime': end } },
-      } satisfies Statement,
-    ],
-  };
-  const text = JSON.stringify(document);
+  const over = everythingDenied({ DateGreaterThan: { 'aws:CurrentTime': end } });
+  const text = policyText([
+    ...allowed(clauses).map((one) => ({ ...one, Condition: { DateLessThan: { 'aws:CurrentTime': end } } })),
+    ...rest(clauses),
+    over,
+  ]);
   if (text.length <= POLICY_LIMIT) return text;
   throw new JitError({
     code: 'ERR_PERMISSION_SIZE',
@@ -58,13 +43,63 @@ export function sessionPolicy(clauses: readonly Clause[], endsAt: number): strin
   });
 }
 
+/** The same without an end, for a managed policy that is prepared once: the end is then `endPolicy`'s. */
+export function lastingPolicy(clauses: readonly Clause[]): string {
+  return policyText([...allowed(clauses), ...rest(clauses)]);
+}
+
+/**
+ * What stands beside a managed policy that allows these clauses: denials only, which bind whatever else is allowed. Everything
+ * after the end (and in its very second, for which nothing else stands here), and the other actions of AWS, or of the other services where that is too long.
+ * Throws `ERR_PERMISSION_SIZE`. @param room characters.
+ */
+export function endPolicy(clauses: readonly Clause[], endsAt: number, room: number): string {
+  const over = everythingDenied({ DateGreaterThanEquals: { 'aws:CurrentTime': wholeSecond(endsAt) } });
+  const actions = actionsOf(clauses);
+  const services = [...new Set(actions.map((name) => `${name.split(':', 1)[0] ?? ''}:*`))];
+  for (const spared of [actions, services]) {
+    const text = policyText([{ Effect: 'Deny', NotAction: compact(spared), Resource: '*' }, over]);
+    if (text.length <= room) return text;
+  }
+  throw new JitError({
+    code: 'ERR_PERMISSION_SIZE',
+    message: 'the narrowed permission is of too many services',
+    hint: 'ask for fewer operations at once',
+  });
+}
+
+function policyText(statements: readonly Statement[]): string {
+  return JSON.stringify({ Version: '2012-10-17', Statement: statements });
+}
+
+function allowed(clauses: readonly Clause[]): readonly Statement[] {
+  return clauses.map(({ actions, resources }) => ({
+    Effect: 'Allow',
+    Action: compact(actions.map(({ name }) => name)),
+    Resource: compact(resources),
+  }));
+}
+
+/** Denials of everything that the clauses do not allow. */
+function rest(clauses: readonly Clause[]): readonly Statement[] {
+  return [...elsewhere(clauses), { Effect: 'Deny', NotAction: compact(actionsOf(clauses)), Resource: '*' }];
+}
+
+function everythingDenied(Condition: NonNullable<Statement['Condition']>): Statement {
+  return { Effect: 'Deny', Action: '*', Resource: '*', Condition };
+}
+
+function actionsOf(clauses: readonly Clause[]): readonly string[] {
+  return [...new Set(clauses.flatMap((clause) => clause.actions.map(({ name }) => name)))].toSorted();
+}
+
 /** Each action denied outside the resources of all the clauses that allow it. */
 function elsewhere(clauses: readonly Clause[]): readonly Statement[] {
-  const allowed = new Map<string, Set<string>>();
+  const byAction = new Map<string, Set<string>>();
   for (const { actions, resources } of clauses) {
-    for (const { name } of actions) allowed.set(name, new Set([...(allowed.get(name) ?? []), ...resources]));
+    for (const { name } of actions) byAction.set(name, new Set([...(byAction.get(name) ?? []), ...resources]));
   }
-  const groups = Map.groupBy(allowed, ([, resources]) => [...resources].toSorted().join('\n'));
+  const groups = Map.groupBy(byAction, ([, resources]) => [...resources].toSorted().join('\n'));
   return [...groups.values()].flatMap((members): Statement[] => {
     const resources = [...(members[0]?.[1] ?? [])].toSorted();
     if (resources.includes('*')) return [];

@@ -23,9 +23,19 @@ export interface RoleAccess {
   readonly sandbox: boolean;
 }
 
+/** A permission that is too long for a session policy, and the managed policy that an operator has prepared for it. */
+export interface Prepared {
+  readonly name: string;
+  /** ARN of a customer managed policy of the role's own account. */
+  readonly policy: string;
+  readonly actions: readonly string[];
+  readonly resources: readonly string[];
+}
+
 export interface AwsTarget extends Target {
   readonly provider: 'aws';
   readonly access: RoleAccess;
+  readonly prepared: readonly Prepared[];
   /** The longest life of one credential; a grant that lasts longer is served by several. */
   readonly sessionSeconds: number;
 }
@@ -57,6 +67,23 @@ const CONFIG = z.strictObject({
     .min(SHORTEST_SESSION, `at least ${SHORTEST_SESSION}`)
     .max(LONGEST_SESSION, `at most ${LONGEST_SESSION}`)
     .default(3_600),
+  managed: z
+    .record(
+      z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'a lower-case word such as deploy-web'),
+      z.strictObject({
+        // Paths and names as in CreatePolicy of the IAM API reference.
+        policy: z
+          .string()
+          .regex(
+            /^arn:aws(?:-[a-z]+)*:iam::\d{12}:policy\/(?:[\x21-\x2e\x30-\x7e]+\/)*[\w+=,.@-]{1,128}$/,
+            'write it like arn:aws:iam::123456789012:policy/jit-deploy-web',
+          )
+          .max(512),
+        actions: z.array(z.string().min(1).max(128)).min(1).max(200),
+        resources: z.array(z.string().min(1).max(2_048)).min(1).max(200),
+      }),
+    )
+    .default({}),
   endpoint: z.string().transform(readEndpoint).optional(),
   sandbox: z.boolean().default(false),
 });
@@ -77,6 +104,7 @@ export function parseAwsTarget(name: string, config: unknown, signer: TokenSigne
     sandbox,
     tool: { kind: 'aws', identity: 'issued', account: parseRole(role)?.account ?? '', region, endpoint },
     access: { role, region, endpoint, credentials, revoker, externalId, sandbox },
+    prepared: Object.entries(parsed.data.managed).map(([key, entry]) => ({ name: key, ...entry })),
     sessionSeconds,
   };
 }
@@ -86,6 +114,7 @@ interface Settings {
   readonly revoker: string | null;
   readonly credentials: CredentialSource;
   readonly session_seconds: number;
+  readonly managed: Readonly<Record<string, Pick<Prepared, 'policy'>>>;
   readonly endpoint: string | null;
   readonly sandbox: boolean;
   readonly signer: TokenSigner | null;
@@ -100,6 +129,11 @@ function conflict(settings: Settings): string | null {
   if (revoker === settings.role) return 'revoker: a role of its own, or a holder of the first could undo a revocation';
   if (revoker !== null && parseRole(revoker)?.account !== parseRole(settings.role)?.account) {
     return 'revoker: a role of the same account, since IAM edits only the roles of its own';
+  }
+  const home = parseRole(settings.role);
+  for (const [name, { policy }] of Object.entries(settings.managed)) {
+    if (policy.startsWith(`arn:${home?.partition}:iam::${home?.account}:policy/`)) continue;
+    return `managed.${name}.policy: a policy of the role's own account, since STS takes no other`;
   }
   if (credentials === 'ambient') return null;
   if (revoker === null) return 'revoker: needed with web-identity, which has no other credentials to revoke with';

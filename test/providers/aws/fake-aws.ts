@@ -27,6 +27,10 @@ export interface FakeAws extends TestServer {
   readonly calls: Map<string, number>;
   /** The session policies of the revoker, as they were asked for. */
   readonly revokerPolicies: Set<string>;
+  /** Managed policies by ARN; `null`: the broker may not read it. Two calls read one, which are both needed. */
+  readonly policies: Map<string, string | null>;
+  /** The fields of each AssumeRole for a grant. */
+  readonly assumed: URLSearchParams[];
   /** Makes what was put take effect. */
   settle(): void;
   /** How many PutRolePolicy and DeleteRolePolicy were under way at once, at most. */
@@ -50,6 +54,8 @@ export async function fakeAws(now: () => number, services: readonly JsonService[
   const puts: (string | null)[] = [];
   const calls = new Map<string, number>();
   const revokerPolicies = new Set<string>();
+  const policies = new Map<string, string | null>();
+  const assumed: URLSearchParams[] = [];
   let effective: string | null = null;
   let writing = 0;
   let peak = 0;
@@ -88,6 +94,25 @@ export async function fakeAws(now: () => number, services: readonly JsonService[
     }
   };
 
+  const readPolicy = (response: ServerResponse, fields: URLSearchParams): void => {
+    const text = policies.get(fields.get('PolicyArn') ?? '');
+    if (text === undefined) return fault(response, 404, 'NoSuchEntity', 'x');
+    if (text === null)
+      return fault(response, 403, 'AccessDenied', 'User: x is not authorized to perform: iam:GetPolicy');
+    const action = fields.get('Action') ?? '';
+    const body =
+      action === 'GetPolicy'
+        ? '<Policy><DefaultVersionId>v7</DefaultVersionId></Policy>'
+        : `<PolicyVersion><VersionId>v7</VersionId><Document>${encodeURIComponent(text)}</Document></PolicyVersion>`;
+    if (action === 'GetPolicyVersion' && fields.get('VersionId') !== 'v7')
+      return fault(response, 404, 'NoSuchEntity', 'x');
+    reply(
+      response,
+      200,
+      `<${action}Response xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><${action}Result>${body}</${action}Result></${action}Response>`,
+    );
+  };
+
   const write = async (response: ServerResponse, text: string | null): Promise<void> => {
     writing += 1;
     peak = Math.max(peak, writing);
@@ -121,6 +146,7 @@ export async function fakeAws(now: () => number, services: readonly JsonService[
       calls.set(counted, (calls.get(counted) ?? 0) + 1);
       switch (action) {
         case 'AssumeRole': {
+          if (counted === 'AssumeRole') assumed.push(fields);
           if (counted === 'AssumeRevoker') revokerPolicies.add(fields.get('Policy') ?? '');
           if (mood.assume === 'refused') return fault(response, 403, 'AccessDenied', 'x');
           const token = `${fields.get('Tags.member.1.Value') ?? 'none'} ${now()}`;
@@ -128,6 +154,9 @@ export async function fakeAws(now: () => number, services: readonly JsonService[
         }
         case 'DecodeAuthorizationMessage':
           return decode(response, String(request.headers['x-amz-security-token']));
+        case 'GetPolicy':
+        case 'GetPolicyVersion':
+          return readPolicy(response, fields);
         case 'PutRolePolicy':
           return await write(response, fields.get('PolicyDocument'));
         case 'DeleteRolePolicy':
@@ -144,6 +173,8 @@ export async function fakeAws(now: () => number, services: readonly JsonService[
     puts,
     calls,
     revokerPolicies,
+    policies,
+    assumed,
     settle: () => {
       effective = puts.at(-1) ?? null;
     },
