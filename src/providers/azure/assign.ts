@@ -22,7 +22,9 @@ export interface Wanted {
   /** Epoch ms. */
   readonly endsAt: number;
   readonly principalId: string;
-  /** A principal that has just been made has no assignments, and Azure may not know it everywhere. */
+  /** An identity of the grant may be so new that Azure does not know it everywhere. */
+  readonly to: 'requester' | 'identity';
+  /** One that this very call has made has no assignments. */
   readonly age: 'new' | 'known';
   readonly pairs: readonly Pair[];
 }
@@ -75,7 +77,7 @@ async function putOne(
   const { principalId } = wanted;
   const { scope, role } = pair;
   const place: Place = { scope, roleId: role.id, principalId };
-  const fresh = wanted.age === 'new' ? 'service principal' : 'somebody known';
+  const fresh = wanted.to === 'identity' ? 'service principal' : 'somebody known';
   const until = AbortSignal.timeout(REPLICATION_MS);
   let [before, next] = [step.before, step.next];
   for (;;) {

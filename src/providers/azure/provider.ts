@@ -84,10 +84,11 @@ export function azureProvider(deps: AzureDeps): Provider<AzureTarget> {
       recipient.kind === 'requester' || signer === null
         ? null
         : await makeIdentity(reach, { place: recipient.place, grant, until: endsAt, issuer: signer.issuer });
-    if (identity?.age === 'new') progress.made = 'an identity';
+    // Also one that an earlier try has made: it is there, whatever becomes of the rest.
+    if (identity !== null) progress.made = 'an identity';
     const principalId = identity?.principalId ?? requesterOf(target, order);
     const age = identity?.age ?? 'known';
-    const wanted = { grant, endsAt, principalId, age, pairs: chosenPairs };
+    const wanted = { grant, endsAt, principalId, to: recipient.kind, age, pairs: chosenPairs };
     const already = await assign({ standing: ways[mode], now }, reach, wanted, progress);
     const stands = mode === 'pim' ? Math.max(endsAt, now() + SHORTEST_PIM * 1_000) : endsAt;
     const granted = permissionText(target, chosenPairs, {
@@ -143,6 +144,7 @@ export function azureProvider(deps: AzureDeps): Provider<AzureTarget> {
     },
     revoke: async (mark, _revoked, signal) => {
       const handle = readHandle(mark);
+      waited.delete(handle.grant);
       return await lock(
         lockOf(handle),
         signal,
