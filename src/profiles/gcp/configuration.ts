@@ -65,7 +65,7 @@ export function withoutOwn(text: string): string | null {
   const lines = parse(text);
   const mark = markOf(lines);
   if (mark === null) return text;
-  const kept = lines.filter((line) => line.section !== SECTION && !isOwn(lines, line, mark));
+  const kept = lines.filter((line) => (line.section === SECTION ? !isOfMark(line) : !isOwn(lines, line, mark)));
   const used = new Set(kept.filter(({ kind }) => kind === 'property' || kind === 'more').map(({ section }) => section));
   if (used.size === 0) return null;
   return kept
@@ -109,6 +109,10 @@ function isOwn(lines: readonly Line[], line: Line, { grant, digests }: Mark): bo
   // A value that goes on in the next line is not the one that was written.
   return lines[lines.indexOf(line) + 1]?.kind !== 'more';
 }
+
+/** What jit writes into its section; a comment there is somebody else's. */
+const isOfMark = ({ kind, name, raw }: Line): boolean =>
+  kind === 'property' ? ['grant', 'ends', 'wrote'].includes(name) : kind === 'other' && raw.trim() === '';
 
 const propertiesOf = (lines: readonly Line[]): readonly Line[] => lines.filter(({ kind }) => kind === 'property');
 

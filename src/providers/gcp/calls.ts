@@ -53,15 +53,17 @@ export function caller(now: Clock): Caller {
   const pauses = new Map<string, number>();
   return async ({ api, endpoint, path, body, token, reason }, signal) => {
     const base = baseOf(api, endpoint);
-    if ((pauses.get(base) ?? 0) > now()) throw new CallFailed({ kind: 'busy', status: 'asked to pause', http: 429 });
-    pauses.delete(base);
+    // Of one project, or of one service account: others have quotas of their own.
+    const place = `${base}${path.split(':', 1)[0] ?? ''}`;
+    if ((pauses.get(place) ?? 0) > now()) throw new CallFailed({ kind: 'busy', status: 'asked to pause', http: 429 });
+    pauses.delete(place);
     if (signal.aborted) throw new CallFailed({ kind: 'busy', status: 'aborted', http: null });
     const why = reason === undefined ? {} : { reason };
     const response = await send(`${base}${path}`, { ...payload(body), ...bearer(token), ...why }, deadline(signal));
     if (response.http >= 200 && response.http < 300) return response.text;
     const failure = judgeAnswer(response.http, response.text);
     const pause = Number(response.retryAfter ?? '');
-    if (failure.kind === 'busy' && pause > 0) pauses.set(base, now() + Math.min(pause * 1_000, LONGEST_PAUSE_MS));
+    if (failure.kind === 'busy' && pause > 0) pauses.set(place, now() + Math.min(pause * 1_000, LONGEST_PAUSE_MS));
     throw new CallFailed(failure);
   };
 }

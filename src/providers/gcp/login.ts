@@ -109,7 +109,7 @@ async function within<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T
 /** The library's own text may show what it sent, so none of it is kept: only whether an answer came, and which. */
 function noCredentials(login: Login, thrown: unknown): JitError {
   const http = statusOf(thrown);
-  const none = thrown instanceof Error && /^Could not load the default credentials/.test(thrown.message);
+  const none = thrown instanceof Error && thrown.message.startsWith('Could not load the default credentials');
   const refused = none || (http !== null && http >= 400 && http < 500 && http !== 429);
   const where = login.kind === 'ambient' ? 'its environment' : `a token of its own issuer at ${login.audience}`;
   return new JitError({
