@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { GetPolicyVersionCommand, IAMClient, ListRolePoliciesCommand } from '@aws-sdk/client-iam';
 import { runSimulation } from '@cloud-copilot/iam-simulate';
 import { parse } from 'yaml';
 import { parseBrokerConfig } from '../../src/broker/config/config.ts';
@@ -65,9 +66,11 @@ test(
       'jit.example.com/eu:aud': 'sts.amazonaws.com',
       'jit.example.com/eu:sub': `jit:${ROLE}`,
     });
-    const version = ['--policy-arn', `arn:aws:iam::${ACCOUNT}:policy/jit-web-maximum`, '--version-id', 'v1'];
-    const { PolicyVersion } = JSON.parse(await aws('iam', 'get-policy-version', ...version));
-    assert.deepEqual(PolicyVersion.Document, POLICY);
+    const credentials = { accessKeyId: MOTO_KEYS.AWS_ACCESS_KEY_ID, secretAccessKey: MOTO_KEYS.AWS_SECRET_ACCESS_KEY };
+    const iam = new IAMClient({ endpoint: url, region: 'us-east-1', credentials });
+    const version = { PolicyArn: `arn:aws:iam::${ACCOUNT}:policy/jit-web-maximum`, VersionId: 'v1' };
+    const { PolicyVersion } = await iam.send(new GetPolicyVersionCommand(version));
+    assert.deepEqual(JSON.parse(decodeURIComponent(PolicyVersion?.Document ?? '')), POLICY);
 
     // The lines of the target, as an operator copies them from stderr.
     const lines = printed.stderr.slice(printed.stderr.indexOf('\ntargets:') + 1);
@@ -79,7 +82,7 @@ test(
     const { notAfter } = await provider.issue(target, order, never());
     const mark = markOf(provider, target, order, notAfter);
     await provider.revoke(mark, async () => await Promise.resolve([mark]), never());
-    const { PolicyNames } = JSON.parse(await aws('iam', 'list-role-policies', '--role-name', 'jit-web'));
+    const { PolicyNames } = await iam.send(new ListRolePoliciesCommand({ RoleName: 'jit-web' }));
     assert.deepEqual(PolicyNames, ['JitRevoked'], 'the only inline policy, since IAM has little room for them');
   },
 );
