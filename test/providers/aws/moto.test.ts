@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { CreateRoleCommand, GetRolePolicyCommand, IAMClient } from '@aws-sdk/client-iam';
+import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import type { Order, Provider } from '../../../src/core/ports.ts';
 import { awsProvider } from '../../../src/providers/aws/provider.ts';
 import type { AwsTarget } from '../../../src/providers/aws/provider.ts';
@@ -89,3 +90,45 @@ test('a revocation puts the deny entry on the role, and claims nothing that moto
   await provider.tidy(mark, async () => await Promise.resolve([]), never());
   await assert.rejects(iam().send(new GetRolePolicyCommand(name)), /NoSuchEntity|not found/);
 });
+
+/** An administrator of another of moto's accounts. */
+async function administratorOf(account: string): Promise<IAMClient> {
+  const sts = new STSClient({ endpoint: url, region: 'us-east-1', credentials: KEYS });
+  const role = { RoleArn: `arn:aws:iam::${account}:role/administrator`, RoleSessionName: 'test' };
+  const {
+    AccessKeyId = '',
+    SecretAccessKey = '',
+    SessionToken = '',
+  } = (await sts.send(new AssumeRoleCommand(role))).Credentials ?? {};
+  const credentials = { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken };
+  return new IAMClient({ endpoint: url, region: 'us-east-1', credentials });
+}
+
+test(
+  'one grant over two accounts is one name and one end in both, and is denied in each by its own role',
+  { skip },
+  async () => {
+    const accounts = ['111122223333', '444455556666'];
+    const order = orderOf({ endsAt: Date.now() + 600_000 });
+    const ends = new Set<string | undefined>();
+    for (const account of accounts) {
+      const administrator = await administratorOf(account);
+      const trust = JSON.stringify({ Version: '2012-10-17', Statement: [] });
+      for (const RoleName of ['jit-web', 'jit-revoker']) {
+        await administrator.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: trust }));
+      }
+      const [role, revoker] = ['jit-web', 'jit-revoker'].map((name) => `arn:aws:iam::${account}:role/${name}`);
+      const target = provider.parseTarget(account, config({ role, revoker, endpoint: url }));
+      assert.equal(await whoAmI(order, target), `arn:aws:sts::${account}:assumed-role/jit-web/${order.grant}`);
+      const { granted, notAfter } = await provider.issue(target, order, never());
+      for (const [end] of granted.matchAll(/\d{4}-\d\d-\d\dT[\d:]+Z/g)) ends.add(end);
+      const mark = markOf(provider, target, order, notAfter);
+      await provider.revoke(mark, async () => await Promise.resolve([mark]), never());
+      const command = new GetRolePolicyCommand({ RoleName: 'jit-web', PolicyName: 'JitRevoked' });
+      assert((await administrator.send(command)).PolicyDocument?.includes(order.grant));
+    }
+    assert.deepEqual([...ends], [`${new Date(order.endsAt).toISOString().slice(0, 19)}Z`]);
+    const command = new GetRolePolicyCommand({ RoleName: 'jit-web', PolicyName: 'JitRevoked' });
+    await assert.rejects(iam().send(command), /NoSuchEntity|not found/);
+  },
+);
