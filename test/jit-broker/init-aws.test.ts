@@ -70,7 +70,8 @@ test(
     const iam = new IAMClient({ endpoint: url, region: 'us-east-1', credentials });
     const version = { PolicyArn: `arn:aws:iam::${ACCOUNT}:policy/jit-web-maximum`, VersionId: 'v1' };
     const { PolicyVersion } = await iam.send(new GetPolicyVersionCommand(version));
-    assert.deepEqual(JSON.parse(decodeURIComponent(PolicyVersion?.Document ?? '')), POLICY);
+    // AWS encodes it for a URL, moto does not.
+    assert.deepEqual(JSON.parse(PolicyVersion?.Document ?? ''), POLICY);
 
     // The lines of the target, as an operator copies them from stderr.
     const lines = printed.stderr.slice(printed.stderr.indexOf('\ntargets:') + 1);
