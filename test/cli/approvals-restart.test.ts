@@ -44,7 +44,7 @@ test(
     await broker.start();
     const ended = await second;
     assert.equal(ended.status, 10, ended.stderr);
-    assert.match(ended.stderr, /^jit: work: the cloud issued nothing/m);
+    assert.match(ended.stderr, /^jit: work: (?:the cloud issued nothing|it could not be granted)/m);
     assert.equal(new Set(cloud.sessions).size, cloud.sessions.length, 'nothing was asked for twice');
     const delivered = broker.entries('credential.delivered').map((entry) => entry.grant);
     assert.deepEqual(delivered, [grant.id]);

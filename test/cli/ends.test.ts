@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
+import { failedWords } from '../../src/cli/access/legs.ts';
 import { revoke } from '../../src/cli/commands/revoke.ts';
 import { showOutcome } from '../../src/cli/commands/show.ts';
 import type { Context } from '../../src/cli/context.ts';
@@ -147,6 +148,26 @@ test('a target that has not confirmed says until when access could last, and why
     { target: 'late', goneAt: null, proof: null, residualUntil: at(200), problem: null },
     { target: 'dead', goneAt: null, proof: null, residualUntil: at(400), problem: 'no answer' },
   ]);
+});
+
+test('why nothing was granted names the targets that failed, and claims no more than is known', () => {
+  const none = { at: at(-1), proof: 'the cloud issued nothing' };
+  const failed = (target: string): LegView => leg(target, { state: 'gone', problem: 'no rights', gone: none });
+  assert.equal(failedWords([failed('db')]), 'the cloud issued nothing: no rights');
+  const revoked = gone('db', -1, 'no role is left');
+  assert.equal(failedWords([revoked]), 'it could not be granted, and nothing of it is left');
+  assert.equal(
+    failedWords([failed('db'), gone('web', -1, 'a probe was denied'), failed('kube')]),
+    'nothing was granted, since not all targets issued it: db: no rights; kube: no rights',
+  );
+  assert.equal(
+    failedWords([leg('db', { state: 'maybe-issued', problem: 'no answer' }), leg('web')]),
+    'it could not be granted: db: no answer; what may have been issued is being revoked',
+  );
+  assert.equal(
+    failedWords([leg('db', { state: 'maybe-issued' })]),
+    'it could not be granted; what may have been issued is being revoked',
+  );
 });
 
 const entry = (sequence: number, type: string, data: object) => ({

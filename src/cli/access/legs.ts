@@ -74,6 +74,22 @@ export function legEndLine(leg: LegView, now: number): Line {
   return [`${target}: `, toned('warn', begun), `; access ends at the latest ${latest}`];
 }
 
+/**
+ * Why nothing was granted, such as `the cloud issued nothing: the role does not trust us`. Where there are several targets it names
+ * those that failed; and it says whether what was or may have been issued is gone.
+ */
+export function failedWords(legs: readonly LegView[]): string {
+  const problems = legs.flatMap(({ target, problem }) =>
+    problem === null ? [] : [legs.length === 1 ? problem : `${target}: ${problem}`],
+  );
+  // Only what was surely never issued keeps its problem when it is gone.
+  const one = problems.length === 0 ? 'it could not be granted, and nothing of it is left' : 'the cloud issued nothing';
+  const what = legs.length === 1 ? one : 'nothing was granted, since not all targets issued it';
+  const why = problems.length === 0 ? '' : `: ${problems.join('; ')}`;
+  if (legs.every(({ state }) => state === 'gone')) return `${what}${why}`;
+  return `it could not be granted${why}; what may have been issued is being revoked`;
+}
+
 const INDENT = '  ';
 
 /** The permission as the cloud was given it, indented: nothing is added or left out. */

@@ -12,6 +12,7 @@ import { unlessStopped, withProgress } from '../progress.ts';
 import { type Site, siteOf } from '../site.ts';
 import { tellDesktop } from '../desktop.ts';
 import type { Format } from '../output.ts';
+import { failedWords } from './legs.ts';
 import type { CompleteAccess } from './complete.ts';
 import type { Consent } from './consent.ts';
 import type { Patience } from './flags.ts';
@@ -234,11 +235,10 @@ export function settled(outcome: Outcome, site: Site): Granted | null {
   }
   if (grant === null || grant.state === 'issuing') return null;
   if (grant.state === 'active') return { request, grant };
-  const problem = grant.legs.find((leg) => leg.problem !== null)?.problem ?? null;
   if (grant.reason === 'failed') {
     throw new JitError({
       code: 'ERR_CLOUD',
-      message: `the cloud issued nothing${problem === null ? '' : `: ${problem}`}`,
+      message: failedWords(grant.legs),
       hint: `the whole story: ${site.line(`jit show ${grant.id}`)}`,
       subject: grant.id,
       broker,
