@@ -9,12 +9,13 @@ import type { Issued, Mark, Order, Provider, Revocation } from '../../../src/cor
 import { secondsOf } from '../../../src/providers/aws/identity-center/center.ts';
 import { identityCenterProvider } from '../../../src/providers/aws/identity-center/provider.ts';
 import type { CenterTarget } from '../../../src/providers/aws/identity-center/target.ts';
+import { serveJson } from '../../fakes/aws-json.ts';
 import { fakeSso } from '../../fakes/aws-sso/sso.ts';
 import type { FakeSso } from '../../fakes/aws-sso/sso.ts';
 import { fakeAws } from '../aws/fake-aws.ts';
 import { SIGNER, failure, never, newGrant } from '../aws/support.ts';
 import type { TestServer } from '../aws/support.ts';
-import { ACCOUNT, ADMIN, ANN, ANN_THERE, INSTANCE, OWNER, VIEWER, centerConfig, serveJson, use } from './support.ts';
+import { ACCOUNT, ADMIN, ANN, ANN_THERE, INSTANCE, OWNER, VIEWER, centerConfig, use } from './support.ts';
 
 const START = Date.UTC(2026, 10, 21, 12);
 const LIFE = 1_800_000;
@@ -45,7 +46,7 @@ beforeEach(async () => {
   clock = START;
   paused = 0;
   sso = fakeSso();
-  server = await serveJson(sso);
+  server = await serveJson([sso]);
   provider = fresh();
   target = provider.parseTarget('c', centerConfig({ endpoint: server.url }));
 });

@@ -6,13 +6,14 @@ import type { Credential } from '../../../src/core/credential.ts';
 import type { Order, Provider } from '../../../src/core/ports.ts';
 import { identityCenterProvider } from '../../../src/providers/aws/identity-center/provider.ts';
 import type { CenterTarget } from '../../../src/providers/aws/identity-center/target.ts';
+import { serveJson } from '../../fakes/aws-json.ts';
 import { fakeSso } from '../../fakes/aws-sso/sso.ts';
 import { SIGNER } from '../aws/support.ts';
 import { providerContract } from '../contract/contract.ts';
 import { openGate } from '../contract/http-gate.ts';
 import type { Answer } from '../contract/http-gate.ts';
 import type { Hostile, Rig } from '../contract/rig.ts';
-import { ACCOUNT, ADMIN, ANN, ANN_THERE, OWNER, VIEWER, centerConfig, serveJson, use } from './support.ts';
+import { ACCOUNT, ADMIN, ANN, ANN_THERE, OWNER, VIEWER, centerConfig, use } from './support.ts';
 
 const OTHER_ACCOUNT = '210987654321';
 const START = Date.UTC(2026, 10, 21, 12);
@@ -42,7 +43,7 @@ async function openRig(): Promise<Rig<CenterTarget>> {
   let clock = START;
   const now = (): number => clock;
   const sso = fakeSso();
-  const server = await serveJson(sso);
+  const server = await serveJson([sso]);
   const gate = await openGate(server.url, {
     throttled: fault('ThrottlingException'),
     denied: fault('AccessDeniedException'),

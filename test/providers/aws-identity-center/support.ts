@@ -2,11 +2,6 @@
  * What the tests of the provider for IAM Identity Center share.
  * @module
  */
-import { answerJson } from '../../fakes/aws-json.ts';
-import type { JsonService } from '../../fakes/aws-json.ts';
-import { serve } from '../aws/support.ts';
-import type { TestServer } from '../aws/support.ts';
-
 export const OWNER = '0123456789abcdef';
 export const INSTANCE = 'arn:aws:sso:::instance/ssoins-1234567890abcdef';
 export const [ADMIN, VIEWER] = ['ps-aaaaaaaaaaaaaaaa', 'ps-bbbbbbbbbbbbbbbb'].map(
@@ -39,13 +34,3 @@ export function centerConfig(changes: object = {}): object {
 }
 
 export const use = (...resources: string[]) => ({ target: 'c', operation: USE, actions: [USE], resources });
-
-/** Serves it on a free port of loopback. */
-export async function serveJson(service: JsonService): Promise<TestServer> {
-  return await serve((request, response) => {
-    const answer = async (): Promise<void> => {
-      if (!(await answerJson([service], request, response))) response.writeHead(404).end();
-    };
-    void answer();
-  });
-}
