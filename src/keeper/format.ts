@@ -12,7 +12,7 @@ import type { Format } from './protocol.ts';
  * - `kubernetes`: an ExecCredential, https://kubernetes.io/docs/reference/access-authn-authz/authentication/#input-and-output-formats
  * - `gcp`: a token response (RFC 6749, section 5.1)
  * - `azure`: the client assertion and whom it speaks for
- * - `postgres`: a line of a password file, https://www.postgresql.org/docs/current/libpq-pgpass.html
+ * - `postgres`: what a password file holds, https://www.postgresql.org/docs/current/libpq-pgpass.html
  *
  * Throws `ERR_TARGET` for a credential of another kind.
  * @param notAfter epoch ms, after which no tool may use it; written into every form that has a place for it.
@@ -40,7 +40,7 @@ export function formatCredential(issued: IssuedCredential, format: Format, notAf
     case 'azure':
       return JSON.stringify(credential.secret.expose());
     case 'postgres':
-      return passLine(issued);
+      return passLines(issued);
     default:
       return credential satisfies never;
   }
@@ -63,7 +63,7 @@ export function fileForm(issued: IssuedCredential): string | null {
   const { credential } = issued;
   switch (credential.kind) {
     case 'postgres':
-      return `${passLine(issued)}\n`;
+      return `${passLines(issued)}\n`;
     case 'gcp':
       return credential.secret.expose().token;
     case 'azure':
@@ -110,11 +110,14 @@ function publicPart(tool: IssuedCredential['tool']): object {
 const awsPart = ({ region, endpoint }: AwsSettings): object => ({ region, endpoint });
 
 /** `hostname:port:database:username:password`, with a backslash before each colon and backslash of a field. */
-function passLine({ credential, tool }: IssuedCredential): string {
+function passLines({ credential, tool }: IssuedCredential): string {
   if (credential.kind !== 'postgres' || tool.kind !== 'postgres') return '';
   const { user, password } = credential.secret.expose();
-  const fields = [tool.host, String(tool.port), '*', user, password];
-  return fields.map((field) => (field === '*' ? field : field.replaceAll(/[\\:]/g, '\\$&'))).join(':');
+  // A socket in the folder that libpq was built with is looked up under this name, any other under its folder.
+  const hosts = tool.host.startsWith('/') ? [tool.host, 'localhost'] : [tool.host];
+  const escaped = (field: string): string => field.replaceAll(/[\\:]/g, '\\$&');
+  const rest = `${tool.port}:*:${escaped(user)}:${escaped(password)}`;
+  return hosts.map((host) => `${escaped(host)}:${rest}`).join('\n');
 }
 
 function otherKind({ target, credential }: IssuedCredential, format: Format): JitError {

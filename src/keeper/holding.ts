@@ -30,6 +30,8 @@ export interface HoldingDeps {
   readonly wipeStaticKeys: (profile: HeldProfile) => Promise<void>;
   /** Puts what is secret where tools read it that can ask nobody. @returns whether there was any. Throws `ERR_LOCAL_FILE`. */
   readonly writeSecrets: (issued: IssuedCredentials) => Promise<'none' | 'written'>;
+  /** Gives it, and what lies beside it, another end, epoch ms. Throws `ERR_LOCAL_FILE`. */
+  readonly markSecrets: (expiresAt: number) => Promise<void>;
   /** Removes it. Throws `ERR_LOCAL_FILE` while any of it is left. */
   readonly removeSecrets: () => Promise<void>;
   /** Takes the endpoint away. */
@@ -159,11 +161,12 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
 
   /** Tried again with every sign of life, since whoever finds an old end in a profile wipes it. */
   async function mark(): Promise<void> {
-    if (profiles.length === 0 || marking || marked === expiresAt || firstWipe !== null) return;
+    if (marking || marked === expiresAt || firstWipe !== null) return;
     const end = expiresAt;
     marking = true;
     try {
       for (const profile of profiles) await deps.markProfile(profile, Date.parse(end));
+      await deps.markSecrets(Date.parse(end));
       marked = end;
     } catch (thrown) {
       problem = asJitError(thrown).message;

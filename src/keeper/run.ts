@@ -11,7 +11,13 @@ import { type Clocks, pause } from '../local/clock.ts';
 import { holdLock } from '../local/lock.ts';
 import type { LocalPaths } from '../local/paths.ts';
 import { notifyDesktop } from '../local/desktop.ts';
-import { removeSecretFiles, secretFile, sweepSecretFiles, writeSecretFile } from '../local/secret-files.ts';
+import {
+  extendSecretFiles,
+  removeSecretFiles,
+  secretFile,
+  sweepSecretFiles,
+  writeSecretFile,
+} from '../local/secret-files.ts';
 import { profilesOf, spotsOf } from '../profiles/all.ts';
 import { parseAsk } from './asks.ts';
 import { adoptOrphans, type Orphans } from './orphans.ts';
@@ -175,6 +181,7 @@ function holdGrant(run: KeeperRun, adoption: Adoption, endpoint: LoopbackEndpoin
       }
       return written;
     },
+    markSecrets: (expiresAt) => extendSecretFiles(paths.run, adoption.grant, expiresAt),
     removeSecrets: () => removeSecretFiles(paths.run, adoption.grant),
     wipeStaticKeys: (profile) => wipeStaticKeys(profile, adoption.grant, { locks: paths.locks }),
     closeEndpoint: () => endpoint.close(adoption.grant),

@@ -33,6 +33,17 @@ export async function writeSecretFile(path: string, content: string, end: number
   }
 }
 
+/** Gives every file of the grant another end, epoch ms. Throws `ERR_LOCAL_FILE`. */
+export async function extendSecretFiles(run: string, grant: GrantId, end: number): Promise<void> {
+  const when = new Date(end);
+  try {
+    const names = (await namesIn(run)).filter((name) => name.startsWith(`secret-${grant}-`));
+    await Promise.all(names.map((name) => utimes(join(run, name), when, when)));
+  } catch (thrown) {
+    throw asLocalFault(thrown, run);
+  }
+}
+
 /** Removes every file of the grant. Throws `ERR_LOCAL_FILE` when one stays. */
 export async function removeSecretFiles(run: string, grant: GrantId): Promise<void> {
   await removeWhere(run, (name) => name.startsWith(`secret-${grant}-`));

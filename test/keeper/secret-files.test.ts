@@ -6,6 +6,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Secret } from '../../src/core/secret.ts';
+import { fileForm } from '../../src/keeper/format.ts';
 import { secretFile, sweepExpiredFiles } from '../../src/local/secret-files.ts';
 import { PASSWORD } from '../fakes/broker.ts';
 import { eventually } from '../support/eventually.ts';
@@ -56,6 +58,19 @@ test('a password that runs out before its grant is replaced in its file although
   assert.match(readFileSync(path, 'utf8'), /:jit_test:/);
 });
 
+test('a renewed grant takes its files along: nobody who comes after the old end removes them', async (t) => {
+  const w = await world(t);
+  const { grant, outcome } = await w.adopt({ seconds: 60, targets: ['orders'], databases: ['orders'] });
+  const beside = `${secretFile(w.paths.run, grant, 'orders')}.kubeconfig`;
+  const end = new Date(outcome.grant?.expiresAt ?? '');
+  writeFileSync(beside, 'of a command that runs');
+  utimesSync(beside, end, end);
+  const later = w.broker.renew(grant, 600);
+  await eventually(() => statSync(beside).mtimeMs === later);
+  await sweepExpiredFiles(w.paths.run, end.getTime() + 1_000);
+  assert.equal(secretsOf(w).length, 2);
+});
+
 test('files of a keeper that was killed: the next keeper removes them; without one, each goes with the first command after its end', async (t) => {
   const w = await world(t);
   const { grant } = await w.adopt({ seconds: 300, targets: ['orders'], databases: ['orders'] });
@@ -72,4 +87,17 @@ test('files of a keeper that was killed: the next keeper removes them; without o
   await w.keeper();
   await eventually(() => !existsSync(path));
   assert.deepEqual(secretsOf(w), ['secret-of-somebody-else']);
+});
+
+test('a password file serves a socket in any folder, also in the one that libpq calls localhost, and escapes what it separates by', () => {
+  const tool = { kind: 'postgres', port: 5_432, databases: ['shop'], tls: 'disable', authority: null } as const;
+  const secret = new Secret({ user: 'jit_a', password: 'p:w\\d' });
+  const issued = {
+    target: 'orders',
+    expiration: '2030-01-01T00:00:00Z',
+    credential: { kind: 'postgres', secret },
+  } as const;
+  const lines = (host: string): string | null => fileForm({ ...issued, tool: { ...tool, host } });
+  assert.equal(lines('/run/pg:1'), '/run/pg\\:1:5432:*:jit_a:p\\:w\\\\d\nlocalhost:5432:*:jit_a:p\\:w\\\\d\n');
+  assert.equal(lines('::1'), '\\:\\:1:5432:*:jit_a:p\\:w\\\\d\n');
 });

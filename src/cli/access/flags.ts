@@ -7,7 +7,7 @@ import { display } from '../../core/display.ts';
 import { JitError } from '../../core/errors.ts';
 import { type Ask, parseReason, parseResource, parseTicket } from '../../core/request.ts';
 import { type Flag, type Input, type Positional, single, usage } from '../command.ts';
-import { checkProfileName } from '../../profiles/aws/names.ts';
+import { checkProfileName } from '../../profiles/names.ts';
 import type { Format } from '../output.ts';
 import type { Wish } from './install.ts';
 

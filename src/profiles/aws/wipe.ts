@@ -4,10 +4,9 @@
  */
 import { asJitError } from '../../core/errors.ts';
 import type { JitError } from '../../core/errors.ts';
-import { readOwnFile } from '../../local/atomic.ts';
-import { MAX_EDIT_BYTES } from '../../local/edit.ts';
 import type { OwnSection } from '../ini/block.ts';
 import type { LockDeps, ManagedProfile, WipeConflict, WipeResult } from '../tool.ts';
+import { readIfOwn } from '../read.ts';
 import { editText, withAwsLock } from './file.ts';
 import type { AwsFiles } from './names.ts';
 import { stateOf } from '../ini/sections.ts';
@@ -67,7 +66,7 @@ function pathsOf(files: AwsFiles): string[] {
 }
 
 async function listFile(path: string): Promise<ManagedProfile[]> {
-  const bytes = await readOwnFile(path, MAX_EDIT_BYTES);
+  const bytes = await readIfOwn(path);
   return bytes === null ? [] : ownSections(bytes.toString('latin1')).map((own) => describe(own, path));
 }
 
