@@ -97,8 +97,13 @@ export async function fakeCluster({ now, tls }: FakeOptions): Promise<FakeCluste
       const refused = `User "${user.name}" cannot ${verb} resource "${what}" ${group} ${where}`;
       throw forbidden(`${type.resource} "${name}" is forbidden: ${refused}`);
     }
-    const done = perform(api, user, info, { method: request.method ?? '', text: body.toString('utf8') });
-    return await Promise.resolve(fate === 'drop-reply' ? 'broken' : done);
+    try {
+      const done = perform(api, user, info, { method: request.method ?? '', text: body.toString('utf8') });
+      return await Promise.resolve(fate === 'drop-reply' ? 'broken' : done);
+    } catch (thrown) {
+      if (fate === 'drop-reply') return 'broken';
+      throw thrown;
+    }
   };
 
   const listener: RequestListener = (request, response) => {
