@@ -3,7 +3,7 @@
  * @module
  */
 import { z } from 'zod';
-import { JitError } from '../../core/errors.ts';
+import { JitError, asJitError } from '../../core/errors.ts';
 import type { Clock, Issued, Order, Random } from '../../core/ports.ts';
 import { Secret } from '../../core/secret.ts';
 import type { Attempt } from './failure.ts';
@@ -42,7 +42,7 @@ export async function issue(
   order: Order,
   signal: AbortSignal,
 ): Promise<Issued> {
-  const asked = together(target, order.permissions);
+  const asked = askedBy(target, order);
   const left = order.endsAt - deps.now();
   if (left <= 0) throw new JitError({ code: 'ERR_CLOUD', message: 'the grant ended before it could be issued' });
   const user = roleName(order.grant);
@@ -69,6 +69,16 @@ export async function issue(
     });
   } catch (thrown) {
     throw cloudFault(thrown, attempt);
+  }
+}
+
+function askedBy(target: PostgresTarget, order: Order): Asked {
+  try {
+    return together(target, order.permissions);
+  } catch (thrown) {
+    // The configuration has changed since it was approved. The server has not been asked, and `ERR_CLOUD` is how the port says so.
+    const { message, hint } = asJitError(thrown);
+    throw new JitError({ code: 'ERR_CLOUD', message, hint, cause: thrown });
   }
 }
 

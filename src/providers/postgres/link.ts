@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { Socket } from 'node:net';
 import type { Client } from 'pg';
 import { z } from 'zod';
-import { JitError } from '../../core/errors.ts';
+import { JitError, asJitError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { Reach } from './target.ts';
 
@@ -163,7 +163,13 @@ async function passwordOf({ passwordFile }: Reach, readSecret: ReadSecret): Prom
       message: 'the server asks for the password of the broker, and the target has no password_file',
     });
   }
-  return (await readSecret(passwordFile)).expose();
+  try {
+    return (await readSecret(passwordFile)).expose();
+  } catch (thrown) {
+    // The server has been told nothing yet, and `ERR_CLOUD` is how the port says so.
+    const { message, hint } = asJitError(thrown);
+    throw new JitError({ code: 'ERR_CLOUD', message, hint, cause: thrown });
+  }
 }
 
 function tlsOf({ tls, authority }: Reach): false | { readonly rejectUnauthorized: boolean; readonly ca?: string } {

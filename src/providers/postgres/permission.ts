@@ -2,8 +2,8 @@
  * What a request for group roles means at a target, as far as the configuration alone can say.
  * @module
  */
-import { ACCESS_LEVELS, BREADTHS, highest } from '../../core/access.ts';
-import type { AccessLevel, Assessed, Assessment, Breadth } from '../../core/access.ts';
+import { ACCESS_LEVELS, highest } from '../../core/access.ts';
+import type { AccessLevel, Assessed } from '../../core/access.ts';
 import { display } from '../../core/display.ts';
 import { JitError } from '../../core/errors.ts';
 import type { Permission } from '../../core/request.ts';
@@ -34,23 +34,29 @@ export function assessed(target: PostgresTarget, asked: Permission): Assessed {
       hint: `name one of: ${target.databases.map((name) => display(name, 63)).join(', ')}`,
     });
   }
-  for (const group of groups) for (const database of asked.resources) demandDatabase(group, database);
+  for (const group of groups) {
+    for (const database of asked.resources) demandDatabase(group, database);
+    if (target.otherDatabases === 'tell') demandAll(asked.resources, group.databases);
+  }
   const permission = { ...asked, actions: unique(asked.actions), resources: unique(asked.resources) };
-  return { permission, assessment: assessmentOf(target, groups, asked.resources) };
+  return { permission, assessment: { access: highestOf(groups), breadth: 'exact' } };
 }
 
-/** The same for everything that is asked for at once. Throws the same. */
-export function together(
-  target: PostgresTarget,
-  permissions: readonly Permission[],
-): Asked & Pick<Assessment, 'breadth'> {
-  const each = permissions.map((one) => assessed(target, one));
-  const actions = unique(each.flatMap(({ permission }) => permission.actions));
+/**
+ * The same for everything that is asked for at once, which is one login: each of its roles works in each of its databases.
+ * Throws the same.
+ */
+export function together(target: PostgresTarget, permissions: readonly Permission[]): Asked {
+  const each = permissions.map((one) => assessed(target, one).permission);
+  const actions = unique(each.flatMap((one) => one.actions));
   const groups = actions.map((action) => groupFor(target, action)).toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  const databases = unique(each.flatMap(({ permission }) => permission.resources)).toSorted();
-  const { access, breadth } = assessmentOf(target, groups, databases);
-  const broadest = highest<Breadth>(BREADTHS, [breadth, ...each.map(({ assessment }) => assessment.breadth)]);
-  return { groups, databases, access, breadth: broadest ?? 'broad' };
+  const databases = unique(each.flatMap(({ resources }) => resources)).toSorted();
+  for (const group of groups) {
+    const named = each.filter((one) => one.actions.includes(actionOf(group.name))).flatMap((one) => one.resources);
+    const reached = group.databases.filter((database) => databases.includes(database));
+    demandAll(named, reached);
+  }
+  return { groups, databases, access: highestOf(groups) };
 }
 
 /** What the holder leaves goes to the groups with the most access, through which alone it can have been made. */
@@ -58,20 +64,19 @@ export function heirsOf({ groups, access }: Asked): readonly string[] {
   return groups.filter((group) => group.access === access).map(({ name }) => name);
 }
 
-/**
- * A role means the same in each of its databases, and only CONNECT tells them apart. Where the target does not insist on
- * that, whoever names fewer databases than the role has gets the others as well.
- */
-function assessmentOf(target: PostgresTarget, groups: readonly Group[], databases: readonly string[]): Assessment {
-  const access =
-    highest(
-      ACCESS_LEVELS,
-      groups.map((group) => group.access),
-    ) ?? 'permissions';
-  const bounded =
-    target.otherDatabases === 'refuse' ||
-    groups.every((group) => group.databases.every((database) => databases.includes(database)));
-  return { access, breadth: bounded ? 'exact' : 'broad' };
+function highestOf(groups: readonly Group[]): AccessLevel {
+  const levels = groups.map((group) => group.access);
+  return highest(ACCESS_LEVELS, levels) ?? 'permissions';
+}
+
+/** A role means the same in each of its databases: whoever names fewer than it would work in would get more than was named. */
+function demandAll(named: readonly string[], reached: readonly string[]): void {
+  if (reached.every((database) => named.includes(database))) return;
+  throw new JitError({
+    code: 'ERR_RESOURCE',
+    message: 'that role would work in more databases than were named for it',
+    hint: `name all of them: ${reached.map((name) => display(name, 63)).join(' ')}`,
+  });
 }
 
 function groupFor(target: PostgresTarget, action: string): Group {

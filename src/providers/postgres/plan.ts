@@ -6,7 +6,6 @@ import type { Plan, RevocationClass } from '../../core/access.ts';
 import { display } from '../../core/display.ts';
 import { JitError } from '../../core/errors.ts';
 import type { Asked } from './permission.ts';
-import type { together } from './permission.ts';
 import { elsewhere, listed } from './survey.ts';
 import type { Survey } from './survey.ts';
 import type { PostgresTarget } from './target.ts';
@@ -37,7 +36,7 @@ export function grantedText(
  */
 export function planOf(
   target: PostgresTarget,
-  asked: ReturnType<typeof together>,
+  asked: Asked,
   about: { readonly found: Survey | null; readonly end: number; readonly quote: (name: string) => string },
 ): Plan {
   return {
@@ -53,7 +52,7 @@ export function planOf(
       'the server refuses its password from the end on; sessions still open then are cut by the broker',
       'while no broker runs, a session that is open at the end stays open',
     ],
-    assessment: { access: asked.access, breadth: asked.breadth },
+    assessment: { access: asked.access, breadth: 'exact' },
     floorSeconds: 0,
     residualSeconds: RESIDUAL,
     revocation: REVOCATION,

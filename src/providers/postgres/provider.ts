@@ -27,12 +27,15 @@ export interface PostgresDeps {
   /** Of this broker's store: what other brokers made at the same server is never touched. */
   readonly owner: string;
   readonly readSecret: ReadSecret;
+  /** A file of the configuration that is no secret. Throws what reading throws. */
+  readonly readText: (path: string) => string;
 }
 
 /** A plan is looked at by somebody who waits, and says so where the server is slower, ms. */
 const PLAN_MS = 3_000;
 
-export function postgresProvider({ now, random, owner, readSecret }: PostgresDeps): Provider<PostgresTarget> {
+export function postgresProvider(deps: PostgresDeps): Provider<PostgresTarget> {
+  const { now, random, owner, readSecret } = deps;
   const converse = lanesWith(readSecret);
 
   const look = async (target: PostgresTarget, asked: Asked): Promise<Survey | null> => {
@@ -54,7 +57,7 @@ export function postgresProvider({ now, random, owner, readSecret }: PostgresDep
 
   return {
     kind: 'postgres',
-    parseTarget: parsePostgresTarget,
+    parseTarget: (name, config) => parsePostgresTarget(name, config, deps.readText),
     assess: async (target, permission) => await Promise.resolve(assessed(target, permission)),
     plan: async (target, permissions, seconds) => {
       const asked = together(target, permissions);

@@ -76,6 +76,7 @@ const CONFIG = z.strictObject({
   password_file: z.string().min(1, 'a path').max(4_096, 'a path').optional(),
   tls: z.enum(TLS_MODES, 'verify-full, require or disable').default('verify-full'),
   authority: z.string().max(100_000).refine(isAuthority, 'one or more certificates in PEM').optional(),
+  authority_file: z.string().min(1, 'a path').max(4_096, 'a path').optional(),
   roles: z
     .record(z.string().refine(isGroupName, 'the name of a group role, at most 63 bytes'), GROUP)
     .refine((roles) => Object.keys(roles).length > 0, 'at least one'),
@@ -84,13 +85,17 @@ const CONFIG = z.strictObject({
 });
 type Config = z.infer<typeof CONFIG>;
 
-/** Throws `ERR_CONFIG` naming the target and the field that is wrong. */
-export function parsePostgresTarget(name: string, config: unknown): PostgresTarget {
+/**
+ * Throws `ERR_CONFIG` naming the target and the field that is wrong.
+ * @param readText reads a file of the configuration. Throws what reading throws.
+ */
+export function parsePostgresTarget(name: string, config: unknown, readText: (path: string) => string): PostgresTarget {
   const parsed = CONFIG.safeParse(config);
   if (!parsed.success) throw configFault(name, describe(parsed.error));
-  const { host, port, databases, environment, user, tls, authority = null } = parsed.data;
+  const { host, port, databases, environment, user, tls, authority_file: file } = parsed.data;
   const problem = conflict(parsed.data);
   if (problem !== null) throw configFault(name, problem);
+  const authority = file === undefined ? (parsed.data.authority ?? null) : readAuthority(name, file, readText);
   return {
     name,
     provider: 'postgres',
@@ -119,11 +124,13 @@ export function parsePostgresTarget(name: string, config: unknown): PostgresTarg
   };
 }
 
-function conflict({ host, tls, authority, roles, databases, user }: Config): string | null {
+function conflict({ host, tls, authority, authority_file: file, roles, databases, user }: Config): string | null {
   if (tls === 'disable' && !isLocal(host)) return 'tls: disable is for loopback addresses and Unix sockets only';
   if (tls !== 'disable' && host.startsWith('/')) return 'tls: a Unix socket has none, write disable';
-  if (tls !== 'verify-full' && authority !== undefined)
+  if (authority !== undefined && file !== undefined) return 'authority: given twice, here and in authority_file';
+  if (tls !== 'verify-full' && (authority ?? file) !== undefined) {
     return 'authority: nothing is verified without tls: verify-full';
+  }
   if (Object.hasOwn(roles, user)) return `roles: ${JSON.stringify(user)} is the role of the broker itself`;
   for (const [group, { databases: own = [] }] of Object.entries(roles)) {
     const foreign = own.find((database) => !databases.includes(database));
@@ -139,6 +146,17 @@ function isLocal(host: string): boolean {
   return (
     host.startsWith('/') || host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
   );
+}
+
+function readAuthority(name: string, file: string, readText: (path: string) => string): string {
+  let text = '';
+  try {
+    text = readText(file);
+  } catch {
+    throw configFault(name, 'authority_file: cannot be read');
+  }
+  if (!isAuthority(text)) throw configFault(name, 'authority_file: one or more certificates in PEM');
+  return text;
 }
 
 function isAuthority(text: string): boolean {

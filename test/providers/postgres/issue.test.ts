@@ -66,6 +66,8 @@ suite('issuing at a real PostgreSQL server', { skip: NO_POSTGRES }, () => {
       'CREATE SCHEMA s',
     ])
       assert.equal(await tryAs(server, read, sql), '42501', sql);
+    // Before PostgreSQL 16 membership cannot be had without this.
+    assert.equal(await tryAs(server, read, 'SET ROLE app_read'), server.major >= 16 ? '42501' : '[]');
     const shop = await issue({ permissions: [asking('shop_read', 'shop')] });
     assert.equal(await tryAs(server, shop, 'SELECT id FROM orders'), '[{"id":1}]');
     assert.equal(await tryAs(server, shop, 'SELECT 1', 'stock'), '42501');
@@ -175,8 +177,8 @@ suite('issuing at a real PostgreSQL server', { skip: NO_POSTGRES }, () => {
       'CURRENT_USER',
       'x'.repeat(63),
     ];
-    const roles = Object.fromEntries(names.map((name) => [name, { access: 'write' }]));
     const database = 'shop "of"; DROP DATABASE stock; --\'';
+    const roles = Object.fromEntries(names.map((name) => [name, { access: 'write', databases: [database] }]));
     const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
     await server.sql(`CREATE DATABASE ${quoted(database)}`);
     for (const name of names) {
@@ -291,12 +293,11 @@ suite('issuing at a real PostgreSQL server', { skip: NO_POSTGRES }, () => {
   });
 
   test('the plan names the other databases that the login could enter, and a target may refuse instead', async () => {
-    const told = await provider.plan(targetOf(), [asking('app_read', 'shop')], 60);
+    const told = await provider.plan(targetOf(), [asking('shop_read', 'shop')], 60);
     assert(
-      told.words.some((word) => /also connect to "postgres", "stock", "template1"/.test(word)),
+      told.words.some((word) => /also connect to "postgres", "template1"/.test(word)),
       told.words.join('\n'),
     );
-    assert.equal(told.assessment.breadth, 'broad');
     const strict = { other_databases: 'refuse' };
     const permissions = [asking('shop_read', 'shop')];
     const fault = await failure(issue({ permissions }, strict), 'ERR_CLOUD');

@@ -14,7 +14,6 @@ import {
   BROKER_PASSWORD,
   READ,
   WRITE,
-  asking,
   codeOf,
   config,
   end,
@@ -252,7 +251,7 @@ suite('revoking at a real PostgreSQL server', { skip: NO_POSTGRES }, () => {
   });
 
   test('objects in a database that the broker may not enter hold up the end, not the end of access, and are named', async () => {
-    const held = await hold({ permissions: [asking('app_write', 'stock')] });
+    const held = await hold();
     await tryAs(server, held.issued, 'CREATE TABLE work.t ()', 'stock');
     await server.sql('REVOKE CONNECT ON DATABASE stock FROM broker, app_read, app_write');
     const { message, hint } = await failure(revoke(held), 'ERR_CLOUD');

@@ -72,6 +72,7 @@ export function makeProvider(changes: Partial<PostgresDeps> = {}): Provider<Post
     now: Date.now,
     random: (bytes) => randomBytes(bytes),
     owner: OWNER,
+    readText: () => assert.fail('no file is configured'),
     readSecret: async () => await Promise.resolve(new Secret(BROKER_PASSWORD)),
     ...changes,
   });

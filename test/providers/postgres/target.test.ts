@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Secret } from '../../../src/core/secret.ts';
 import { readHandle, writeHandle } from '../../../src/providers/postgres/handle.ts';
@@ -98,6 +99,13 @@ test('an authority is certificates, and belongs to a verified name', async (t: T
   const { cert } = await makeCertificate(tempFolder(t), 'db');
   const authority = await readFile(cert, 'utf8');
   assert.equal(parse({ authority }).reach.authority, authority);
+  const reading = makeProvider({ readText: (path) => readFileSync(path, 'utf8') });
+  const inFile = (path: string) =>
+    reading.parseTarget('db', config(SERVER, { tls: 'verify-full', authority_file: path }));
+  assert.deepEqual(inFile(cert).reach, parse({ authority }).reach);
+  assert.throws(() => inFile(`${cert}.missing`), /^JitError: target db: authority_file: cannot be read$/);
+  assert.throws(() => inFile('/etc/hostname'), /authority_file: one or more certificates in PEM/);
+  assert.match(refusal({ authority, authority_file: cert }), /given twice/);
   assert.match(refusal({ authority, tls: 'require' }), /nothing is verified without tls: verify-full/);
 });
 
@@ -118,14 +126,13 @@ test('a role is granted for its own databases; a word that is nearly one is answ
   );
 });
 
-test('breadth is exact where the databases that were named are all that the role has, or all that the server lets it enter', async () => {
-  const breadth = async (target: PostgresTarget, ...databases: readonly string[]): Promise<string> =>
-    (await provider.assess(target, asking('app_read', ...databases))).assessment.breadth;
-  assert.equal(await breadth(parse(), 'shop', 'stock'), 'exact');
-  assert.equal(await breadth(parse(), 'shop'), 'broad');
-  assert.equal(await breadth(parse({ other_databases: 'refuse' }), 'shop'), 'exact');
-  const { assessment } = await provider.assess(parse(), asking('shop_read', 'shop'));
+test('who names fewer databases than a role works in is told to name them, unless the server is to keep them apart', async () => {
+  const told = await failure(provider.assess(parse(), asking('app_read', 'shop')), 'ERR_RESOURCE');
+  assert.equal(told.hint, 'name all of them: shop stock');
+  const strict = parse({ other_databases: 'refuse' });
+  const { assessment } = await provider.assess(strict, asking('app_read', 'shop'));
   assert.deepEqual(assessment, { access: 'read', breadth: 'exact' });
+  assert.equal((await provider.assess(parse(), asking('shop_read', 'shop'))).assessment.breadth, 'exact');
   const both = {
     ...asking('app_read', 'shop', 'stock'),
     actions: ['role/app_read', 'role/app_write', 'role/app_read'],
@@ -133,6 +140,9 @@ test('breadth is exact where the databases that were named are all that the role
   const { permission, assessment: highest } = await provider.assess(parse(), both);
   assert.deepEqual(permission.actions, ['role/app_read', 'role/app_write']);
   assert.equal(highest.access, 'write');
+  const crossed = [asking('app_read', 'shop'), asking('app_write', 'stock')];
+  const mixed = await failure(provider.plan(strict, crossed, 60), 'ERR_RESOURCE');
+  assert.equal(mixed.message, 'that role would work in more databases than were named for it');
 });
 
 test('a handle leads back to the server, without the configuration', () => {
