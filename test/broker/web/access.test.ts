@@ -87,6 +87,7 @@ test('live access is listed with its end, told as a story, and revoked by a butt
   assert.deepEqual(await faultsOf(page), [], 'own request');
   await page.goto(`${world.url}/web/grants/${grant.id}`);
   assert.match(await shown(page), /Asked for[^]*Judged by policy[^]*About to be issued[^]*Issued/);
+  assert.match(await shown(page), /There it is called arn:aws:sts::\d{12}:assumed-role\/\S+gr_\w+;[^]*"Statement": \[/);
   assert.deepEqual(await faultsOf(page), [], 'grant');
   const stranger = await world.signedIn('ben');
   assert.equal((await stranger.goto(`${world.url}/web/grants/${grant.id}`))?.status(), 404);
