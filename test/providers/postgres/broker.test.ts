@@ -44,7 +44,7 @@ targets:
     });
     assert.equal(asked.status, 0, asked.stdout);
     const { grant, profile } = JSON.parse(asked.stdout);
-    const name = `jit_${grant.id.slice(3)}`;
+    const name = String(grant.id).replace('gr_', 'jit_');
     const logins = async () => await server.sql("SELECT rolname FROM pg_roles WHERE rolname LIKE 'jit\\_%'");
     assert.deepEqual(await logins(), [[name]]);
     const statements = ['-c', 'CREATE TABLE work.moved AS SELECT session_user AS who', '-c', 'SELECT pg_sleep(60)'];
