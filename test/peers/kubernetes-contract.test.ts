@@ -1,8 +1,10 @@
 /**
- * The contract of all providers, kept by Kubernetes at a real API server with etcd.
+ * The contract of all providers, kept by Kubernetes at a real API server with etcd; and that the cluster for tests is like it.
  * @module
  */
-import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { suite, test } from 'node:test';
+import { conformanceTests } from '../fakes/kubernetes/conformance.ts';
 import { providerContract } from '../providers/contract/contract.ts';
 import { openGate } from '../providers/contract/http-gate.ts';
 import { kubernetesRig } from '../providers/kubernetes/rig.ts';
@@ -40,6 +42,13 @@ if (skip === false) {
         await gate.close();
         await peer.close();
       },
+    });
+  });
+
+  suite('what jit relies on in an API server', () => {
+    conformanceTests(async () => {
+      const peer = await startPeer();
+      return { cluster: peer.cluster, pass: async (ms) => await sleep(ms), settled: peer.settled, close: peer.close };
     });
   });
 } else {

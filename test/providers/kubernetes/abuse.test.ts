@@ -60,9 +60,28 @@ test('a binding that somebody has pointed elsewhere is never worked with', async
   const binding = fake.store.remove(at, undefined);
   fake.store.create(at, {
     ...binding,
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'jit-ceiling' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'jit-broker' },
   });
   await failure(provider.issue(target, order, never()), 'ERR_CLOUD');
+});
+
+test('an object that takes the place of another between a look and a deletion is not deleted', async () => {
+  const { fake, provider, target, order: newOrder, key } = on();
+  const order = newOrder();
+  const issued = await provider.issue(target, order, never());
+  const at = key(order, 'roles', 'shop');
+  fake.disturb(({ type, verb }) => {
+    if (type.resource === 'roles' && verb === 'delete') {
+      fake.disturb(null);
+      const { rules } = fake.store.remove(at, undefined);
+      fake.store.create(at, { metadata: { name: at.name }, rules });
+    }
+    return null;
+  });
+  const mark = markOf(provider, target, order, issued);
+  assert.equal((await provider.revoke(mark, noneRevoked, never())).kind, 'pending');
+  assert.equal(fake.store.get(at).metadata.labels, undefined);
+  fake.store.remove(at, undefined);
 });
 
 test('a second subject in a binding is taken out again', async () => {

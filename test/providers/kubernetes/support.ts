@@ -47,18 +47,25 @@ export async function call(
 ): Promise<Reply> {
   const [method = '', path = ''] = line.split(' ');
   const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
-  const headers = { authorization: `Bearer ${token}`, 'content-type': type, accept: 'application/json' };
+  const content = body === undefined ? '' : JSON.stringify(body);
+  const headers = {
+    authorization: `Bearer ${token}`,
+    accept: 'application/json',
+    'content-type': type,
+    // Said, since Node leaves it out of a DELETE.
+    'content-length': Buffer.byteLength(content),
+  };
   const at = new URL(`${url}${path}`);
   const sent =
     at.protocol === 'https:'
       ? secureRequest(at, { method, headers, ...(authority === null ? {} : { ca: authority }) })
       : plainRequest(at, { method, headers });
-  sent.end(body === undefined ? undefined : JSON.stringify(body));
+  sent.end(content);
   // `once` rejects where the request fails; the event brings the answer alone.
   const [answer] = (await once(sent, 'response')) as [IncomingMessage];
-  const content = await readAll(answer);
+  const reply = await readAll(answer);
   const isJson = answer.headers['content-type']?.includes('json') === true;
-  return { status: answer.statusCode ?? 0, body: isJson ? JSON.parse(content) : content };
+  return { status: answer.statusCode ?? 0, body: isJson ? JSON.parse(reply) : reply };
 }
 
 const README = new URL('../../../src/providers/kubernetes/README.md', import.meta.url);
