@@ -10,6 +10,8 @@ const REMAINS = z.object({
   databases: z.array(z.string()),
   prepared: z.array(z.object({ gid: z.string(), database: z.string() })),
 });
+/** What is left of a role. */
+export type Remains = z.infer<typeof REMAINS>;
 const STATEMENT = z.object({ sql: z.string() });
 
 /** Shared objects have no database of their own, and are dealt with in any. */
@@ -41,7 +43,7 @@ const VIEW_BEFORE_15_SQL = `
 export async function remainsOf(
   link: Link,
   { oid, user }: { readonly oid: number; readonly user: string },
-): Promise<z.infer<typeof REMAINS>> {
+): Promise<Remains> {
   const [found] = await link.rows(REMAINS, REMAINS_SQL, [oid, user]);
   return found ?? { databases: [], prepared: [] };
 }

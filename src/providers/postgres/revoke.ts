@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { display } from '../../core/display.ts';
 import { JitError } from '../../core/errors.ts';
 import type { Clock, Mark, Revocation } from '../../core/ports.ts';
-import { cloudFault } from './failure.ts';
+import { cloudFault, judge } from './failure.ts';
 import type { Attempt } from './failure.ts';
 import { readHandle } from './handle.ts';
 import { OPTIONS_SINCE, attemptTo } from './issue.ts';
@@ -17,6 +17,7 @@ import type { Link, ReadSecret } from './link.ts';
 import { roleName } from './names.ts';
 import { placeOf } from './plan.ts';
 import { dropPrepared, handOver, remainsOf } from './remains.ts';
+import type { Remains } from './remains.ts';
 import { findRole, foreign } from './role.ts';
 import type { LoginRole } from './role.ts';
 import type { Reach } from './target.ts';
@@ -31,6 +32,8 @@ export interface RevokeDeps {
 
 /** How long sessions are waited for that were told to end, ms, and how soon they are looked at again. */
 const CUT_MS = 3_000;
+/** How long one try to shut the role waits for whoever holds it, ms. */
+const LOCK_MS = 250;
 const LOOK_AGAIN_MS = 1_000;
 
 /** What is being ended. */
@@ -70,7 +73,7 @@ export async function revoke(deps: RevokeDeps, mark: Mark, signal: AbortSignal):
 async function endRole(deps: RevokeDeps, link: Link, role: LoginRole, ending: Ending): Promise<Revocation> {
   const { user, attempt, reach } = ending;
   const again: Revocation = { kind: 'pending', checkAt: deps.now() + LOOK_AGAIN_MS };
-  await shut(link, role, ending);
+  await shut(deps, link, role, ending);
   if ((await cut(link, role, ending)) > 0) return again;
   await clear(deps, link, role, ending);
   await atOnce(link, attempt, [`DROP ROLE ${link.name(user)}`]);
@@ -95,30 +98,58 @@ async function alreadyGone(link: Link, { user, reach }: Ending): Promise<Revocat
   });
 }
 
-/** Committed before anything else: from here on nobody can log in, nor use the role through another one. */
-async function shut(link: Link, { members }: LoginRole, { user, attempt }: Ending): Promise<void> {
-  const name = link.name(user);
+/**
+ * Committed before anything else: from here on nobody can log in, nor use the role through another one. A holder can keep the
+ * row of the own role locked, by a change of the own password that is never committed: then what holds it is ended first.
+ */
+async function shut(deps: RevokeDeps, link: Link, role: LoginRole, ending: Ending): Promise<void> {
+  const name = link.name(ending.user);
   const options = link.version >= OPTIONS_SINCE ? ' WITH INHERIT TRUE, SET TRUE' : '';
-  await atOnce(link, attempt, [
+  const own = `GRANT ${name} TO CURRENT_USER${options}`;
+  const statements = [
+    `SET LOCAL lock_timeout = ${LOCK_MS}`,
     `ALTER ROLE ${name} NOLOGIN PASSWORD NULL CONNECTION LIMIT 0`,
-    `GRANT ${name} TO CURRENT_USER${options}`,
+    own,
     // Before PostgreSQL 15 a holder may make others members of the very own role.
-    ...members.map((member) => `REVOKE ${name} FROM ${link.name(member)}`),
-  ]);
+    ...role.members.map((member) => `REVOKE ${name} FROM ${link.name(member)}`),
+  ];
+  const until = performance.now() + CUT_MS;
+  for (;;) {
+    try {
+      return await link.run(statements.join('; '));
+    } catch (thrown) {
+      if (judge(thrown).kind !== 'conflict' || performance.now() > until) throw thrown;
+    }
+    await atOnce(link, ending.attempt, [own]);
+    await cutOnce(link, role, ending);
+    await rollBack(deps, ending, (await remainsOf(link, { oid: role.oid, user: ending.user })).prepared);
+  }
 }
 
 /** @returns how many sessions are still there. */
-async function cut(link: Link, { oid }: LoginRole, { user, attempt, signal }: Ending): Promise<number> {
+async function cut(link: Link, role: LoginRole, ending: Ending): Promise<number> {
   const until = performance.now() + CUT_MS;
   for (let wait = 5; ; wait = Math.min(wait * 2, 200)) {
-    const left = await sessionsOf(link, oid);
+    const left = await sessionsOf(link, role.oid);
     if (left === 0 || performance.now() > until) return left;
-    await atOnce(link, attempt, [
-      // As the role itself, which may always end its own sessions.
-      `SET LOCAL ROLE ${link.name(user)}`,
-      `SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usesysid = ${oid}`,
-    ]);
-    await pause(wait, undefined, { signal });
+    await cutOnce(link, role, ending);
+    await pause(wait, undefined, { signal: ending.signal });
+  }
+}
+
+async function cutOnce(link: Link, { oid }: LoginRole, { user, attempt }: Ending): Promise<void> {
+  await atOnce(link, attempt, [
+    // As the role itself, which may always end its own sessions.
+    `SET LOCAL ROLE ${link.name(user)}`,
+    `SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usesysid = ${oid}`,
+  ]);
+}
+
+/** In their databases, since nowhere else they can be ended. */
+async function rollBack(deps: RevokeDeps, ending: Ending, prepared: Remains['prepared']): Promise<void> {
+  for (const database of new Set(prepared.map((one) => one.database))) {
+    const gids = prepared.filter((one) => one.database === database).map(({ gid }) => gid);
+    await inDatabase(deps, ending, database, async (there) => await dropPrepared(there, ending.user, gids));
   }
 }
 
@@ -131,10 +162,7 @@ async function sessionsOf(link: Link, oid: number): Promise<number> {
 async function clear(deps: RevokeDeps, link: Link, role: LoginRole, ending: Ending): Promise<void> {
   const { user, attempt, reach } = ending;
   const { databases, prepared } = await remainsOf(link, { oid: role.oid, user });
-  for (const database of new Set(prepared.map((one) => one.database))) {
-    const gids = prepared.filter((one) => one.database === database).map(({ gid }) => gid);
-    await inDatabase(deps, ending, database, async (there) => await dropPrepared(there, user, gids));
-  }
+  await rollBack(deps, ending, prepared);
   if (databases.length === 0) return;
   const heir = role.mark?.heirs.find((name) => role.memberships.includes(name));
   if (heir === undefined) throw heirless(user, databases);

@@ -184,6 +184,19 @@ suite('revoking at a real PostgreSQL server', { skip: NO_POSTGRES }, () => {
     assert.deepEqual(await inBoth('SELECT note FROM orders WHERE id = 1 FOR UPDATE'), ['first', 'first']);
   });
 
+  test('a holder who keeps the own role locked, in sessions or in a prepared transaction, is cut all the same', async () => {
+    const held = await hold();
+    const own = `ALTER ROLE ${held.user} PASSWORD 'own-choice'`;
+    const preparing = await enter(server, held.issued, 'stock');
+    await preparing.query(`BEGIN; ${own}; PREPARE TRANSACTION 'lock'`);
+    const clients = [preparing, await enter(server, held.issued), await enter(server, held.issued, 'stock')];
+    const locking = clients.slice(1).map(async (client) => await client.query(`BEGIN; ${own}`).catch(codeOf));
+    await gone(held);
+    for (const client of clients) assert.equal(await isAlive(client), false);
+    await Promise.all(locking);
+    assert.deepEqual(await server.sql('SELECT gid FROM pg_prepared_xacts'), []);
+  });
+
   test('whom a holder made a member of the own role has nothing of it any more', async () => {
     await server.sql("CREATE ROLE mallory LOGIN PASSWORD 'mallory'; GRANT CONNECT ON DATABASE shop TO mallory");
     const held = await hold();
