@@ -35,8 +35,11 @@ export interface OwnIdentity {
 const NEEDS =
   'the broker needs Microsoft.ManagedIdentity/userAssignedIdentities/* on the resource group under identities, as the role Managed Identity Contributor has it';
 
-/** Seconds: the holder's tools exchange an assertion at once, and fetch another when they need one. */
-export const ASSERTION_SECONDS = 600;
+/**
+ * Seconds. Some tools keep a statement for later, and revocation does not wait for it to run out: without the federated credential
+ * it is good for nothing.
+ */
+export const ASSERTION_SECONDS = 3_600;
 
 /** Makes the grant's identity, or moves its end. Throws `ERR_CLOUD` where somebody else's has the name. @param until epoch ms. */
 export async function makeIdentity(
@@ -144,8 +147,11 @@ export async function assertionFor(
   signer: TokenSigner,
   how: { readonly grant: GrantId; readonly clientId: string; readonly seconds: number },
 ): Promise<Secret<ClientAssertion>> {
-  const token = await signer.sign({ aud: EXCHANGE_AUDIENCE, sub: subjectOf(how.grant) }, how.seconds);
-  return new Secret({ clientId: how.clientId.toLowerCase(), assertion: token.expose() });
+  const clientId = how.clientId.toLowerCase();
+  // Tools that read it from a file have to be told whom it speaks for; Entra ID does not look at this claim.
+  const claims = { aud: EXCHANGE_AUDIENCE, sub: subjectOf(how.grant), client_id: clientId };
+  const token = await signer.sign(claims, how.seconds);
+  return new Secret({ clientId, assertion: token.expose() });
 }
 
 async function orNull<T>(call: Promise<T>): Promise<T | null> {

@@ -92,6 +92,7 @@ export async function fakeAzure(parts: {
   async function answer(request: IncomingMessage, url: URL, text: string, line: string): Promise<Reply> {
     if (url.pathname.endsWith('/v2.0/.well-known/openid-configuration'))
       return discovery(url.pathname.split('/')[1] ?? '');
+    if (url.pathname === '/common/discovery/instance') return { status: 200, body: INSTANCES };
     if (url.pathname.endsWith('/oauth2/v2.0/token')) return await entra.exchange(new URLSearchParams(text));
     const principal = entra.bearer(request.headers.authorization);
     if (principal === null) return fault(401, 'InvalidAuthenticationToken', 'echo-canary');
@@ -271,6 +272,8 @@ export async function fakeAzure(parts: {
   });
   return {
     url: origin(),
+    /** PEM of the authority to trust. */
+    cert,
     rbac,
     identities,
     entra,
@@ -297,13 +300,28 @@ export async function fakeAzure(parts: {
   };
 }
 
+/** Which names Entra ID's public authority has, as it says itself. */
+const INSTANCES = {
+  tenant_discovery_endpoint: 'https://login.microsoftonline.com/common/v2.0/.well-known/openid-configuration',
+  'api-version': '1.1',
+  metadata: [
+    {
+      preferred_network: 'login.microsoftonline.com',
+      preferred_cache: 'login.windows.net',
+      aliases: ['login.microsoftonline.com', 'login.windows.net'],
+    },
+  ],
+};
+
 /** One for all stand-ins of a process. */
 let certificate: Promise<{ readonly cert: string; readonly key: string }> | null = null;
 
 async function makeOnce(): Promise<{ readonly cert: string; readonly key: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'jit-azure-'));
   try {
-    const made = await makeCertificate(folder, 'azure');
+    // Also for Microsoft's own names, under which a program is led here through a proxy.
+    const names = 'DNS:localhost,IP:127.0.0.1,DNS:login.microsoftonline.com,DNS:management.azure.com';
+    const made = await makeCertificate(folder, 'azure', { names });
     return { cert: await readFile(made.cert, 'utf8'), key: await readFile(made.key, 'utf8') };
   } finally {
     await rm(folder, { recursive: true, force: true });
