@@ -9,91 +9,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { GrantId } from '../../../src/core/ids.ts';
-import type { RequestBody } from '../../../src/wire/bodies.ts';
-import type { GrantView } from '../../../src/wire/views.ts';
-import type { Behaviour, FakeCloud } from '../../fakes/cloud.ts';
-import { target } from '../../fakes/cloud.ts';
 import { eventually } from '../../support/eventually.ts';
-import { ALICE, ask, startBroker, type TestBroker } from './world.ts';
-
-/** Of three providers: one that keeps sessions, and two that keep objects. */
-const PLACES = ['main', 'postgres', 'kubernetes'] as const;
-const CLOUDS = { postgres: 'objects', kubernetes: 'objects' } as const;
-const BUCKET = 'arn:aws:s3:::bucket/key';
-
-async function start(t: TestContext, setting: Parameters<typeof startBroker>[0] = {}): Promise<TestBroker> {
-  const broker = await startBroker({ clouds: CLOUDS, ...setting });
-  t.after(broker.stop);
-  return broker;
-}
-
-function cloudAt(t: TestBroker, place: string): FakeCloud {
-  return t.clouds.get(place) ?? t.cloud;
-}
-
-const details = (
-  places: readonly string[] = PLACES,
-  operation = 's3:GetObject',
-): RequestBody['authorization_details'] =>
-  places.map((place) => ({ type: 'jit_access', operation, resources: [BUCKET], target: place }));
-
-const body = (more: Partial<RequestBody> = {}): RequestBody => ({
-  ...ask(),
-  authorization_details: details(),
-  ...more,
-});
-
-async function submitted(t: TestBroker, asked: RequestBody = body()): Promise<GrantView> {
-  const { grant } = await t.broker.submit(ALICE, asked, null);
-  assert(grant !== null);
-  return grant;
-}
-
-async function granted(t: TestBroker, asked: RequestBody = body()): Promise<GrantId> {
-  const { id, state } = await submitted(t, asked);
-  assert.equal(state, 'active');
-  await t.broker.credentials(ALICE, id);
-  return id;
-}
-
-const viewOf = async (t: TestBroker, id: GrantId): Promise<GrantView> => {
-  const { grant } = await t.broker.grant(ALICE, id, null);
-  assert(grant !== null);
-  return grant;
-};
-
-const legAt = ({ legs }: GrantView, place: string): GrantView['legs'][number] => {
-  const leg = legs.find((one) => one.target === place);
-  assert(leg !== undefined, `no leg at ${place}`);
-  return leg;
-};
-
-const closed = async (t: TestBroker, id: GrantId): Promise<GrantView> =>
-  await eventually(async () => {
-    const view = await viewOf(t, id);
-    return view.state === 'closed' ? view : null;
-  });
-
-const working = (t: TestBroker, id: GrantId): readonly string[] =>
-  PLACES.filter((place) => cloudAt(t, place).works(id, { target: place }));
-
-function set(t: TestBroker, place: string, how: Partial<Record<'issue' | 'revoke', Behaviour>>): void {
-  cloudAt(t, place).at.set(place, how);
-}
-
-interface Entry {
-  readonly type: string;
-  readonly grant: string | null;
-  readonly data: Readonly<Record<string, unknown>>;
-}
-
-async function entriesOf(t: TestBroker, id: GrantId): Promise<readonly Entry[]> {
-  const { items } = { items: await t.store.entries({ grant: id, from: 0, limit: 1_000 }) };
-  return items.map(({ line }): Entry => JSON.parse(line));
-}
-
-const code = (expected: string) => (thrown: unknown) =>
-  thrown instanceof Error && 'code' in thrown && thrown.code === expected;
+import {
+  PLACES,
+  start,
+  cloudAt,
+  body,
+  submitted,
+  granted,
+  viewOf,
+  legAt,
+  closed,
+  working,
+  set,
+  entriesOf,
+  code,
+} from './several.ts';
+import { ALICE } from './world.ts';
 
 test('one request over three providers: every intent is durable before any cloud is called; one revocation ends all, each with its proof', async (t) => {
   const w = await start(t);
@@ -322,94 +254,4 @@ test('a target that refuses for good keeps the grant visible as stuck, with what
   assert.equal(legAt(stuck, 'kubernetes').problem, 'no');
   assert.deepEqual(working(w, id), ['kubernetes']);
   assert.ok((await w.broker.liveGrants(ALICE, 10)).items.some(({ grant }) => grant?.id === id));
-});
-
-test('several asks are one request: the hardest decides, one denial denies all, and what is for one target is one order', async (t) => {
-  const w = await start(t);
-  const mixed = [...details(['main']), ...details(['postgres'], 's3:PutObject')];
-  const { request, grant } = await w.broker.submit(ALICE, body({ authorization_details: mixed }), null);
-  assert.deepEqual([request.tier, request.state, grant], ['manual', 'pending', null]);
-  const denied = [...details(['main']), ...details(['postgres'], 's3:DeleteObject')];
-  await assert.rejects(w.broker.submit(ALICE, body({ authorization_details: denied }), null), code('ERR_DENIED'));
-  assert.deepEqual([...w.cloud.calls, ...cloudAt(w, 'postgres').calls], []);
-  const twice = [...details(['main', 'postgres']), ...details(['main'], 's3:GetObjectTagging')];
-  const id = await granted(w, body({ authorization_details: twice }));
-  assert.deepEqual(
-    (await viewOf(w, id)).legs.map(({ target: place }) => place),
-    ['main', 'postgres'],
-  );
-  assert.equal(w.cloud.works(id, { operation: 's3:GetObjectTagging' }), true);
-  assert.equal(cloudAt(w, 'postgres').works(id, { operation: 's3:GetObjectTagging' }), false);
-  const plan = await w.broker.plan(ALICE, body({ authorization_details: twice }));
-  assert.deepEqual(
-    plan.targets.map((one) => one.target),
-    ['main', 'postgres'],
-  );
-});
-
-test('an ask that no target can mean refuses the whole request, and no cloud is called', async (t) => {
-  const w = await start(t);
-  const nowhere = [...details(['main']), ...details(['nowhere'])];
-  await assert.rejects(w.broker.submit(ALICE, body({ authorization_details: nowhere }), null), code('ERR_TARGET'));
-  const wrong = [...details(['main']), ...details(['postgres'], 's3:*')];
-  await assert.rejects(w.broker.submit(ALICE, body({ authorization_details: wrong }), null), code('ERR_OPERATION'));
-  assert.deepEqual((await w.broker.requests(ALICE, 10)).items, []);
-  assert.deepEqual([...w.cloud.calls, ...cloudAt(w, 'postgres').calls], []);
-});
-
-test('an operation of the catalogue with several targets is granted at all of them, or at none', async (t) => {
-  const places = ['east', 'west'];
-  const config = `
-operations:
-  look:
-    description: Reads
-    actions: ['s3:GetObject']
-    resources: ['${BUCKET}']
-    targets: [east, west]
-    risk: low
-`;
-  const w = await start(t, {
-    clouds: {},
-    policy: '@id("all") @tier("auto") @max("1h") permit(principal, action == Jit::Action::"Request", resource);',
-    offer: {
-      config,
-      targets: new Map(places.map((name) => [name, target(name, 'aws')])),
-      reader: {
-        assess: async (_, permission) => ({ permission, assessment: { access: 'read', breadth: 'exact' } }),
-        plan: plans,
-      },
-    },
-  });
-  const looking = (place?: string): RequestBody =>
-    body({
-      authorization_details: [
-        { type: 'jit_access', operation: 'look', resources: [], ...(place === undefined ? {} : { target: place }) },
-      ],
-    });
-  const all = await granted(w, looking());
-  assert.deepEqual(
-    (await viewOf(w, all)).legs.map((leg) => leg.target),
-    places,
-  );
-  const one = await granted(w, looking('west'));
-  assert.deepEqual(
-    (await viewOf(w, one)).legs.map((leg) => leg.target),
-    ['west'],
-  );
-  w.cloud.at.set('west', { issue: 'refuses' });
-  const none = await submitted(w, looking());
-  await closed(w, none.id);
-  assert.deepEqual([w.cloud.works(none.id), w.cloud.works(all)], [false, true]);
-});
-
-const plans: NonNullable<NonNullable<Parameters<typeof startBroker>[0]>['offer']>['reader']['plan'] = async ({
-  name,
-}) => ({
-  target: name,
-  permission: '{}',
-  words: ['reads'],
-  assessment: { access: 'read', breadth: 'exact' },
-  floorSeconds: 900,
-  residualSeconds: 0,
-  revocation: { kind: 'immediate' },
 });
