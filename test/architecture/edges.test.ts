@@ -22,7 +22,7 @@ const EXPOSED: Readonly<Record<string, readonly [calls: number, goesTo: string]>
   'src/broker/http/tls.ts': [1, 'the key of the certificate into the TLS stack'],
   'src/broker/issuer/issuer.ts': [1, 'the signing key into jose'],
   'src/broker/notices/open.ts': [1, 'the check of an address that is a secret itself'],
-  'src/broker/service/views.ts': [1, 'the one reply that hands out credentials'],
+  'src/broker/service/views.ts': [4, 'the one reply that hands out credentials, once for each form of secret'],
   'src/broker/sessions/confirm.ts': [1, 'the one reply that hands out a confirmation'],
   'src/broker/sessions/sessions.ts': [2, 'the one reply that hands out the tokens of a session'],
   'src/broker/web/tokens.ts': [
