@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
+import { JitError } from '../../../src/core/errors.ts';
 import type { Issued, Mark, Order, Provider, Revocation } from '../../../src/core/ports.ts';
 import { secondsOf } from '../../../src/providers/aws/identity-center/center.ts';
 import { identityCenterProvider } from '../../../src/providers/aws/identity-center/provider.ts';
@@ -20,6 +21,8 @@ import { ACCOUNT, ADMIN, ANN, ANN_THERE, INSTANCE, OWNER, VIEWER, centerConfig, 
 const START = Date.UTC(2026, 10, 21, 12);
 const LIFE = 1_800_000;
 const SESSION = 3_600_000;
+/** How long after a deletion it is looked at again. */
+const LATE = 60_000;
 const HELD = `${ACCOUNT} ${ADMIN} ${ANN_THERE}`;
 
 let clock = START;
@@ -74,7 +77,7 @@ test('an assignment that takes its time is there when the grant begins, and gone
   const order = orderOf();
   assert.equal((await issue(order)).credential.kind, 'own');
   assert.deepEqual(sso.assigned(), [HELD]);
-  assert.deepEqual(await revoke(markOf(order)), { kind: 'pending', checkAt: START + SESSION });
+  assert.deepEqual(await revoke(markOf(order)), { kind: 'pending', checkAt: START + LATE });
   assert.deepEqual(sso.assigned(), []);
   assert(paused >= 6, String(paused));
 });
@@ -84,6 +87,8 @@ test('sessions that were opened with it are waited for, across a restart, from t
   await issue(order);
   clock += 60_000;
   const over = clock + SESSION;
+  assert.deepEqual(await revoke(markOf(order)), { kind: 'pending', checkAt: clock + LATE });
+  clock += LATE;
   assert.deepEqual(await revoke(markOf(order)), { kind: 'pending', checkAt: over });
   clock = over - 1_000;
   assert.deepEqual(await revoke(markOf(order), fresh()), { kind: 'pending', checkAt: over });
@@ -91,7 +96,7 @@ test('sessions that were opened with it are waited for, across a restart, from t
   assert.deepEqual(await revoke(markOf(order), fresh()), {
     kind: 'gone',
     tidyAt: null,
-    proof: 'no assignment is left, and every session that could be opened with it has ended',
+    proof: 'the assignment was taken away, and every session that it could open has ended',
   });
   assert.equal(sso.tagsOf(ADMIN).size, 0);
 });
@@ -126,13 +131,47 @@ test('an assignment that is still being made when the broker gives up is taken a
   assert.deepEqual(sso.assigned(), []);
 });
 
+test('an assignment that AWS has long been at is given for now, and a revocation insists until it is deleted', async () => {
+  sso.mood.steps = 60;
+  const order = orderOf();
+  await issue(order);
+  assert.deepEqual(sso.assigned(), []);
+  assert(paused < 15, String(paused));
+  const ended = async (): Promise<Revocation> => {
+    for (let tries = 0; tries < 20; tries++) {
+      try {
+        return await revoke(markOf(order));
+      } catch (thrown) {
+        assert(thrown instanceof JitError && /^ERR_CLOUD_(?:BUSY|UNKNOWN)$/.test(thrown.code), String(thrown));
+      }
+    }
+    assert.fail('it is never deleted');
+  };
+  assert.deepEqual(await ended(), { kind: 'pending', checkAt: START + LATE });
+  assert.deepEqual(sso.assigned(), []);
+});
+
+test('an assignment that AWS finishes after it was told to delete it is found a minute later, and deleted', async () => {
+  const order = orderOf();
+  await issue(order);
+  assert.equal((await revoke(markOf(order))).kind, 'pending');
+  sso.change('assign', { account: ACCOUNT, set: ADMIN, user: ANN_THERE });
+  // Meanwhile it is nobody's to use.
+  await failure(issue(orderOf()), 'ERR_CLOUD');
+  clock += LATE;
+  assert.deepEqual(await revoke(markOf(order), fresh()), { kind: 'pending', checkAt: clock + LATE });
+  assert.deepEqual(sso.assigned(), []);
+  clock += SESSION;
+  assert.equal((await revoke(markOf(order))).kind, 'gone');
+});
+
 for (const missing of ['refused', 'failed'] as const) {
   test(`deleting what is not there, which AWS may call ${missing}, is success`, async () => {
     sso.mood.missing = missing;
     const order = orderOf();
     await issue(order);
     sso.change('unassign', { account: ACCOUNT, set: ADMIN, user: ANN_THERE });
-    assert.deepEqual(await revoke(markOf(order)), { kind: 'pending', checkAt: START + SESSION });
+    assert.deepEqual(await revoke(markOf(order)), { kind: 'pending', checkAt: START + LATE });
   });
 }
 

@@ -12,6 +12,8 @@ import type { Hold } from './marks.ts';
 /** A hold whose end is this long past keeps no assignment: its broker is late, or gone for good. */
 const HOLD_GRACE_MS = 300_000;
 const SOON_MS = 5_000;
+/** AWS may finish an assignment that it was still making when it was told to delete it. */
+const LATE_MS = 60_000;
 
 /** Assigns what is not assigned yet, the marks first. @param endsAt epoch ms. */
 export async function give(center: Center, handle: Handle, endsAt: number): Promise<void> {
@@ -97,7 +99,8 @@ export async function take(
   if (outcomes.some(({ kind }) => kind === 'listed')) return { kind: 'pending', checkAt: now() + SOON_MS };
   const gone = outcomes.flatMap((one) => (one.kind === 'gone' ? [one.at] : []));
   const over = Math.max(0, ...gone) + handle.access.sessionSeconds * 1_000;
-  if (gone.length > 0 && now() < over) return { kind: 'pending', checkAt: over };
+  const late = Math.max(0, ...gone) + LATE_MS;
+  if (gone.length > 0 && now() < over) return { kind: 'pending', checkAt: now() < late ? late : over };
   for (const [set, { kind }] of ended) if (kind === 'gone') await center.release(set, handle);
   return { kind: 'gone', tidyAt: null, proof: proofOf(outcomes) };
 }
@@ -111,8 +114,10 @@ async function end(
   const holds = await center.holds(set);
   if (holds === null) return { kind: 'nothing' };
   const { mine, others } = apart(holds, handle);
-  if (mine !== null && mine.goneAt !== null) return { kind: 'gone', at: mine.goneAt };
-  if (others.some(({ goneAt, endsAt }) => goneAt === null && endsAt + HOLD_GRACE_MS > now())) {
+  const shared = others.some(({ goneAt, endsAt }) => goneAt === null && endsAt + HOLD_GRACE_MS > now());
+  if (mine !== null && mine.goneAt !== null) {
+    if (shared || !(await center.isAssigned(set, handle.user))) return { kind: 'gone', at: mine.goneAt };
+  } else if (shared) {
     if (mine !== null) await center.release(set, handle);
     return mine === null ? { kind: 'nothing' } : { kind: 'shared' };
   }
@@ -133,7 +138,7 @@ async function end(
 
 function proofOf(outcomes: readonly Ended[]): string {
   const kinds = new Set(outcomes.map(({ kind }) => kind));
-  if (kinds.has('gone')) return 'no assignment is left, and every session that could be opened with it has ended';
+  if (kinds.has('gone')) return 'the assignment was taken away, and every session that it could open has ended';
   return kinds.has('shared') ? 'another grant of the same person holds the assignment' : 'nothing of it is assigned';
 }
 

@@ -33,16 +33,18 @@ export interface Center {
   release(set: string, hold: Pick<Hold, 'owner' | 'grant'>): Promise<void>;
   /** Whether the user has the permission set by an assignment of their own; what they have by a group is not asked. */
   isAssigned(set: string, user: string): Promise<boolean>;
-  /** Comes back when it is done. */
+  /** Comes back when it is done, or when AWS has been at it for some seconds. */
   assign(set: string, user: string): Promise<void>;
-  /** The same; what does not exist is no failure. @returns what AWS says went wrong, which it also does where there was nothing to do. */
+  /** Comes back when it is done; what does not exist is no failure. @returns what AWS says went wrong, which it also does where there was nothing to do. */
   unassign(set: string, user: string): Promise<JitError | null>;
 }
 
 export type Connect = (access: CenterAccess, sets: readonly string[], signal: AbortSignal) => Promise<Center>;
 
 const POLL_MS = 1_000;
-const POLLS = 90;
+/** For all assignments of a grant together, since somebody waits for them. What AWS has accepted, it goes on with by itself. */
+const ASSIGNING_POLLS = 8;
+const DELETING_POLLS = 20;
 const TRIES = 8;
 const LONGEST_PAUSE_MS = 5_000;
 const PAGES = 200;
@@ -131,22 +133,24 @@ async function makeCenter({ client, access, pause, signal }: Line): Promise<Cent
       await wait(doing, Math.min(250 * 2 ** tries, LONGEST_PAUSE_MS));
     }
   };
+  let assigningPolls = ASSIGNING_POLLS;
   /** @returns AWS's reason where it has failed. */
   const settled = async (
     doing: string,
     first: AccountAssignmentOperationStatus | undefined,
     ask: (id: string) => Promise<AccountAssignmentOperationStatus | undefined>,
-  ): Promise<JitError | null> => {
+    goOn: () => boolean,
+  ): Promise<JitError | 'done' | 'under way'> => {
     let status = first;
-    for (let polls = 0; polls < POLLS; polls++) {
-      if (status?.Status === 'SUCCEEDED') return null;
+    for (;;) {
+      if (status?.Status === 'SUCCEEDED') return 'done';
       if (status?.Status === 'FAILED') return failed(doing, status.FailureReason);
       const id = status?.RequestId;
-      if (id === undefined) break;
+      if (id === undefined) throw unclear(doing);
+      if (!goOn()) return 'under way';
       await wait(doing, POLL_MS);
       status = { RequestId: id, ...(await patiently(`see whether it could ${doing}`, () => ask(id))) };
     }
-    throw new JitError({ code: 'ERR_CLOUD_UNKNOWN', message: `aws does not say whether it could ${doing}` });
   };
 
   return {
@@ -193,16 +197,14 @@ async function makeCenter({ client, access, pause, signal }: Line): Promise<Cent
       const begun = await patiently(doing, () =>
         client.send(new sdk.CreateAccountAssignmentCommand(assignment(set, user)), options()),
       );
-      const fault = await settled(
-        doing,
-        begun.AccountAssignmentCreationStatus,
-        async (AccountAssignmentCreationRequestId) => {
-          const input = { InstanceArn, AccountAssignmentCreationRequestId };
-          const answer = await client.send(new sdk.DescribeAccountAssignmentCreationStatusCommand(input), options());
-          return answer.AccountAssignmentCreationStatus;
-        },
-      );
-      if (fault !== null) throw fault;
+      const follow = async (AccountAssignmentCreationRequestId: string) => {
+        const input = { InstanceArn, AccountAssignmentCreationRequestId };
+        const answer = await client.send(new sdk.DescribeAccountAssignmentCreationStatusCommand(input), options());
+        return answer.AccountAssignmentCreationStatus;
+      };
+      const goOn = (): boolean => (assigningPolls -= 1) >= 0;
+      const outcome = await settled(doing, begun.AccountAssignmentCreationStatus, follow, goOn);
+      if (outcome instanceof JitError) throw outcome;
     },
     unassign: async (set, user) => {
       const doing = `unassign ${set} in ${account}`;
@@ -210,11 +212,15 @@ async function makeCenter({ client, access, pause, signal }: Line): Promise<Cent
         orMissing(client.send(new sdk.DeleteAccountAssignmentCommand(assignment(set, user)), options())),
       );
       if (begun === null) return null;
-      return await settled(doing, begun.AccountAssignmentDeletionStatus, async (AccountAssignmentDeletionRequestId) => {
+      const follow = async (AccountAssignmentDeletionRequestId: string) => {
         const input = { InstanceArn, AccountAssignmentDeletionRequestId };
         const answer = await client.send(new sdk.DescribeAccountAssignmentDeletionStatusCommand(input), options());
         return answer.AccountAssignmentDeletionStatus;
-      });
+      };
+      let polls = DELETING_POLLS;
+      const outcome = await settled(doing, begun.AccountAssignmentDeletionStatus, follow, () => (polls -= 1) >= 0);
+      if (outcome === 'under way') throw unclear(doing);
+      return outcome === 'done' ? null : outcome;
     },
   };
 }
@@ -260,6 +266,10 @@ function faultOf(doing: string, thrown: unknown): JitError {
   if (thrown instanceof JitError) return thrown;
   const failure = judge(thrown);
   return cloudFault(failure.name === CONFLICT ? { ...failure, kind: 'busy' } : failure, { doing, needs: NEEDS });
+}
+
+function unclear(doing: string): JitError {
+  return new JitError({ code: 'ERR_CLOUD_UNKNOWN', message: `aws does not say yet whether it could ${doing}` });
 }
 
 function failed(doing: string, reason: string | undefined): JitError {
