@@ -58,6 +58,11 @@ export function isPlainNo(thrown: unknown): boolean {
   return isAnswer(thrown) && read(thrown).severity === 'ERROR';
 }
 
+/** Whether the server has no database of that name. */
+export function isMissingDatabase(thrown: unknown): boolean {
+  return isAnswer(thrown) && read(thrown).code === '3D000';
+}
+
 /** What was being done, for messages: `make the role jit_…`. */
 export interface Attempt {
   readonly doing: string;

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { display } from '../../core/display.ts';
 import { JitError } from '../../core/errors.ts';
 import type { Clock, Mark, Revocation } from '../../core/ports.ts';
-import { cloudFault, judge } from './failure.ts';
+import { cloudFault, isMissingDatabase, judge } from './failure.ts';
 import type { Attempt } from './failure.ts';
 import { readHandle } from './handle.ts';
 import { OPTIONS_SINCE, attemptTo } from './issue.ts';
@@ -44,14 +44,18 @@ interface Ending {
   readonly signal: AbortSignal;
 }
 
+/** Exists on every server, unless somebody has taken it away (manual, "Template Databases"). */
+const ANOTHER_DATABASE = 'postgres';
+
 /** As the port of providers promises. */
 export async function revoke(deps: RevokeDeps, mark: Mark, signal: AbortSignal): Promise<Revocation> {
   const { grant, target, reach } = readHandle(mark);
   const user = roleName(grant);
   const attempt = attemptTo(`end the role ${user}`, { reach });
-  const ending: Ending = { user, reach, attempt, signal };
-  try {
-    return await deps.converse(reach, signal, async (link) => {
+  const endFrom = async (database: string): Promise<Revocation> => {
+    const there = { ...reach, database };
+    const ending: Ending = { user, reach: there, attempt, signal };
+    return await deps.converse(there, signal, async (link) => {
       const role = await findRole(link, user);
       if (role === null) return await alreadyGone(link, ending);
       const own = role.mark?.owner === deps.owner && role.mark.grant === grant;
@@ -64,6 +68,13 @@ export async function revoke(deps: RevokeDeps, mark: Mark, signal: AbortSignal):
         if ((await findRole(link, user).catch(() => role)) !== null) throw thrown;
         return await alreadyGone(link, ending);
       }
+    });
+  };
+  try {
+    return await endFrom(reach.database).catch(async (thrown: unknown) => {
+      // Roles outlive the database from which they were made.
+      if (!isMissingDatabase(thrown) || reach.database === ANOTHER_DATABASE) throw thrown;
+      return await endFrom(ANOTHER_DATABASE);
     });
   } catch (thrown) {
     throw cloudFault(thrown, attempt);

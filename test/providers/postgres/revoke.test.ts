@@ -14,6 +14,7 @@ import {
   BROKER_PASSWORD,
   READ,
   WRITE,
+  asking,
   codeOf,
   config,
   end,
@@ -284,6 +285,19 @@ suite('revoking at a real PostgreSQL server', { skip: NO_POSTGRES }, () => {
     const owner = "SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'mine'";
     assert.deepEqual(await server.sql(owner), [['app_write']]);
     await server.sql('DROP SCHEMA mine CASCADE; REVOKE CREATE ON DATABASE postgres FROM app_write');
+  });
+
+  test('a database that is dropped under its grants does not keep them alive', async () => {
+    await server.sql('CREATE DATABASE fleeting');
+    const at = provider.parseTarget(
+      'db',
+      config(server, { databases: ['fleeting', 'shop'], roles: { app_write: { access: 'write' } } }),
+    );
+    const order = orderOf({ permissions: [asking('app_write', 'fleeting', 'shop')] });
+    const issued = await provider.issue(at, order, never());
+    assert.equal(await tryAs(server, issued, 'SELECT 1 AS x', 'fleeting'), '[{"x":1}]');
+    await server.sql('DROP DATABASE fleeting WITH (FORCE)');
+    await end(provider, markOf(provider, at, order));
   });
 
   test('settings of a database cannot lead the broker to somebody’s functions, make it read-only, or make it slow', async () => {
