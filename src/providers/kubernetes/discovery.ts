@@ -13,6 +13,8 @@ import type { Cluster } from './client.ts';
 /** The kinds of one cluster. */
 export interface Catalogue {
   readonly kinds: readonly KnownKind[];
+  /** Groups that could not be asked, such as those of an aggregated server that is down. */
+  readonly unread: ReadonlySet<string>;
 }
 
 const FRESH_MS = 300_000;
@@ -60,26 +62,30 @@ async function readAll(cluster: Cluster): Promise<Catalogue> {
     all.flatMap(({ version }) => (GROUP.test(name) && VERSION.test(version) ? [{ group: name, version }] : [])),
   );
   const kinds = new Map<string, KnownKind>();
+  const unread = new Set<string>();
   add(kinds, '', core.resources);
   for (let start = 0; start < versions.length; start += AT_ONCE) {
     const lists = await Promise.all(
       versions.slice(start, start + AT_ONCE).map(async (each) => ({ ...each, list: await readGroup(cluster, each) })),
     );
-    for (const { group, list } of lists) add(kinds, group, list);
+    for (const { group, list } of lists) {
+      if (list === null) unread.add(group);
+      else add(kinds, group, list);
+    }
   }
-  return { kinds: [...kinds.values()] };
+  return { kinds: [...kinds.values()], unread };
 }
 
-/** An aggregated API whose server is down must not keep the others from being known. */
+/** Null where it cannot be asked: an aggregated API whose server is down must not keep the others from being known. */
 async function readGroup(
   cluster: Cluster,
   each: { readonly group: string; readonly version: string },
-): Promise<readonly V1APIResource[]> {
+): Promise<readonly V1APIResource[] | null> {
   try {
     const what = `list the resources of ${each.group}/${each.version}`;
     return (await cluster.call(what, async (api) => await api.custom.getAPIResources(each))).resources;
   } catch (thrown) {
-    if (thrown instanceof JitError) return [];
+    if (thrown instanceof JitError) return null;
     throw thrown;
   }
 }

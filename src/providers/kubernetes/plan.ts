@@ -7,6 +7,7 @@ import type { Plan, RevocationClass } from '../../core/access.ts';
 import { formatDuration } from '../../core/duration.ts';
 import { actionText, kindText } from './action.ts';
 import { accessOf, actsAsAccounts, isStream } from './level.ts';
+import { isSameKind } from './narrow.ts';
 import type { Clause, Narrowed } from './narrow.ts';
 import { CLUSTER } from './resource.ts';
 import type { Place } from './resource.ts';
@@ -94,14 +95,28 @@ function namesOf(places: readonly Place[]): string {
   return names.length < places.length ? '(all)' : names.join(', ');
 }
 
+/** Whether kubectl needs more than was asked for: before it uses a subresource it reads what that belongs to. */
+function readsFirst({ action, places }: Clause, clauses: readonly Clause[]): boolean {
+  if (action.subresource === null) return false;
+  const read = clauses
+    .filter((other) => other.action.subresource === null && other.action.verbs.includes('get'))
+    .filter((other) => isSameKind(other.action, action))
+    .flatMap((other) => other.places);
+  return !places.every(({ scope, name }) =>
+    read.some((one) => one.scope === scope && (one.name === null || one.name === name)),
+  );
+}
+
 function caveats(clauses: readonly Clause[]): readonly string[] {
   const actions = clauses.map(({ action }) => action);
   const named = clauses.some(
     ({ action: { verbs }, places }) =>
       verbs.some((verb) => verb === 'list' || verb === 'watch') && places.some(({ name }) => name !== null),
   );
+  const unread = clauses.flatMap((clause) => (readsFirst(clause, clauses) ? [`${kindText(clause.action)}/get`] : []));
   const handsOut = actions.some((action) => accessOf(action) === 'permissions' && !actsAsAccounts(action));
   return [
+    ...[...new Set(unread)].map((get) => `kubectl reads the object itself first, which takes ${get} beside it`),
     ...(named ? ['one name is listed or watched with --field-selector metadata.name=NAME only'] : []),
     ...(actions.some(actsAsAccounts)
       ? ['whoever holds it can act as every service account that containers of the namespace can run as']

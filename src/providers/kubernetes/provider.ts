@@ -40,6 +40,8 @@ export interface KubernetesDeps {
 const ISSUE_WITHIN_MS = 900_000;
 /** To take back what a failed issue has made; with the issue itself within the time that the worker gives to both. */
 const TAKE_BACK_MS = 10_000;
+/** For all that a cluster is asked about what it has: somebody waits for an answer. */
+const LOOK_MS = 15_000;
 
 export function kubernetesProvider(deps: KubernetesDeps): Provider<KubernetesTarget> {
   const { now, owner } = deps;
@@ -69,7 +71,7 @@ export function kubernetesProvider(deps: KubernetesDeps): Provider<KubernetesTar
       return target;
     },
     assess: async (target, asked) => {
-      const open = async (): Promise<Cluster> => await connect(target.access, new AbortController().signal);
+      const open = async (): Promise<Cluster> => await connect(target.access, AbortSignal.timeout(LOOK_MS));
       const { permission, assessment } = await spell(
         target,
         asked,

@@ -89,10 +89,20 @@ function unknownKind(kind: Kind, catalogue: Catalogue | null): JitError {
     known.flatMap((each) => [kindText(each), each.resource]),
   ).flatMap((name) => known.filter((each) => kindText(each) === name || each.resource === name));
   const names = [...new Set([...meant, ...near].map(kindText))].slice(0, 3);
+  const unread = [...(catalogue?.unread ?? [])];
+  if (unread.includes(kind.group)) {
+    const hint = 'the server behind that group may be down; try again in a moment';
+    return new JitError({
+      code: 'ERR_CLOUD_BUSY',
+      message: `the cluster cannot say now whether it has ${typed}`,
+      hint,
+    });
+  }
+  const silent = unread.length === 0 ? '' : `; these groups could not be asked: ${unread.slice(0, 3).join(', ')}`;
   return new JitError({
     code: 'ERR_OPERATION',
     message: `${typed}: the cluster has no such kind of resource`,
-    hint: names.length > 0 ? `did you mean ${names.join(' or ')}?` : 'see: kubectl api-resources',
+    hint: `${names.length > 0 ? `did you mean ${names.join(' or ')}?` : 'see: kubectl api-resources'}${silent}`,
   });
 }
 

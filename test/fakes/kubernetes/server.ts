@@ -44,6 +44,8 @@ export interface FakeCluster {
   /** What an admission rule makes of an object that is about to be stored; null for none. */
   admit(change: ((resource: string, object: Stored) => Stored) | null): void;
   quirks(quirks: TokenQuirks): void;
+  /** As if the server behind an aggregated group were down; null for none. */
+  unavailable(group: string | null): void;
   close(): Promise<void>;
 }
 
@@ -59,6 +61,7 @@ const BODY_LIMIT = 3 * 1_024 * 1_024;
 export async function fakeCluster({ now, tls }: FakeOptions): Promise<FakeCluster> {
   const store = makeStore(now);
   let quirks: TokenQuirks = {};
+  let down: string | null = null;
   let fateOf: ((info: RequestInfo) => Fate | null) | null = null;
   let change: ((resource: string, object: Stored) => Stored) | null = null;
   const tokens = makeTokens(store, now, () => quirks);
@@ -79,6 +82,9 @@ export async function fakeCluster({ now, tls }: FakeOptions): Promise<FakeCluste
     if (user === null) throw new Refusal(401, 'Unauthorized', 'Unauthorized');
     const url = new URL(request.url ?? '/', 'http://cluster');
     const document = request.method === 'GET' ? discovery(url.pathname) : null;
+    if (document !== null && down !== null && url.pathname.startsWith(`/apis/${down}/`)) {
+      throw new Refusal(503, 'ServiceUnavailable', 'the server is currently unable to handle the request');
+    }
     if (document !== null) return { status: 200, body: document };
     const info = readRequest(request.method ?? '', url);
     const { type, verb, namespace, name, subresource } = info;
@@ -143,6 +149,9 @@ export async function fakeCluster({ now, tls }: FakeOptions): Promise<FakeCluste
     },
     quirks: (made) => {
       quirks = made;
+    },
+    unavailable: (group) => {
+      down = group;
     },
     close: async () => {
       server.closeAllConnections();

@@ -145,6 +145,23 @@ test('without its cluster the ordinary operations are understood, and a kind of 
   await failure(provider.assess(target, permission('widgets/get', 'shop/widgets/w')), 'ERR_CLOUD_UNKNOWN');
 });
 
+test('a group whose own server is down is not a kind that does not exist, and hides no other', async () => {
+  const { world, fake, target, now, passTo } = on();
+  const provider = world.provider();
+  const judged = async (kind: string) => await provider.assess(target, permission(`${kind}/get`, `shop/${kind}/x`));
+  fake.unavailable('example.com');
+  await judged('deployments');
+  await judged('gadgets.one.example.com');
+  const { message } = await failure(judged('widgets.example.com'), 'ERR_CLOUD_BUSY');
+  assert.match(message, /cannot say now whether it has widgets\.example\.com/);
+  const { hint } = await failure(judged('widgets'), 'ERR_OPERATION');
+  assert.match(hint ?? '', /could not be asked: example\.com/);
+  fake.unavailable(null);
+  passTo(now() + 6_000);
+  const { permission: spelled } = await judged('widgets');
+  assert.deepEqual(spelled.actions, ['widgets.example.com/get']);
+});
+
 test('what a cluster has is asked once in a while, and not for each request', async () => {
   const { world, fake, target } = on();
   const provider = world.provider();
@@ -296,6 +313,8 @@ test('the plan says what can be had, for how long, and what stays', async () => 
   assert.match(exec, /run commands in pods web-1 of namespace shop, with pods\/exec \(permissions\)/);
   assert.match(exec, /act as every service account/);
   assert.match(exec, /streams .* are not cut/);
+  assert.match(exec, /kubectl reads the object itself first, which takes pods\/get beside it/);
+  assert.doesNotMatch(await words(['pods/exec', 'pods/get'], 'shop/pods/web-1'), /kubectl reads/);
   assert.match(await words('pods/watch', 'shop/pods/web-1'), /--field-selector metadata\.name=NAME/);
   assert.match(await words('secrets/get', 'shop/secrets/db'), /may give access that stays/);
   assert.match(await words('deployments/scale/update', 'shop/deployments/a'), /replace scale of deployments\.apps a/);
