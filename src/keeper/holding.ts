@@ -99,11 +99,11 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
   let files: 'none' | 'written' = 'none';
 
   async function fetchCredentials(): Promise<IssuedCredentials> {
-    const fetched = await client.credentials(grant);
-    files = await deps.writeSecrets(fetched);
+    const issued = await client.credentials(grant);
+    files = await deps.writeSecrets(issued);
     // It may have ended meanwhile, and been wiped before they were written.
     if (firstWipe !== null) await deps.removeSecrets();
-    return fetched;
+    return issued;
   }
 
   const cache = openCache(fetchCredentials, read, () => until.endsAt);

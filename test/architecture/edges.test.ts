@@ -68,7 +68,10 @@ const EXPOSED: Readonly<Record<string, readonly [calls: number, goesTo: string]>
   'src/incidents/jsm/dialect.ts': [1, 'the header that carries the token to the service of alerts'],
   'src/incidents/jsm/hook.ts': [1, 'the comparison with the header of a call'],
   'src/keeper/connect.ts': [1, "the keeper's socket, which only this user can open"],
-  'src/keeper/format.ts': [2, 'the answers to credential_process and to the loopback endpoint'],
+  'src/keeper/format.ts': [
+    10,
+    'what tools get of each kind: an answer, the loopback endpoint, a file in the run-time folder',
+  ],
   'src/keeper/vault.ts': [2, 'its length; the answer to whoever stored it'],
   'src/notify/email/notifier.ts': [1, 'the password, to the mail server of the configuration'],
   'src/notify/slack/signature.ts': [1, 'the check of a call that Slack has signed'],

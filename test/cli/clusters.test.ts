@@ -16,6 +16,14 @@ import { skipUnless } from '../support/tools.ts';
 import { succeeded } from './shared.ts';
 
 const JIT = resolve('bin/jit');
+
+/** What `jit request --json` prints, as far as it is looked at here. */
+interface Granted {
+  readonly grant: { readonly id: string; readonly legs: readonly { readonly name: string }[] };
+  readonly profile: Readonly<Record<'name' | 'tool', string>>;
+  readonly use: string;
+}
+
 const skip = skipUnless('kubectl');
 const TERMS = ['--for', '15m', '--reason', 'restarts of web'];
 const READ = ['pods/get', 'shop/pods/web-1', ...TERMS];
@@ -49,7 +57,9 @@ test(
     mkdirSync(join(home.path, '.kube'), { mode: 0o700 });
     const mine = 'apiVersion: v1\nkind: Config\n# mine\ncurrent-context: ""\n';
     writeFileSync(kubeconfig, mine, { mode: 0o600 });
-    const { grant, profile, use } = JSON.parse(succeeded(await jit(home, 'request', ...READ, '--json')).stdout);
+    const { grant, profile, use }: Granted = JSON.parse(
+      succeeded(await jit(home, 'request', ...READ, '--json')).stdout,
+    );
     assert.equal(profile.tool, 'kubernetes');
     assert.match(use, new RegExp(`^kubectl --context ${profile.name} `));
     const at = (...args: readonly string[]): Promise<Ended> => kubectl(home, '--context', profile.name, ...args);
@@ -65,7 +75,7 @@ test(
     assert.equal(
       (
         await world.admin(
-          `GET /api/v1/namespaces/jit-grants/serviceaccounts/${grant.legs[0].name.split(/[/:]/).at(-1)}`,
+          `GET /api/v1/namespaces/jit-grants/serviceaccounts/${grant.legs[0]?.name.split(/[/:]/).at(-1)}`,
         )
       ).status,
       200,

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
+import type { OutcomeList } from '../../src/wire/views.ts';
 import { BROKER_PASSWORD, openShop } from '../providers/postgres/support.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Home, tempHome } from '../support/home.ts';
@@ -16,6 +17,16 @@ import { skipUnless } from '../support/tools.ts';
 import { succeeded } from './shared.ts';
 
 const JIT = resolve('bin/jit');
+
+/** What `jit request --json` prints, as far as it is looked at here. */
+interface Granted {
+  readonly grant: { readonly id: string };
+  readonly profile: Profile;
+  readonly profiles: readonly Profile[];
+  readonly uses: readonly string[];
+}
+type Profile = Readonly<Record<'name' | 'tool' | 'path' | 'target', string>>;
+
 const skip = NO_POSTGRES === false ? skipUnless('psql') || skipUnless('aws') : NO_POSTGRES;
 const TERMS = ['--for', '10m', '--reason', 'nightly report'];
 const BOTH = ['role/shop_read', 'shop', '--also', 's3:ListBucket arn:aws:s3:::sandbox-reports', ...TERMS];
@@ -73,17 +84,17 @@ const logins = async (): Promise<readonly unknown[]> =>
 
 test('an operation for both: a profile for each, both work, and one word ends both', { skip }, async (t) => {
   const home = ownBroker(t);
-  const { grant, profiles, uses } = JSON.parse(
+  const { grant, profiles, uses }: Granted = JSON.parse(
     succeeded(await jit(home, 'request', 'nightly', ...TERMS, '--json')).stdout,
   );
   assert.deepEqual(
-    profiles.map(({ tool, target }: { readonly tool: string; readonly target: string }) => [tool, target]),
+    profiles.map(({ tool, target }) => [tool, target]),
     [
       ['aws', 'sandbox'],
       ['postgres', 'orders'],
     ],
   );
-  const [bucket, database] = profiles.map(({ name }: { readonly name: string }) => name);
+  const [bucket = '', database = ''] = profiles.map(({ name }) => name);
   assert.deepEqual(uses[1], `psql service=${database}`);
   assert.equal(succeeded(await psql(home, `service=${database}`, 'SELECT note FROM orders')).stdout.trim(), 'first');
   assert.match(succeeded(await aws(home, bucket)).stdout, /./);
@@ -110,7 +121,7 @@ test('a command finds both, and neither is left when it has ended', { skip }, as
 
 test('an open session is cut when the grant ends, and a kept password opens no other', { skip }, async (t) => {
   const home = ownBroker(t);
-  const { grant, profile } = JSON.parse(
+  const { grant, profile }: Granted = JSON.parse(
     succeeded(await jit(home, 'request', 'role/shop_read', 'shop', ...TERMS, '--json')).stdout,
   );
   const service = readFileSync(profile.path, 'utf8');
@@ -141,12 +152,10 @@ test('where one cloud refuses, nothing is granted at the other', { skip }, async
   const refused = await jit(home, 'request', 'nightly', ...TERMS);
   await server?.sql('ALTER ROLE broker CREATEROLE');
   assert.equal(refused.status, 10, refused.stderr);
-  const { items } = JSON.parse(succeeded(await jit(home, 'list', '--all', '--json')).stdout);
-  const legs = items.flatMap(
-    ({ grant }: { readonly grant: { readonly legs: readonly object[] } | null }) => grant?.legs ?? [],
-  );
+  const { items }: OutcomeList = JSON.parse(succeeded(await jit(home, 'list', '--all', '--json')).stdout);
+  const legs = items.flatMap(({ grant }) => grant?.legs ?? []);
   assert.ok(
-    legs.every(({ state }: { readonly state: string }) => state === 'gone'),
+    legs.every(({ state }) => state === 'gone'),
     JSON.stringify(legs),
   );
   assert.deepEqual(await logins(), []);
