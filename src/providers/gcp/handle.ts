@@ -22,12 +22,20 @@ const HANDLE = z.discriminatedUnion('access', [
     endpoint: z.string().nullable(),
     login: LOGIN,
     owner: z.string(),
+    target: z.string(),
   }),
   z.strictObject({ v: z.literal(1), access: z.literal('storage'), grant: z.string(), account: z.string() }),
 ]);
 
 export type Handle =
-  | { readonly access: 'binding'; readonly grant: string; readonly reach: Reach; readonly owner: string }
+  | {
+      readonly access: 'binding';
+      readonly grant: string;
+      readonly reach: Reach;
+      readonly owner: string;
+      /** By which name the target was configured: it is a part of the binding's name. */
+      readonly target: string;
+    }
   | { readonly access: 'storage'; readonly grant: string; readonly account: string };
 
 /** The same text for the same grant and target, always. */
@@ -35,7 +43,16 @@ export function writeHandle(handle: Handle): string {
   const { access, grant } = handle;
   if (handle.access === 'storage') return canonicalJson({ v: 1, access, grant, account: handle.account });
   const { project, endpoint, login } = handle.reach;
-  return canonicalJson({ v: 1, access, grant, project, endpoint, login: { ...login }, owner: handle.owner });
+  return canonicalJson({
+    v: 1,
+    access,
+    grant,
+    project,
+    endpoint,
+    login: { ...login },
+    owner: handle.owner,
+    target: handle.target,
+  });
 }
 
 /** Reads a handle of `writeHandle`, of this version or an earlier one. Throws `ERR_UNEXPECTED` for anything else. */
@@ -46,8 +63,8 @@ export function readHandle(mark: Pick<Mark, 'handle' | 'grant'>): Handle {
   }
   const { data } = parsed;
   if (data.access === 'storage') return { access: 'storage', grant: data.grant, account: data.account };
-  const { project, endpoint, login, grant, owner } = data;
-  return { access: 'binding', grant, reach: { project, endpoint, login }, owner };
+  const { project, endpoint, login, grant, owner, target } = data;
+  return { access: 'binding', grant, reach: { project, endpoint, login }, owner, target };
 }
 
 function asJson(text: string): unknown {

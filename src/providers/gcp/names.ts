@@ -17,7 +17,22 @@ export function grantOf(title: string): GrantId | null {
   return isGrantId(id) ? id : null;
 }
 
-/** Tells the brokers of a project apart. @param owner 16 hexadecimal digits. */
-export function descriptionOf(owner: string): string {
-  return `made and removed by jit; broker ${owner}`;
+/** Whose a binding is: of which broker, and for which of the targets that it may have in one project. */
+export interface Whose {
+  /** 16 hexadecimal digits. */
+  readonly owner: string;
+  readonly target: string;
+}
+
+const DESCRIPTION = /^made and removed by jit; broker ([0-9a-f]{16}); target ([\x21-\x7e]{1,100})$/;
+
+/** At most 256 characters, as descriptions of conditions are. */
+export function descriptionOf({ owner, target }: Whose): string {
+  return `made and removed by jit; broker ${owner}; target ${target}`;
+}
+
+/** @returns null for a text of somebody else's. */
+export function readDescription(text: string): Whose | null {
+  const [, owner, target] = DESCRIPTION.exec(text) ?? [];
+  return owner === undefined || target === undefined ? null : { owner, target };
 }

@@ -10,8 +10,7 @@ import { strange } from './calls.ts';
 import { CallFailed, cloudFault, harmless } from './failure.ts';
 import type { Attempt, Failure } from './failure.ts';
 import type { SignIn } from './login.ts';
-import { descriptionOf } from './names.ts';
-import { demandRoom, edited, readPolicy, stands } from './policy.ts';
+import { demandRoom, edited, keyOf, readPolicy, stands } from './policy.ts';
 import type { Edit, Policy } from './policy.ts';
 import { queue, unlessAborted } from './queue.ts';
 import type { Reach } from './target.ts';
@@ -91,7 +90,6 @@ export function policyWriter(deps: {
   /** Read, change, write on condition that nobody was faster; all of it again where somebody was. */
   const write = async (reach: Reach, owner: string, edits: readonly Edit[]): Promise<Changed> => {
     const signal = AbortSignal.timeout(RUN_MS);
-    const description = descriptionOf(owner);
     // Once a write may have been carried out, nothing less than seeing its outcome makes it certain again.
     let doubt: Failure | null = null;
     let last: Failure = { kind: 'conflict', status: 'ABORTED', http: 409 };
@@ -99,12 +97,12 @@ export function policyWriter(deps: {
       if (attempt > 0) await pause(jitter(attempt));
       try {
         const policy = await read(reach, signal);
-        if (edits.every((edit) => stands(policy, edit, description)))
+        if (edits.every((edit) => stands(policy, edit, owner)))
           return doubt === null && attempt === 0 ? 'as it was' : 'written';
-        const next = edited(policy, edits, { description, now: now() });
-        for (const edit of edits) if (!stands(policy, edit, description)) demandRoom(next, edit);
+        const next = edited(policy, edits, { owner, now: now() });
+        for (const edit of edits) if (!stands(policy, edit, owner)) demandRoom(next, edit);
         const stored = await ask(reach, 'setIamPolicy', { policy: next }, signal);
-        if (edits.every((edit) => stands(stored, edit, description))) return 'written';
+        if (edits.every((edit) => stands(stored, edit, owner))) return 'written';
         throw strange('with another policy than it was given');
       } catch (thrown) {
         if (!(thrown instanceof CallFailed)) throw doubt === null ? thrown : cloudFault(doubt, writing(reach));
@@ -148,7 +146,7 @@ export function policyWriter(deps: {
 /** Of several changes for one grant the last one counts, and none that would add something for which nobody waits any more. */
 function current(changes: readonly Waiting[]): readonly Waiting[] {
   const wanted = changes.filter(({ edit, signal }) => edit.wanted.length === 0 || !signal.aborted);
-  return [...new Map(wanted.map((one) => [one.edit.grant, one])).values()];
+  return [...new Map(wanted.map((one) => [keyOf(one.edit), one])).values()];
 }
 
 /** Of one that was not made itself: what became of an equal one, or that it was overtaken, so that surely nothing came of it. */

@@ -8,7 +8,7 @@ import type { GrantId } from '../../core/ids.ts';
 import { strange } from './calls.ts';
 import { readEnd } from './condition.ts';
 import { sameMember } from './members.ts';
-import { grantOf, titleOf } from './names.ts';
+import { grantOf, readDescription, titleOf } from './names.ts';
 
 /** One binding as jit writes it. */
 export interface Binding {
@@ -17,9 +17,10 @@ export interface Binding {
   readonly condition: { readonly title: string; readonly description: string; readonly expression: string };
 }
 
-/** What shall stand in the policy for one grant: these bindings, or with none nothing at all. */
+/** What shall stand in the policy for one grant at one target: these bindings, or with none nothing at all. */
 export interface Edit {
   readonly grant: string;
+  readonly target: string;
   readonly wanted: readonly Binding[];
 }
 
@@ -32,6 +33,7 @@ export type Policy = Readonly<Record<string, unknown>> & {
 /** A binding of jit's, as found. */
 export interface Found {
   readonly grant: GrantId;
+  readonly target: string;
   readonly expression: string;
 }
 
@@ -63,16 +65,23 @@ export function readPolicy(text: string): Policy {
 }
 
 /** All bindings with the mark of that broker. */
-export function ours(policy: Policy, description: string): readonly Found[] {
+export function ours(policy: Policy, owner: string): readonly Found[] {
   return policy.bindings.flatMap((binding) => {
-    const found = asOurs(binding, description);
+    const found = asOurs(binding, owner);
     return found === null ? [] : [found];
   });
 }
 
-/** Whether exactly the wanted bindings of that grant stand in the policy. */
-export function stands(policy: Policy, { grant, wanted }: Edit, description: string): boolean {
-  const found = policy.bindings.filter((binding) => asOurs(binding, description)?.grant === grant);
+/** One grant may be at several targets of one project. */
+export const keyOf = ({ grant, target }: Pick<Edit, 'grant' | 'target'>): string => `${grant} ${target}`;
+
+/** Whether exactly the wanted bindings of that grant at that target stand in the policy. */
+export function stands(policy: Policy, edit: Edit, owner: string): boolean {
+  const { wanted } = edit;
+  const found = policy.bindings.filter((binding) => {
+    const own = asOurs(binding, owner);
+    return own !== null && keyOf(own) === keyOf(edit);
+  });
   return found.length === wanted.length && wanted.every((one) => found.some((binding) => isSame(binding, one)));
 }
 
@@ -83,14 +92,14 @@ export function stands(policy: Policy, { grant, wanted }: Edit, description: str
 export function edited(
   policy: Policy,
   edits: readonly Edit[],
-  about: { readonly description: string; readonly now: number },
+  about: { readonly owner: string; readonly now: number },
 ): Policy {
-  const { description, now } = about;
-  const left = new Map(edits.map((edit) => [edit.grant, [...edit.wanted]]));
+  const { owner, now } = about;
+  const left = new Map(edits.map((edit) => [keyOf(edit), [...edit.wanted]]));
   const kept = policy.bindings.flatMap((binding): readonly unknown[] => {
-    const found = asOurs(binding, description);
+    const found = asOurs(binding, owner);
     if (found === null) return [binding];
-    const wanted = left.get(found.grant);
+    const wanted = left.get(keyOf(found));
     if (wanted === undefined) return isClutter(found, now) ? [] : [binding];
     const next = wanted.shift();
     return next === undefined ? [] : [next];
@@ -128,11 +137,12 @@ export function demandRoom(policy: Policy, { grant, wanted }: Edit): void {
   });
 }
 
-function asOurs(binding: unknown, description: string): Found | null {
+function asOurs(binding: unknown, owner: string): Found | null {
   const parsed = CONDITIONAL.safeParse(binding);
-  if (!parsed.success || parsed.data.condition.description !== description) return null;
-  const grant = grantOf(parsed.data.condition.title);
-  return grant === null ? null : { grant, expression: parsed.data.condition.expression };
+  if (!parsed.success) return null;
+  const { title, description, expression } = parsed.data.condition;
+  const [grant, whose] = [grantOf(title), readDescription(description)];
+  return grant === null || whose?.owner !== owner ? null : { grant, target: whose.target, expression };
 }
 
 function isSame(binding: unknown, wanted: Binding): boolean {

@@ -17,7 +17,7 @@ import { descriptionOf, titleOf } from './names.ts';
 import { merge, narrow, readAll } from './narrow.ts';
 import type { Narrowed, Pick } from './narrow.ts';
 import { bindingsOf, grantedText, planOf, revocationOf } from './plan.ts';
-import { ours } from './policy.ts';
+import { keyOf, ours } from './policy.ts';
 import { policyWriter } from './policy-writer.ts';
 import type { Pause } from './policy-writer.ts';
 import { bindingRevoker } from './revocation.ts';
@@ -58,7 +58,6 @@ export function gcpProvider(deps: GcpDeps): Provider<GcpTarget> {
   const writer = policyWriter({ now, random, call, signIn, ...(pause === undefined ? {} : { pause }) });
   const bindings = bindingRevoker({ now, writer });
   const tokens = storageTokens({ now, call, signIn });
-  const description = descriptionOf(owner);
 
   /** A role that is gone takes only itself away, and not the others of its target. */
   const factsOf = async (target: GcpTarget): Promise<readonly RoleFacts[]> => {
@@ -85,9 +84,9 @@ export function gcpProvider(deps: GcpDeps): Provider<GcpTarget> {
     return { narrowed, picks: merge(narrowed.flatMap(({ picks }) => picks)) };
   };
 
-  const handleOf = ({ access, reach }: GcpTarget, grant: string): Handle =>
+  const handleOf = ({ access, reach, name: target }: GcpTarget, grant: string): Handle =>
     access.kind === 'binding'
-      ? { access: 'binding', grant, reach, owner }
+      ? { access: 'binding', grant, reach, owner, target }
       : { access: 'storage', grant, account: access.account };
 
   /** Google has not been told anything yet, and `ERR_CLOUD` is how the port says so. */
@@ -140,9 +139,9 @@ export function gcpProvider(deps: GcpDeps): Provider<GcpTarget> {
       }
       const member = memberOf(access.members, order.principal);
       if (member === null) throw nobody(target, order);
-      const label = { member, title, description };
+      const label = { member, title, description: descriptionOf({ owner, target: target.name }) };
       const wanted = await before(() => bindingsOf(picks, endsAt, label));
-      await writer.change({ reach, owner, edit: { grant, wanted } }, signal);
+      await writer.change({ reach, owner, edit: { grant, target: target.name, wanted } }, signal);
       return { credential: { kind: 'own' }, granted: grantedText(target, picks, endsAt, label), notAfter: endsAt };
     },
     revoke: async (mark, _revoked, signal) => {
@@ -155,19 +154,22 @@ export function gcpProvider(deps: GcpDeps): Provider<GcpTarget> {
     tidy: async (mark, _revoked, signal) => {
       const handle = readHandle(mark);
       if (handle.access === 'storage') return;
-      const { reach, grant } = handle;
-      await writer.change({ reach, owner: handle.owner, edit: { grant, wanted: [] } }, signal);
+      const { reach, grant, target } = handle;
+      await writer.change({ reach, owner: handle.owner, edit: { grant, target, wanted: [] } }, signal);
     },
     list: async (target, signal) => {
       // Tokens leave nothing at Google that could be listed; they end by themselves.
       if (target.access.kind === 'storage') return [];
-      const found = ours(await writer.read(target.reach, signal), description);
-      return [...Map.groupBy(found, ({ grant }) => grant)].map(([grant, members]) => ({
-        grant,
-        handle: writeHandle(handleOf(target, grant)),
-        name: titleOf(grant),
-        notAfter: Math.max(...members.map(({ expression }) => readEnd(expression) ?? NO_END)),
-      }));
+      const found = ours(await writer.read(target.reach, signal), owner);
+      // All of this project, under whatever name it was configured when they were made.
+      return [...Map.groupBy(found, keyOf).values()].flatMap((members) => {
+        const [first] = members;
+        if (first === undefined) return [];
+        const { grant } = first;
+        const handle = writeHandle(handleOf({ ...target, name: first.target }, grant));
+        const notAfter = Math.max(...members.map(({ expression }) => readEnd(expression) ?? NO_END));
+        return [{ grant, handle, name: titleOf(grant), notAfter }];
+      });
     },
   };
 }

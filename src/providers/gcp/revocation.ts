@@ -5,8 +5,7 @@
 import type { Clock, Mark, Revocation } from '../../core/ports.ts';
 import { readEnd } from './condition.ts';
 import { endOf } from './ends.ts';
-import { descriptionOf } from './names.ts';
-import { ours } from './policy.ts';
+import { keyOf, ours } from './policy.ts';
 import type { PolicyWriter } from './policy-writer.ts';
 import type { Reach } from './target.ts';
 
@@ -21,6 +20,7 @@ const SPREAD_MS = SPREAD_SECONDS * 1_000;
 export interface Ending {
   readonly reach: Reach;
   readonly owner: string;
+  readonly target: string;
   readonly mark: Mark;
 }
 
@@ -42,21 +42,22 @@ export function bindingRevoker({
   const absentSince = new Map<string, number>();
 
   return {
-    revoke: async ({ reach, owner, mark }, signal) => {
+    revoke: async ({ reach, owner, target, mark }, signal) => {
       const end = endOf(mark);
       if (now() >= end) {
         absentSince.delete(mark.handle);
         return { kind: 'gone', tidyAt: now(), proof: ENDED };
       }
       const policy = await writer.read(reach, signal);
-      const found = ours(policy, descriptionOf(owner)).filter(({ grant }) => grant === mark.grant);
+      const place = { grant: mark.grant, target };
+      const found = ours(policy, owner).filter((one) => keyOf(one) === keyOf(place));
       const ends = found.map(({ expression }) => readEnd(expression));
       if (found.length > 0 && ends.every((at) => at !== null && at <= now())) {
         return { kind: 'gone', tidyAt: now(), proof: ENDED };
       }
       if (found.length > 0) {
         absentSince.delete(mark.handle);
-        await writer.change({ reach, owner, edit: { grant: mark.grant, wanted: [] } }, signal);
+        await writer.change({ reach, owner, edit: { ...place, wanted: [] } }, signal);
       }
       const since = absentSince.get(mark.handle) ?? now();
       absentSince.set(mark.handle, since);

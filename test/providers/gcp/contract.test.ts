@@ -170,7 +170,7 @@ const openRig = async (mode: Mode): Promise<Rig<GcpTarget>> => {
       text
         .replaceAll(ANN, '<requester>')
         .replaceAll(/jit-[0-9a-z]{26}/g, '<grant>')
-        .replaceAll(/made and removed by jit; broker [0-9a-f]{16}/g, '<broker>'),
+        .replaceAll(/made and removed by jit; broker [0-9a-f]{16}; target [a-z-]+/g, '<broker>'),
     close: async () => {
       await gate.close();
       await gcp.close();

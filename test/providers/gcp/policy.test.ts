@@ -12,6 +12,7 @@ import { googleError } from '../../fakes/gcp/gcp.ts';
 import type { PolicyBinding, StoredPolicy } from '../../fakes/gcp/world.ts';
 import { ANN, FOREIGN, IDP, OWNER, PROJECT, failure, markOf, never, none, openPlace, orderOf } from './support.ts';
 
+const MARK = descriptionOf({ owner: OWNER, target: 'web' });
 const place = await openPlace();
 const { gcp, clock, provider, target } = place;
 after(place.close);
@@ -23,9 +24,9 @@ afterEach(() => {
 });
 
 const foreign = (): readonly PolicyBinding[] =>
-  gcp.world.policyOf(PROJECT).bindings.filter(({ condition }) => condition?.description !== descriptionOf(OWNER));
+  gcp.world.policyOf(PROJECT).bindings.filter(({ condition }) => condition?.description !== MARK);
 const own = (): readonly PolicyBinding[] =>
-  gcp.world.policyOf(PROJECT).bindings.filter(({ condition }) => condition?.description === descriptionOf(OWNER));
+  gcp.world.policyOf(PROJECT).bindings.filter(({ condition }) => condition?.description === MARK);
 const add = (binding: PolicyBinding) => (policy: StoredPolicy) => ({
   ...policy,
   bindings: [...policy.bindings, binding],
@@ -49,7 +50,7 @@ test('the binding says who, until when, on what and whose it is', async () => {
     members: [ANN],
     condition: {
       title: `jit-${order.grant.slice(3)}`,
-      description: `made and removed by jit; broker ${OWNER}`,
+      description: `made and removed by jit; broker ${OWNER}; target web`,
       expression:
         `request.time < timestamp("${new Date(order.endsAt).toISOString().slice(0, 19)}Z") && resource.service == "storage.googleapis.com" && ` +
         '(resource.name == "projects/_/buckets/acme-reports/objects/2026/q1.csv")',
@@ -61,7 +62,7 @@ test('the binding says who, until when, on what and whose it is', async () => {
 });
 
 test('whatever stands in a policy, in whatever order, an edit moves and changes nothing but what is ours', () => {
-  const description = descriptionOf(OWNER);
+  const description = MARK;
   const anything = fc.oneof(
     fc.jsonValue().filter((value) => JSON.stringify(value).search(/\d{16}|\.\d|e\+|e-|-0/) < 0),
     fc.record({
@@ -70,7 +71,7 @@ test('whatever stands in a policy, in whatever order, an edit moves and changes 
       // Nearly ours: another broker's, a title that is no grant's, the same words in other places.
       condition: fc.record({
         title: fc.constantFrom('jit-', `jit-${'0'.repeat(26)}`, `jit-${'z'.repeat(26)}`, 'mine'),
-        description: fc.constantFrom('', descriptionOf('f'.repeat(16)), `${description} `),
+        description: fc.constantFrom('', descriptionOf({ owner: 'f'.repeat(16), target: 'web' }), `${description} `),
         expression: fc.constant('request.time < timestamp("2020-01-01T00:00:00Z")'),
       }),
     }),
@@ -93,15 +94,15 @@ test('whatever stands in a policy, in whatever order, an edit moves and changes 
       (bindings, extra, cut) => {
         const fields = { ...extra, version: 1, auditConfigs: [{ service: 'x' }], bindings, etag: 'ZTE=' };
         const policy = readPolicy(JSON.stringify(fields));
-        const about = { description, now: Date.parse('2026-11-22T00:00:00Z') };
-        const added = edited(policy, [{ grant, wanted: [wanted] }], about);
-        assert(stands(added, { grant, wanted: [wanted] }, description));
+        const about = { owner: OWNER, now: Date.parse('2026-11-22T00:00:00Z') };
+        const added = edited(policy, [{ grant, target: 'web', wanted: [wanted] }], about);
+        assert(stands(added, { grant, target: 'web', wanted: [wanted] }, OWNER));
         assert.equal(
           JSON.stringify(added),
           JSON.stringify({ ...policy, version: 3, bindings: [...policy.bindings, wanted] }),
         );
         const moved = { ...policy, bindings: policy.bindings.toSpliced(cut, 0, wanted) };
-        const removed = edited(moved, [{ grant, wanted: [] }], about);
+        const removed = edited(moved, [{ grant, target: 'web', wanted: [] }], about);
         assert.equal(JSON.stringify(removed), JSON.stringify({ ...policy, version: 3 }));
       },
     ),
@@ -157,6 +158,25 @@ test('two brokers that write at the same time both get through, and neither touc
   }
   assert.deepEqual(own(), []);
   assert.equal(foreign().length, FOREIGN.bindings.length + 3);
+});
+
+test('one grant at two targets of one project is two things, and ending one leaves the other', async () => {
+  const logs = provider.parseTarget('logs', { ...baseConfig(), people: { [`${IDP} u1`]: ANN } });
+  const order = orderOf(clock);
+  const [here] = [await provider.issue(target, order, never()), await provider.issue(logs, order, never())];
+  const mine = (): readonly PolicyBinding[] =>
+    gcp.world.policyOf(PROJECT).bindings.filter(({ condition }) => condition?.title === `jit-${order.grant.slice(3)}`);
+  assert.equal(mine().length, 2);
+  const found = await provider.list(target, never());
+  assert.deepEqual(
+    found.map(({ handle }) => handle).toSorted(),
+    [provider.intend(target, order).handle, provider.intend(logs, order).handle].toSorted(),
+  );
+  await provider.revoke(markOf(place, order, here), none, never());
+  assert.deepEqual(
+    mine().map(({ condition }) => condition?.description),
+    [descriptionOf({ owner: OWNER, target: 'logs' })],
+  );
 });
 
 test('what waits is written together, and what Google does not take keeps nobody else waiting', async () => {
@@ -226,13 +246,12 @@ test('what ended a while ago goes with the next write, what another broker or pe
   const past = '2020-01-01T00:00:00Z';
   const title = `jit-${'1'.repeat(26)}`;
   const kept = [
-    stale(title, descriptionOf('fedcba9876543210'), past),
+    stale(title, descriptionOf({ owner: 'fedcba9876543210', target: 'web' }), past),
     stale(title, '', past),
-    stale('jit-x', descriptionOf(OWNER), past),
+    stale('jit-x', MARK, past),
   ];
-  const live = stale(title, descriptionOf(OWNER), '2029-01-01T00:00:00Z');
-  for (const one of [...kept, stale(`jit-${'2'.repeat(26)}`, descriptionOf(OWNER), past), live])
-    gcp.world.edit(PROJECT, add(one));
+  const live = stale(title, MARK, '2029-01-01T00:00:00Z');
+  for (const one of [...kept, stale(`jit-${'2'.repeat(26)}`, MARK, past), live]) gcp.world.edit(PROJECT, add(one));
   await provider.issue(target, orderOf(clock), never());
   assert.deepEqual(gcp.world.policyOf(PROJECT).bindings.slice(FOREIGN.bindings.length, -1), [...kept, live]);
 });

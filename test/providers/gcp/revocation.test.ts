@@ -22,6 +22,7 @@ import {
   tokenOf,
 } from './support.ts';
 
+const MARK = descriptionOf({ owner: OWNER, target: 'web' });
 const place = await openPlace();
 const { gcp, clock, provider, target } = place;
 const SPREAD_MS = 420_000;
@@ -36,12 +37,12 @@ beforeEach(() => {
 const works = async ({ credential }: Issued): Promise<boolean> =>
   await canRead(gcp, tokenOf(gcp, credential), '2026/q1.csv');
 const own = (): readonly PolicyBinding[] =>
-  gcp.world.policyOf(PROJECT).bindings.filter(({ condition }) => condition?.description === descriptionOf(OWNER));
+  gcp.world.policyOf(PROJECT).bindings.filter(({ condition }) => condition?.description === MARK);
 const issued = async (order: Order): Promise<Issued> => await provider.issue(target, order, never());
 const rewrite = (change: (binding: PolicyBinding) => PolicyBinding): void =>
   gcp.world.edit(PROJECT, (policy) => ({
     ...policy,
-    bindings: policy.bindings.map((one) => (one.condition?.description === descriptionOf(OWNER) ? change(one) : one)),
+    bindings: policy.bindings.map((one) => (one.condition?.description === MARK ? change(one) : one)),
   }));
 
 test('what was removed is called gone only when it cannot let anybody in any more, and not before', async () => {
