@@ -23,7 +23,8 @@ export const direct: Standing = {
     const doing = `read the role assignments of ${scope}`;
     return await attempt({ doing, effect: 'reads', needs: NEEDS }, async () => {
       const found: Found[] = [];
-      for await (const one of arm.rbac.roleAssignments.listForScope(inPath(scope), { filter, abortSignal: signal })) {
+      const list = arm.rbac.roleAssignments.listForScope(inPath(scope), { filter, abortSignal: signal });
+      for (const one of await unlessDeleted(list)) {
         const read = readAssignment(reach, one);
         if (read !== null && sameScope(read.scope, scope)) found.push(read);
       }
@@ -93,6 +94,21 @@ function readAssignment({ owner }: Reach, one: RoleAssignment): Found | null {
   }
   if (mark !== null && mark.owner !== owner) return { ...base, whose: 'jit' };
   return { ...base, whose: 'foreign', conditional: (condition ?? '') !== '' };
+}
+
+/**
+ * All of a list; nothing where the resource itself is deleted, with which Azure deletes its assignments. Not so where Azure does
+ * not find the subscription, as it says to those who lost their access to it.
+ */
+export async function unlessDeleted<T>(list: AsyncIterable<T>): Promise<readonly T[]> {
+  try {
+    const all: T[] = [];
+    for await (const one of list) all.push(one);
+    return all;
+  } catch (thrown) {
+    if (isNamed(thrown, 'ResourceNotFound', 'ResourceGroupNotFound', 'ParentResourceNotFound')) return [];
+    throw thrown;
+  }
 }
 
 /** The GUID at the end of an identifier, in lower case. */

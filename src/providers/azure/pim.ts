@@ -9,7 +9,7 @@ import type { RoleAssignmentSchedule, RoleAssignmentScheduleRequest } from '@azu
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JitError } from '../../core/errors.ts';
 import type { Clock } from '../../core/ports.ts';
-import { direct, guidIn, isNamed } from './direct.ts';
+import { direct, guidIn, isNamed, unlessDeleted } from './direct.ts';
 import { attempt } from './failure.ts';
 import { guidOf, isoSeconds, readMark, writeMark } from './names.ts';
 import { SHORTEST_PIM } from './plan.ts';
@@ -228,11 +228,9 @@ async function listSchedules(
   filter: string | undefined,
 ): Promise<readonly RoleAssignmentSchedule[]> {
   const options = { abortSignal: signal, ...(filter === undefined ? {} : { filter }) };
-  return await attempt({ doing: `read the assignments on ${scope}`, effect: 'reads', needs: NEEDS }, async () => {
-    const all: RoleAssignmentSchedule[] = [];
-    for await (const one of arm.rbac.roleAssignmentSchedules.listForScope(inPath(scope), options)) all.push(one);
-    return all;
-  });
+  return await attempt({ doing: `read the assignments on ${scope}`, effect: 'reads', needs: NEEDS }, () =>
+    unlessDeleted(arm.rbac.roleAssignmentSchedules.listForScope(inPath(scope), options)),
+  );
 }
 
 async function listRequests(
@@ -240,12 +238,9 @@ async function listRequests(
   scope: string,
   filter: string,
 ): Promise<readonly RoleAssignmentScheduleRequest[]> {
-  return await attempt({ doing: `read the requests on ${scope}`, effect: 'reads', needs: NEEDS }, async () => {
-    const all: RoleAssignmentScheduleRequest[] = [];
-    const options = { filter, abortSignal: signal };
-    for await (const one of arm.rbac.roleAssignmentScheduleRequests.listForScope(inPath(scope), options)) all.push(one);
-    return all;
-  });
+  return await attempt({ doing: `read the requests on ${scope}`, effect: 'reads', needs: NEEDS }, () =>
+    unlessDeleted(arm.rbac.roleAssignmentScheduleRequests.listForScope(inPath(scope), { filter, abortSignal: signal })),
+  );
 }
 
 /** Azure keeps requests for 45 days, longer than any grant lasts: without one the assignment is somebody else's. */

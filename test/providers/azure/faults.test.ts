@@ -215,3 +215,23 @@ test('a statement for the holder ends with the grant, and is of this grant only'
   };
   assert.equal((await ground.azure.entra.exchange(new URLSearchParams(crossed))).status, 400);
 });
+
+for (const assignment of ['direct', 'pim'] as const) {
+  test(`${assignment}: with a deleted resource its assignments are gone; with a subscription that is not found nothing is`, async () => {
+    const [provider, target] = [ground.provider(), ground.target({ assignment })];
+    const order = ground.order();
+    await provider.issue(target, order, never());
+    const mark = markOf(provider, target, order);
+    const revoke = async () => await provider.revoke(mark, async () => await Promise.resolve([]), never());
+    const lists = /^GET .*\/(?:roleAssignments|roleAssignmentSchedules|roleAssignmentScheduleRequests)$/;
+    ground.azure.refusals.push({ line: lists, reply: fault(404, 'SubscriptionNotFound', 'x') });
+    assert.equal((await refusal(revoke())).code, 'ERR_CLOUD');
+    for (const one of ground.azure.rbac.current()) ground.azure.rbac.drop(one);
+    for (let round = 0; round < 2; round++) {
+      ground.azure.refusals.push({ line: lists, reply: fault(404, 'ResourceNotFound', 'x') });
+    }
+    assert.equal((await revoke()).kind, 'pending');
+    ground.azure.refusals.length = 0;
+    await end(ground, provider, mark);
+  });
+}
