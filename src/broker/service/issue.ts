@@ -130,19 +130,26 @@ export function makeIssuer(world: World): Issuer {
     const first = legs.every(({ target }) => waiting.has(`${id} ${target}`));
     // What this process has just issued under the very same policies, for somebody of the very same groups, is not judged twice.
     if (!first || !isAsDecided(world, principal, asked)) await demandSameDecision(world, principal, asked, seen);
-    const handouts: Handout[] = [];
-    let last = seen;
-    for (const { target } of legs) {
+    const fetch = async (target: string): Promise<Held & { readonly target: string; readonly stored: StoredGrant }> => {
       const held = take(id, target);
-      const { issued, stored, endsAt } =
-        held === undefined || (unconfirmed !== null && held.endsAt > unconfirmed.until)
-          ? { ...(await issueAgain(world, asked, id, target, latest)), endsAt: latest }
-          : { ...held, stored: last };
+      return held === undefined || (unconfirmed !== null && held.endsAt > unconfirmed.until)
+        ? { target, ...(await issueAgain(world, asked, id, target, latest)), endsAt: latest }
+        : { target, ...held, stored: seen };
+    };
+    const all = await Promise.allSettled(legs.map(async ({ target }) => fetch(target)));
+    const fetched = all.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    for (const one of all) {
+      if (one.status === 'fulfilled') continue;
+      // The others wait for the next call: another credential may be the end of the one before.
+      for (const { target, issued, endsAt } of fetched) keepFor(id, target, { issued, endsAt });
+      throw one.reason;
+    }
+    const handouts = fetched.map(({ target, issued, endsAt }): Handout => {
       const { tool } = placeOf(world, target).target;
       // A renewal moves the end of the grant, and not the one that the cloud was given with a credential.
-      handouts.push({ target, tool, credential: issued.credential, notAfter: Math.min(issued.notAfter, endsAt) });
-      last = stored;
-    }
+      return { target, tool, credential: issued.credential, notAfter: Math.min(issued.notAfter, endsAt) };
+    });
+    const last = fetched.reduce((one, { stored }) => (stored.version > one.version ? stored : one), seen);
     return { stored: await deliver(world, principal, last, handouts), expiresAt, handouts };
   }
 

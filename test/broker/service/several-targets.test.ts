@@ -195,6 +195,29 @@ test('a broker that dies when one target has issued and another has not: its suc
   assert.deepEqual(working(second, over.id), []);
 });
 
+test('credentials that are asked for again come from all targets or none; what one target gave waits for the others', async (t) => {
+  const w = await start(t);
+  const id = await granted(w);
+  const issuedAt = (place: string): number => cloudAt(w, place).calls.filter((call) => call.startsWith('issue')).length;
+  set(w, 'postgres', { issue: 'refuses' });
+  await assert.rejects(w.broker.credentials(ALICE, id), code('ERR_CLOUD'));
+  assert.equal((await viewOf(w, id)).state, 'active');
+  assert.deepEqual(
+    PLACES.map((place) => issuedAt(place)),
+    [2, 2, 2],
+  );
+  set(w, 'postgres', {});
+  const { credentials } = await w.broker.credentials(ALICE, id);
+  assert.deepEqual(
+    credentials.map((one) => one.target),
+    PLACES,
+  );
+  assert.deepEqual(
+    PLACES.map((place) => issuedAt(place)),
+    [2, 3, 2],
+  );
+});
+
 test('at its end, all of it ends by itself', async (t) => {
   const w = await start(t);
   const id = await granted(w);
