@@ -36,7 +36,7 @@ export function planOf(target: GcpTarget, narrowed: readonly Narrowed[], picks: 
     permission: grantedText(target, picks, endsAt, UNKNOWN),
     words: [
       target.access.kind === 'binding'
-        ? 'for your own identity at Google: nothing is handed out'
+        ? "for the requester's own identity at Google: nothing is handed out"
         : `as ${target.access.account}, in tokens of at most ${formatDuration(target.access.tokenSeconds)}`,
       ...picks.flatMap((one) => pickWords(target, one)),
       ...(picks.some((one) => permissionsIn(one).some((name) => accessOf(name) === 'permissions'))
@@ -93,12 +93,15 @@ function pickWords(target: GcpTarget, one: Pick): readonly string[] {
       : `on ${unique(places.map(placeWords)).join(', ')}`;
   const named = changing.slice(0, NAMED).join(', ');
   const rest = changing.length > NAMED ? ` and ${changing.length - NAMED} more` : '';
+  const counted = `${more.length} ${asked.length === 0 ? '' : 'further '}permission${more.length === 1 ? '' : 's'} there`;
+  const changes =
+    changing.length === 0
+      ? 'none of which changes anything'
+      : `of which ${changing.length} change${changing.length === 1 ? 's' : ''} something: ${named}${rest}`;
   return [
     `${facts.role} ${where}`,
     ...asked.map((name) => `${name} (${accessOf(name)}), as asked for`),
-    more.length === 0
-      ? 'nothing else: the role permits no more there'
-      : `with the role come ${more.length} further permissions there, ${changing.length === 0 ? 'none of which changes anything' : `of which ${changing.length} change something: ${named}${rest}`}`,
+    more.length === 0 ? 'nothing else: the role permits no more there' : `with the role come ${counted}, ${changes}`,
   ];
 }
 

@@ -61,7 +61,7 @@ test('access is judged by all that the role brings, and not by what was asked fo
 test('what a role permits elsewhere is not counted where it is bound to a place', async () => {
   const { words } = await provider.plan(target, [permissionOf('storage.objects.list', object('2026/*'))], 600);
   assert(!words.join('\n').includes('resourcemanager.projects.get'));
-  assert.match(words.join('\n'), /with the role come 1 further permissions there, none of which changes anything/);
+  assert.match(words.join('\n'), /with the role come 1 further permission there, none of which changes anything/);
 });
 
 test('breadth: a named thing is exact, what begins like it is within, the project is broad', async () => {
