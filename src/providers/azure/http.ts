@@ -34,14 +34,13 @@ export function httpClient(): HttpClient {
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   return {
     sendRequest: async (request) => {
-      const attempt = async (): Promise<HttpResponse> => await once(request, agent);
       try {
-        return await attempt();
+        return await once(request, agent);
       } catch (thrown) {
-        // The other side closed a kept connection at the moment of its next use. Every request names what it makes, so that
-        // it can be sent again.
-        if (thrown instanceof Stale) return await attempt();
-        throw thrown;
+        if (!(thrown instanceof Stale)) throw thrown;
+        // The other side closed a kept connection at the moment of its next use, and maybe others with it. Every request names
+        // what it makes, so that it can be sent again.
+        return await once(request, new Agent({ keepAlive: false }));
       }
     },
   };
