@@ -50,6 +50,8 @@ function escapeOf(action: Action): string | null {
     case 'admissionregistration.k8s.io':
     case 'apiregistration.k8s.io':
       return writes(action) ? 'whoever intercepts calls of the cluster can keep jit from revoking' : null;
+    case 'flowcontrol.apiserver.k8s.io':
+      return writes(action) ? 'whoever decides whose calls have to wait can keep jit from revoking' : null;
     case 'certificates.k8s.io':
       if (subresource === null && resource !== 'signers') return null;
       return writes(action) ? 'a signed certificate outlives the grant' : null;
@@ -60,8 +62,11 @@ function escapeOf(action: Action): string | null {
 
 /** Throws `ERR_RESOURCE` for a place that no request may name. */
 export function guardPlace(place: Place, reach: Reach): void {
-  const typed = placeText(place);
-  const { scope } = place;
+  guardScope(place.scope, reach, placeText(place));
+}
+
+/** @param typed what is at fault. */
+function guardScope(scope: string, reach: Reach, typed: string): void {
   if (scope === reach.home) {
     throw fault(typed, 'that namespace holds the accounts of jit', 'change them without jit');
   }
@@ -78,9 +83,13 @@ export function guardPlace(place: Place, reach: Reach): void {
 export function guardPair(action: Action, place: Place, reach: Reach): void {
   const { resource, group, name } = place;
   const typed = placeText(place);
-  if (group === '' && resource === 'namespaces' && writes(action) && (name === null || name === reach.home)) {
-    const what = `${actionText(action)} would reach namespace ${reach.home}, which holds the accounts of jit`;
-    throw fault(typed, what, 'name the namespace that you mean');
+  if (group === '' && resource === 'namespaces' && writes(action)) {
+    if (name === null || name === reach.home) {
+      const what = `${actionText(action)} would reach namespace ${reach.home}, which holds the accounts of jit`;
+      throw fault(typed, what, 'name the namespace that you mean');
+    }
+    // Whoever changes or deletes a namespace reaches everything in it.
+    guardScope(name, reach, typed);
   }
   // Kubernetes documentation, "Using RBAC Authorization": "You cannot restrict create or deletecollection requests by their
   // resource name." With a subresource the name is in the path, so there it can be.

@@ -231,6 +231,11 @@ test('a target reaches the namespaces that it lists, those of Kubernetes only wh
   refusal(() => narrow(reach, permission('nodes/get', '_cluster/nodes/n1')));
   refusal(() => narrow(REACH, permission('pods/get', 'kube-system/pods/a')));
   refusal(() => narrow(reach, permission('pods/get', 'jit-grants/pods/a')));
+  const whole = { home: 'jit-grants', allowed: ['shop', '_cluster'] };
+  assert.equal(narrow(whole, permission('namespaces/delete', '_cluster/namespaces/shop')).clauses.length, 1);
+  assert.equal(narrow(whole, permission('namespaces/get', '_cluster/namespaces/bank')).clauses.length, 1);
+  refusal(() => narrow(whole, permission('namespaces/delete', '_cluster/namespaces/bank')));
+  refusal(() => narrow(REACH, permission('namespaces/patch', '_cluster/namespaces/kube-system')));
 });
 
 test('every operation has a place and every place an operation', () => {

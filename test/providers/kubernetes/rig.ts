@@ -58,11 +58,16 @@ const HOSTILE_TEXTS: readonly (readonly [what: string, action: string, ...resour
   ['the namespace of jit', 'namespaces/delete', '_cluster/namespaces/jit-grants'],
   ['every namespace, the one of jit among them', 'namespaces/deletecollection', '_cluster/namespaces/*'],
   ['the system of the cluster', 'pods/exec', 'kube-system/pods/etcd'],
-  ['rights of the whole cluster', 'clusterrolebindings/delete', '_cluster/clusterrolebindings/jit-roles'],
+  ['rights of the whole cluster', 'clusterrolebindings/delete', '_cluster/clusterrolebindings/jit-broker'],
   [
     'what intercepts all calls',
     'validatingwebhookconfigurations.admissionregistration.k8s.io/create',
     '_cluster/validatingwebhookconfigurations.admissionregistration.k8s.io/*',
+  ],
+  [
+    'whose calls have to wait',
+    'flowschemas.flowcontrol.apiserver.k8s.io/create',
+    '_cluster/flowschemas.flowcontrol.apiserver.k8s.io/*',
   ],
   [
     'a certificate',
