@@ -5,7 +5,7 @@
 import { JitError } from '../../core/errors.ts';
 import type { Clock } from '../../core/ports.ts';
 import type { Secret } from '../../core/secret.ts';
-import { CallFailed, judgeAnswer, judgeThrown } from './failure.ts';
+import { CallFailed, isBroken, judgeAnswer, judgeThrown } from './failure.ts';
 
 export type Api = 'cloudresourcemanager' | 'iam' | 'iamcredentials' | 'sts';
 
@@ -20,6 +20,8 @@ export interface Call {
     | { readonly type: 'json'; readonly value: unknown }
     | { readonly type: 'form'; readonly value: FormSecrets };
   readonly token: Secret<string> | null;
+  /** Whether it can be made once more where a kept connection turns out to be dead: what it does twice does no harm. */
+  readonly again: 'once' | 'never';
   /** Shown with the call in Google's audit logs (system parameter `X-Goog-Request-Reason`). */
   readonly reason?: string;
 }
@@ -51,7 +53,7 @@ export function deadline(signal: AbortSignal): AbortSignal {
 /** Where Google asked for a pause (Retry-After, RFC 9110 section 10.2.3), nothing is sent there before it is over. */
 export function caller(now: Clock): Caller {
   const pauses = new Map<string, number>();
-  return async ({ api, endpoint, path, body, token, reason }, signal) => {
+  return async ({ api, endpoint, path, body, token, again, reason }, signal) => {
     const base = baseOf(api, endpoint);
     // Of one project, or of one service account: others have quotas of their own.
     const place = `${base}${path.split(':', 1)[0] ?? ''}`;
@@ -59,7 +61,13 @@ export function caller(now: Clock): Caller {
     pauses.delete(place);
     if (signal.aborted) throw new CallFailed({ kind: 'busy', status: 'aborted', http: null });
     const why = reason === undefined ? {} : { reason };
-    const response = await send(`${base}${path}`, { ...payload(body), ...bearer(token), ...why }, deadline(signal));
+    const ask = async (): Promise<Answer> =>
+      await send(`${base}${path}`, { ...payload(body), ...bearer(token), ...why }, deadline(signal));
+    const response = await ask().catch(async (thrown: unknown) => {
+      if (again === 'never' || signal.aborted || !(thrown instanceof CallFailed) || !isBroken(thrown.failure))
+        throw thrown;
+      return await ask();
+    });
     if (response.http >= 200 && response.http < 300) return response.text;
     const failure = judgeAnswer(response.http, response.text);
     const pause = Number(response.retryAfter ?? '');

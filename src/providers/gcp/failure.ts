@@ -68,6 +68,11 @@ export function judgeThrown(thrown: unknown): Failure {
   return { kind: BEFORE_SENDING.has(code) ? 'busy' : 'unknown', status, http: null };
 }
 
+/** Whether a connection broke under a request: what a kept connection does that the other side has just given up. */
+export function isBroken({ http, status }: Failure): boolean {
+  return http === null && ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(status);
+}
+
 /** What was being done, for messages: `read the policy of acme-web`. */
 export interface Attempt {
   readonly doing: string;

@@ -65,8 +65,10 @@ export function policyWriter(deps: {
     const path = `/v3/projects/${reach.project}:${verb}`;
     const token = await signIn(reach, signal);
     const { endpoint } = reach;
+    // Of a write, its outcome is looked for instead.
+    const again = verb === 'getIamPolicy' ? 'once' : 'never';
     return readPolicy(
-      await call({ api: 'cloudresourcemanager', endpoint, path, body: { type: 'json', value }, token }, signal),
+      await call({ api: 'cloudresourcemanager', endpoint, path, body: { type: 'json', value }, token, again }, signal),
     );
   };
 

@@ -39,7 +39,7 @@ export function roleBook(deps: { readonly now: Clock; readonly call: Caller; rea
     const token = await signIn(reach, signal);
     let text: string;
     try {
-      text = await call({ api: 'iam', endpoint: reach.endpoint, path: `/v1/${role}`, token }, signal);
+      text = await call({ api: 'iam', endpoint: reach.endpoint, path: `/v1/${role}`, token, again: 'once' }, signal);
     } catch (thrown) {
       if (!(thrown instanceof CallFailed)) throw thrown;
       const needs = role.startsWith('roles/')

@@ -108,6 +108,8 @@ export function storageTokens(deps: { readonly now: Clock; readonly call: Caller
           path: `/v1/projects/-/serviceAccounts/${account}:generateAccessToken`,
           body: { type: 'json', value: { scope: [SCOPE], lifetime: `${seconds}s` } },
           token,
+          // Should there be a second token, the first is in nobody's hands.
+          again: 'once',
           reason: title,
         },
         `make a token of ${account}`,
@@ -129,7 +131,7 @@ export function storageTokens(deps: { readonly now: Clock; readonly call: Caller
     const body = { type: 'form', value: { fields, subjectToken: generated.data.accessToken } } as const;
     const exchanged = EXCHANGED.safeParse(
       await tried(
-        { api: 'sts', endpoint, path: '/v1/token', body, token: null },
+        { api: 'sts', endpoint, path: '/v1/token', body, token: null, again: 'once' },
         `narrow a token of ${account}`,
         'see the boundary with --plan; the buckets need uniform bucket-level access',
         signal,

@@ -9,7 +9,18 @@ import type { ErrorCode } from '../../../src/core/errors.ts';
 import { Secret } from '../../../src/core/secret.ts';
 import { googleError } from '../../fakes/gcp/gcp.ts';
 import type { Trouble } from '../../fakes/gcp/gcp.ts';
-import { FOREIGN, PROJECT, config, failure, markOf, never, none, openPlace, orderOf } from './support.ts';
+import {
+  FOREIGN,
+  PROJECT,
+  config,
+  failure,
+  markOf,
+  never,
+  none,
+  openPlace,
+  orderOf,
+  storageConfig,
+} from './support.ts';
 
 const place = await openPlace();
 const { gcp, clock, provider, target } = place;
@@ -71,6 +82,16 @@ test('a read that fails has issued nothing, however it fails', async () => {
     /resourcemanager\.projects\.getIamPolicy on acme-web-prod/,
   );
   assert.deepEqual(ours(), []);
+});
+
+test('a kept connection that has died under a read or a token is nothing that anybody notices', async () => {
+  const storage = provider.parseTarget('s', storageConfig({ endpoint: gcp.url }));
+  for (const verb of [':getIamPolicy', ':generateAccessToken', '/v1/token']) {
+    let dropped = 0;
+    gcp.trouble = (call) => (call.endsWith(verb) && ++dropped === 1 ? 'dropped' : null);
+    await provider.issue(verb === ':getIamPolicy' ? target : storage, orderOf(clock), never());
+    assert.equal(dropped, 2);
+  }
 });
 
 test('a write whose answer was lost is looked for, and found, and not made twice', async () => {
