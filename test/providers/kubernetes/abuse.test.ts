@@ -252,6 +252,8 @@ test('a definition that somebody adds takes over no word that others use', async
     actions: ['widgets.example.com/patch'],
     resources: ['shop/widgets.example.com/w'],
   });
+  const old = await spelled('oldwidgets/get', 'shop/oldwidgets/w');
+  assert.deepEqual(old.permission.actions, ['oldwidgets.example.com/get'], 'of a version that is not preferred');
   const { message, hint } = await failure(spelled('gadgets/get', 'shop/gadgets/g'), 'ERR_OPERATION');
   assert.match(
     `${message}; ${hint}`,

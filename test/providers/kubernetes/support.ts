@@ -68,7 +68,7 @@ export async function call(
   return { status: answer.statusCode ?? 0, body: isJson ? JSON.parse(reply) : reply };
 }
 
-const README = new URL('../../../src/providers/kubernetes/README.md', import.meta.url);
+export const README = new URL('../../../src/providers/kubernetes/README.md', import.meta.url);
 
 /** The objects that the README tells operators to make. */
 export function setupOfReadme(): readonly unknown[] {

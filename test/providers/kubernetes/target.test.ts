@@ -6,12 +6,14 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { parse } from 'yaml';
 import { JitError } from '../../../src/core/errors.ts';
 import { Secret } from '../../../src/core/secret.ts';
 import { kubernetesProvider } from '../../../src/providers/kubernetes/provider.ts';
+import { member } from '../../fakes/kubernetes/rbac.ts';
 import { makeCertificate } from '../../support/certificate.ts';
 import { tempFolder } from '../../support/home.ts';
-import { OWNER, markOf, orderOf, permission } from './support.ts';
+import { OWNER, README, markOf, orderOf, permission } from './support.ts';
 
 const BASE = {
   provider: 'kubernetes',
@@ -56,6 +58,16 @@ test('a sound configuration becomes a target, with what kubectl needs and nothin
   }
   const { tool } = make(() => pem).parseTarget('shop', { ...BASE, authority_file: '/etc/jit/ca.crt' });
   assert.deepEqual(tool, { kind: 'kubernetes', server: BASE.server, authority: pem, namespace: null });
+});
+
+test('the target that the README shows is one', async (t) => {
+  const { cert } = await makeCertificate(tempFolder(t), 'ca');
+  const [, yaml] = /```yaml\n(targets:[^`]+)```/.exec(readFileSync(README, 'utf8')) ?? [];
+  const shown: unknown = parse(yaml ?? '');
+  const config = member(member(shown, 'targets'), 'shop-prod');
+  const { reach, tool } = make(() => readFileSync(cert, 'utf8')).parseTarget('shop-prod', config);
+  assert.deepEqual(reach, { home: 'jit-grants', allowed: ['shop', '_cluster'] });
+  assert.equal(tool.kind === 'kubernetes' && tool.namespace, 'shop');
 });
 
 test('without a token_file the broker is a pod, and uses the token of its own account', () => {
