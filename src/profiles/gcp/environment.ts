@@ -4,6 +4,8 @@
  */
 import { stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readOwnFile } from '../../local/atomic.ts';
+import { MAX_EDIT_BYTES } from '../../local/edit.ts';
 import { asLocalFault } from '../../local/fault.ts';
 import { ensurePrivateDir } from '../../local/private-dir.ts';
 import type { Access, Change, Env } from '../tool.ts';
@@ -15,7 +17,7 @@ import { checkSettings } from './settings.ts';
  * credentials, of the google provider of Terraform, of Google's machines, and of gsutil.
  */
 const CONFLICTING =
-  /^(?:CLOUDSDK_(?:CONFIG|ACTIVE_CONFIG_NAME|PROJECT|AUTH_[A-Z0-9_]+|CORE_(?:ACCOUNT|PROJECT|UNIVERSE_DOMAIN)|BILLING_QUOTA_PROJECT|API_ENDPOINT_OVERRIDES_[A-Z0-9_]+|CONTEXT_AWARE_[A-Z0-9_]+)|GOOGLE_(?:APPLICATION_CREDENTIALS|CREDENTIALS|CLOUD_KEYFILE_JSON|OAUTH_ACCESS_TOKEN|IMPERSONATE_SERVICE_ACCOUNT|GHA_CREDS_PATH|PROJECT|CLOUD_PROJECT|CLOUD_QUOTA_PROJECT)|GCLOUD_(?:KEYFILE_JSON|PROJECT)|GCE_METADATA_(?:HOST|IP|ROOT))$/i;
+  /^(?:CLOUDSDK_(?:CONFIG|ACTIVE_CONFIG_NAME|PROJECT|AUTH_[A-Z0-9_]+|CORE_(?:ACCOUNT|PROJECT|UNIVERSE_DOMAIN)|BILLING_QUOTA_PROJECT|API_ENDPOINT_OVERRIDES_[A-Z0-9_]+|CONTEXT_AWARE_[A-Z0-9_]+)|GOOGLE_(?:APPLICATION_CREDENTIALS|CREDENTIALS|CLOUD_KEYFILE_JSON|OAUTH_ACCESS_TOKEN|IMPERSONATE_SERVICE_ACCOUNT|GHA_CREDS_PATH|PROJECT|CLOUD_PROJECT|CLOUD_QUOTA_PROJECT)|GCLOUD_(?:KEYFILE_JSON|PROJECT)|GCE_METADATA_(?:HOST|IP|ROOT)|BOTO_PATH)$/i;
 const PROJECTS = ['CLOUDSDK_CORE_PROJECT', 'GOOGLE_CLOUD_PROJECT'];
 
 /**
@@ -38,10 +40,17 @@ export async function gcloudEnvironment(env: Env, platform: NodeJS.Platform, acc
     ...projects,
     ...(storage === null ? [] : [['CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE', storage] as const]),
   ]);
+  const boto = await botoInTheWay(env);
+  if (boto !== null) set.set('BOTO_CONFIG', platform === 'win32' ? 'NUL' : '/dev/null');
   const removed = Object.keys(env).filter(
     (name) => env[name] !== undefined && !set.has(name) && CONFLICTING.test(name),
   );
-  return { set, removed: removed.toSorted(), replaced: [...set.keys()], hidden: await inTheWay(env, platform) };
+  return {
+    set,
+    removed: removed.toSorted(),
+    replaced: [...set.keys()],
+    hidden: [...(await inTheWay(env, platform)), ...(boto === null ? [] : [boto])],
+  };
 }
 
 /**
@@ -66,4 +75,12 @@ async function inTheWay(env: Env, platform: NodeJS.Platform): Promise<readonly s
     // Where there is none, or nobody can tell where, there is none to be missed.
     return [];
   }
+}
+
+/** gsutil prefers what stands there to what gcloud gives it (`gsutil help creds`). */
+async function botoInTheWay(env: Env): Promise<string | null> {
+  const path = env['BOTO_CONFIG'] ?? (env['HOME'] === undefined ? null : join(env['HOME'], '.boto'));
+  if (path === null || path === '' || path === '/dev/null') return null;
+  const text = (await readOwnFile(path, MAX_EDIT_BYTES).catch(() => null))?.toString('latin1') ?? '';
+  return /^\s*gs_[a-z0-9_]+\s*[=:]/m.test(text) ? path : null;
 }

@@ -241,6 +241,18 @@ test('a command finds the grant, and none of what was there before', async (t) =
   assert.equal(fs.statSync(`${wanted.secretFile}.gcloud/config`).mode & 0o777, 0o700);
 });
 
+test('a key for gsutil in the user’s own file is out of sight, and a file without one stays', async (t) => {
+  const set = scene(t);
+  const seen = async (): Promise<readonly unknown[]> => {
+    const { set: made, hidden } = await environment({ HOME: set.home }, 'linux', access(set));
+    return [made.get('BOTO_CONFIG'), hidden];
+  };
+  given(join(set.home, '.boto'), '[Boto]\nhttps_validate_certificates = True\n');
+  assert.deepEqual(await seen(), [undefined, []]);
+  given(join(set.home, '.boto'), '[Credentials]\ngs_oauth2_refresh_token = x\n');
+  assert.deepEqual(await seen(), ['/dev/null', [join(set.home, '.boto')]]);
+});
+
 test('gcloud’s folder of a grant goes when it has ended, whatever gcloud wrote into it, and not before', async (t) => {
   const set = scene(t);
   const wanted = access(set);
