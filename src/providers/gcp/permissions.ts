@@ -7,14 +7,18 @@ import type { AccessLevel } from '../../core/access.ts';
 /** What it returns is a credential that outlives the grant, whatever condition stands at the role. */
 const MINTS: ReadonlySet<string> = new Set([
   'iam.serviceAccountKeys.create',
+  'iam.serviceAccountKeys.upload',
   'iam.serviceAccounts.getAccessToken',
   'iam.serviceAccounts.getOpenIdToken',
   'iam.serviceAccounts.implicitDelegation',
   'iam.serviceAccounts.signBlob',
   'iam.serviceAccounts.signJwt',
+  'storage.hmacKeys.create',
 ]);
-/** With it one gives access to oneself for ever, and takes away what ends the grants of others. */
+/** With it one gives access to oneself for ever, or makes more of the role that one has, and takes away what ends grants. */
 const UNDOES: ReadonlySet<string> = new Set([
+  'iam.roles.update',
+  'iam.serviceAccounts.setIamPolicy',
   'resourcemanager.folders.setIamPolicy',
   'resourcemanager.organizations.setIamPolicy',
   'resourcemanager.projects.setIamPolicy',
@@ -26,7 +30,6 @@ const HANDS_OUT: ReadonlySet<string> = new Set([
   'compute.projects.setCommonInstanceMetadata',
   'container.clusters.getCredentials',
   'orgpolicy.policy.set',
-  'storage.hmacKeys.create',
 ]);
 const READS = /^(?:access|check|download|export|fetch|get|lookup|query|read|search|test|view|watch)(?=[A-Z]|$)/;
 const LISTS = /^(?:list|aggregatedList)(?=[A-Z]|$)/;

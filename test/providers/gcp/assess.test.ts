@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import * as fc from 'fast-check';
 import type { Permission } from '../../../src/core/request.ts';
-import { accessOf } from '../../../src/providers/gcp/permissions.ts';
+import { accessOf, outlives } from '../../../src/providers/gcp/permissions.ts';
 import { readResource } from '../../../src/providers/gcp/resources.ts';
 import { JitError } from '../../../src/core/errors.ts';
 import {
@@ -140,6 +140,24 @@ test('what would outlive the grant or undo its end is not given in a whole proje
   }
   const { assessment } = await provider.assess(full, permissionOf('run.services.update', projectResource()));
   assert.equal(assessment.access, 'permissions');
+});
+
+test('what makes lasting credentials, more of a role, or another policy of accounts and projects is known as that', () => {
+  const lasting = [
+    'iam.serviceAccountKeys.create',
+    'iam.serviceAccountKeys.upload',
+    'iam.serviceAccounts.implicitDelegation',
+    'iam.serviceAccounts.setIamPolicy',
+    'iam.roles.update',
+    'resourcemanager.folders.setIamPolicy',
+    'storage.hmacKeys.create',
+  ];
+  for (const name of lasting) {
+    assert.notEqual(outlives(name), null, name);
+    assert.equal(accessOf(name), 'permissions', name);
+  }
+  for (const name of ['iam.roles.get', 'iam.serviceAccounts.actAs', 'storage.objects.setIamPolicy'])
+    assert.equal(outlives(name), null, name);
 });
 
 test('a resource that reaches further than it looks, or lies elsewhere, is refused', async () => {
