@@ -7,11 +7,12 @@ import type { JitError } from '../core/errors.ts';
 import type { ToolSettings } from '../core/credential.ts';
 import { awsProfiles } from './aws/tool.ts';
 import { azureProfiles } from './azure/tool.ts';
+import { gcloudProfiles } from './gcp/tool.ts';
 import { kubernetesProfiles } from './kubernetes/tool.ts';
 import { postgresProfiles } from './postgres/tool.ts';
 import type { LockDeps, ManagedProfile, Places, ProfileTool, Tool, WipeConflict, WipeResult } from './tool.ts';
 
-const ALL: readonly ProfileTool[] = [awsProfiles, postgresProfiles, kubernetesProfiles, azureProfiles];
+const ALL: readonly ProfileTool[] = [awsProfiles, postgresProfiles, kubernetesProfiles, gcloudProfiles, azureProfiles];
 
 /** Null for a tool that needs no profile, or has none. */
 export function profilesOf(kind: ToolSettings['kind']): ProfileTool | null {
