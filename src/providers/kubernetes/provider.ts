@@ -48,7 +48,7 @@ export function kubernetesProvider(deps: KubernetesDeps): Provider<KubernetesTar
   const connect = connector(deps);
   const catalogues = discovery(now);
   const revocations = revoker(now);
-  /** By server and namespace: how they are reached now, which a handle of last week may not know. */
+  /** By place: how targets are reached now, which a handle of last week may not know. */
   const reached = new Map<string, Access>();
 
   const handleOf = (target: KubernetesTarget, order: Order, scoped: readonly ScopedRules[]): Handle => ({
@@ -60,14 +60,14 @@ export function kubernetesProvider(deps: KubernetesDeps): Provider<KubernetesTar
   });
   const rulesFor = (target: KubernetesTarget, { permissions }: Order): readonly ScopedRules[] =>
     rulesOf(permissions.flatMap((permission) => narrow(target.reach, permission).clauses));
-  const clusterOf = async ({ access }: Handle, signal: AbortSignal): Promise<Cluster> =>
-    await connect(reached.get(placeOf(access)) ?? access, signal);
+  const clusterOf = async ({ access, target }: Handle, signal: AbortSignal): Promise<Cluster> =>
+    await connect(reached.get(placeOf(access, target)) ?? access, signal);
 
   return {
     kind: 'kubernetes',
     parseTarget: (name, config) => {
       const target = parseKubernetesTarget(name, config, deps.readText);
-      reached.set(placeOf(target.access), target.access);
+      reached.set(placeOf(target.access, targetDigest(name)), target.access);
       return target;
     },
     assess: async (target, asked) => {
@@ -151,4 +151,5 @@ function beforeAnyCall<T>(work: () => T): T {
   }
 }
 
-const placeOf = ({ server, namespace }: Access): string => `${server} ${namespace}`;
+/** With the target, since another one at the same place may have an account of the broker with other rights. */
+const placeOf = ({ server, namespace }: Access, target: string): string => `${server} ${namespace} ${target}`;

@@ -287,8 +287,8 @@ test('the token of the broker is read for each use, and one that is none is sent
   chmodSync(file, 0o600);
 });
 
-test('a grant of last week is revoked with the token that the target has now', async (t) => {
-  const { world, order: newOrder, now, passTo } = on();
+test('a grant of last week is revoked with the token that its target has now, and with that of no other', async (t) => {
+  const { world, fake, order: newOrder, now, passTo } = on();
   const folder = tempFolder(t);
   const old = join(folder, 'old');
   writeFileSync(old, world.brokerToken);
@@ -299,7 +299,10 @@ test('a grant of last week is revoked with the token that the target has now', a
   rmSync(old);
   await failure(provider.revoke(mark, noneRevoked, never()), 'ERR_CLOUD');
   const restarted = world.provider();
-  restarted.parseTarget('renamed', world.config());
+  restarted.parseTarget('shop', world.config());
+  const weak = join(folder, 'weak');
+  writeFileSync(weak, fake.addUser('nobody'));
+  restarted.parseTarget('another', world.config({ token_file: weak }));
   assert.equal((await restarted.revoke(mark, noneRevoked, never())).kind, 'pending');
   passTo(now() + 15_000);
   assert.equal((await restarted.revoke(mark, noneRevoked, never())).kind, 'gone');
