@@ -87,8 +87,9 @@ async function putOne(
       return 'made';
     }
     if (put === 'not yet') {
-      if (until.aborted || reach.signal.aborted) throw replicating(scope);
-      await sleep(REPLICATION_PAUSE_MS);
+      const over = AbortSignal.any([until, reach.signal]);
+      await sleep(REPLICATION_PAUSE_MS, undefined, { signal: over }).catch(() => undefined);
+      if (over.aborted) throw replicating(scope);
       continue;
     }
     // Somebody was quicker, between the look and the call.

@@ -41,10 +41,11 @@ const NEEDS =
  */
 export const ASSERTION_SECONDS = 3_600;
 
-/** Makes the grant's identity, or moves its end. Throws `ERR_CLOUD` where somebody else's has the name. @param until epoch ms. */
+/** Makes the grant's identity, or moves its end. Throws `ERR_CLOUD` where somebody else's has the name. @param how.until epoch ms. @param made is told when it is there, whatever becomes of the rest. */
 export async function makeIdentity(
   reach: Reach,
   how: { readonly place: IdentityPlace; readonly grant: GrantId; readonly until: number; readonly issuer: string },
+  made: () => void,
 ): Promise<OwnIdentity> {
   const { place, grant, until, issuer } = how;
   const { arm, owner, signal } = reach;
@@ -53,6 +54,7 @@ export async function makeIdentity(
   if (before !== null && !isOwn(before, owner, grant)) {
     throw new JitError({ code: 'ERR_CLOUD', message: `the identity ${name} in ${place.group} is not jit's own` });
   }
+  if (before !== null) made();
   const known = before?.tags?.[UNTIL_TAG] ?? '';
   const end = isoSeconds(until);
   const tags = { [OWNER_TAG]: owner, [GRANT_TAG]: grant, [UNTIL_TAG]: known > end ? known : end };
@@ -67,6 +69,7 @@ export async function makeIdentity(
             { abortSignal: signal },
           ),
         );
+  made();
   const { clientId, principalId } = identity;
   if (clientId === undefined || principalId === undefined) {
     throw new JitError({ code: 'ERR_CLOUD_UNKNOWN', message: `azure has made ${name} without an id` });

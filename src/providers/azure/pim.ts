@@ -7,7 +7,7 @@
  */
 import type { RoleAssignmentSchedule, RoleAssignmentScheduleRequest } from '@azure/arm-authorization';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { JitError } from '../../core/errors.ts';
+import { JitError, asJitError } from '../../core/errors.ts';
 import type { Clock } from '../../core/ports.ts';
 import { direct, guidIn, isNamed, unlessDeleted } from './direct.ts';
 import { attempt } from './failure.ts';
@@ -171,10 +171,10 @@ async function stands(
   { sent }: { readonly sent: 'sent' | 'taken' },
 ): Promise<boolean> {
   for (let pause = POLL_MS; ; pause = Math.min(pause * 2, POLL_MAX_MS)) {
-    const { status = 'Invalid' } = await readRequest(reach, scope, name);
+    const { status = 'Invalid' } = await afterSending(readRequest(reach, scope, name));
     if (status === 'Provisioned') return true;
     if (APPROVAL.has(status)) {
-      await withdraw(reach, scope, name);
+      await afterSending(withdraw(reach, scope, name));
       throw new JitError({
         code: 'ERR_CLOUD',
         message: `azure wants somebody to approve the assignment on ${scope} there, and it was taken back`,
@@ -200,6 +200,16 @@ async function stands(
   }
 }
 
+/** Azure has the request: that it cannot be asked about it says nothing of what becomes of it. */
+async function afterSending<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (thrown) {
+    const { message, hint } = asJitError(thrown);
+    throw new JitError({ code: 'ERR_CLOUD_UNKNOWN', message, hint, cause: thrown });
+  }
+}
+
 async function withdraw({ arm, signal }: Reach, scope: string, name: string): Promise<void> {
   const doing = `take a request on ${scope} back`;
   await attempt({ doing, effect: 'writes', needs: NEEDS }, async () => {
@@ -216,8 +226,7 @@ async function readRequest(
   scope: string,
   name: string,
 ): Promise<RoleAssignmentScheduleRequest> {
-  // Whether the request itself was carried out is what is being asked, so that no answer means that nobody knows.
-  return await attempt({ doing: `see whether the role is assigned on ${scope}`, effect: 'writes', needs: NEEDS }, () =>
+  return await attempt({ doing: `see whether the role is assigned on ${scope}`, effect: 'reads', needs: NEEDS }, () =>
     arm.rbac.roleAssignmentScheduleRequests.get(inPath(scope), name, { abortSignal: signal }),
   );
 }

@@ -83,9 +83,11 @@ export function azureProvider(deps: AzureDeps): Provider<AzureTarget> {
     const identity =
       recipient.kind === 'requester' || signer === null
         ? null
-        : await makeIdentity(reach, { place: recipient.place, grant, until: endsAt, issuer: signer.issuer });
-    // Also one that an earlier try has made: it is there, whatever becomes of the rest.
-    if (identity !== null) progress.made = 'an identity';
+        : await makeIdentity(
+            reach,
+            { place: recipient.place, grant, until: endsAt, issuer: signer.issuer },
+            () => (progress.made = 'an identity'),
+          );
     const principalId = identity?.principalId ?? requesterOf(target, order);
     const age = identity?.age ?? 'known';
     const wanted = { grant, endsAt, principalId, to: recipient.kind, age, pairs: chosenPairs };

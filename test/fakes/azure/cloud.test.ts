@@ -3,16 +3,14 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { openIssuer } from '../../../src/broker/issuer/issuer.ts';
 import { fakeAzure } from './cloud.ts';
 import type { FakeAzure } from './cloud.ts';
 import { makeRbac } from './rbac.ts';
 import { problems } from './schema.ts';
+import { testIssuer } from './signer.ts';
+import type { TestIssuer } from './signer.ts';
 import { BROKER, ROLES, SUBSCRIPTION } from './world.ts';
 
 const AUDIENCE = 'api://AzureADTokenExchange';
@@ -20,29 +18,16 @@ const SCOPE = `/subscriptions/${SUBSCRIPTION}/resourceGroups/rg-web`;
 const ANN = randomUUID();
 const READER = `/providers/Microsoft.Authorization/roleDefinitions/${ROLES[0]?.guid ?? ''}`;
 
-let folder = '';
 let time = Date.now();
 const now = (): number => time;
-const open = async (name: string) =>
-  await openIssuer({
-    issuer: 'http://127.0.0.1:9',
-    file: join(folder, name),
-    now,
-    random: (bytes) => randomBytes(bytes),
-    log: { info: () => undefined, warn: () => undefined, error: () => undefined },
-  });
-let issuer: Awaited<ReturnType<typeof openIssuer>>;
+let issuer: TestIssuer;
 let azure: FakeAzure;
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'jit-azure-'));
-  issuer = await open('one.json');
+  issuer = await testIssuer(now);
   const brokerTrust = { issuer: issuer.signer.issuer, subject: 'jit:x', audiences: [AUDIENCE] };
   azure = await fakeAzure({ now, keys: () => issuer.jwks(), brokerTrust, people: [ANN] });
 });
-after(async () => {
-  await azure.close();
-  await rm(folder, { recursive: true, force: true });
-});
+after(async () => await azure.close());
 
 const exchange = async (assertion: string, clientId = BROKER): Promise<number> => {
   const form = {
@@ -62,7 +47,8 @@ test('a token is given for a statement that is signed, current and trusted, and 
   assert.equal(await exchange(await signed({ sub: 'JIT:x' })), 400);
   assert.equal(await exchange(await signed({ aud: 'sts.amazonaws.com' })), 400);
   assert.equal(await exchange(await signed({}), randomUUID()), 400);
-  assert.equal(await exchange(await signed({}, 60, await open('two.json'))), 401);
+  assert.equal(await exchange(await signed({}, 60, await testIssuer(now, { key: 'two' }))), 401);
+  assert.equal(await exchange(await signed({}, 60, await testIssuer(now, { algorithm: 'ES256' }))), 400);
   assert.equal(await exchange(`${await signed({})}x`), 401);
   const old = await signed({}, 60);
   time += 3_600_000;

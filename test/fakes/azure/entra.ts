@@ -4,7 +4,7 @@
  * @module
  */
 import { randomUUID } from 'node:crypto';
-import { createLocalJWKSet, jwtVerify } from 'jose';
+import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 import type { JSONWebKeySet } from 'jose';
 import type { Reply } from './world.ts';
 
@@ -25,6 +25,7 @@ export interface Client {
 export type Entra = ReturnType<typeof makeEntra>;
 
 const TOKEN_MS = 24 * 3_600_000;
+const RSA: ReadonlySet<string> = new Set(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']);
 
 /** @param keys of the issuer, as it publishes them. */
 export function makeEntra(parts: {
@@ -47,7 +48,10 @@ export function makeEntra(parts: {
     }
     try {
       const options = { currentDate: new Date(now()), requiredClaims: ['iss', 'sub', 'aud', 'exp', 'nbf', 'jti'] };
-      const { payload } = await jwtVerify(form.get('client_assertion') ?? '', createLocalJWKSet(keys()), options);
+      const assertion = form.get('client_assertion') ?? '';
+      // "'ES256' is not a supported signature algorithm" (AzureAD/microsoft-identity-web issue 3467).
+      if (!RSA.has(decodeProtectedHeader(assertion).alg ?? '')) return refused(400, 'AADSTS5002738', 'invalid_client');
+      const { payload } = await jwtVerify(assertion, createLocalJWKSet(keys()), options);
       seen.push(payload);
       const trusted = known
         .federations()

@@ -8,6 +8,7 @@ import { inspect } from 'node:util';
 import { JitError } from '../../../src/core/errors.ts';
 import type { ErrorCode } from '../../../src/core/errors.ts';
 import { azureProvider } from '../../../src/providers/azure/provider.ts';
+import { testIssuer } from '../../fakes/azure/signer.ts';
 import { BROKER, fault } from '../../fakes/azure/world.ts';
 import { ANN, IDENTITY, OWNER, end, markOf, never, openGround } from './support.ts';
 import type { Ground } from './support.ts';
@@ -88,6 +89,22 @@ test('where an identity was made and its role is refused, the outcome is unknown
   assert.equal(ground.azure.identities.all.size, 0);
 });
 
+for (const [status, code] of [
+  [403, 'AuthorizationFailed'],
+  [429, 'TooManyRequests'],
+] as const) {
+  test(`where an identity was made and cannot be made to trust the broker (${status}), it is tried again or cleaned up`, async () => {
+    const [provider, target] = [ground.provider(), ground.target(IDENTITY)];
+    ground.azure.refusals.push({ line: /^PUT .*federatedIdentityCredentials/, reply: fault(status, code, 'x') });
+    const order = ground.order();
+    const error = await refusal(provider.issue(target, order, never()));
+    assert.equal(error.code, status === 429 ? 'ERR_CLOUD_BUSY' : 'ERR_CLOUD_UNKNOWN');
+    assert.equal(ground.azure.identities.all.size, 1);
+    await end(ground, provider, { ...markOf(provider, target, order), endsAt: null });
+    assert.equal(ground.azure.identities.all.size, 0);
+  });
+}
+
 test('a new identity that Azure does not find yet is waited for', async () => {
   const [provider, target] = [ground.provider(), ground.target({ ...IDENTITY, assignment: 'pim' })];
   ground.azure.rbac.mood.unreplicated = 1;
@@ -96,13 +113,16 @@ test('a new identity that Azure does not find yet is waited for', async () => {
   assert.equal(await ground.works(credential, order), true);
 });
 
-test('one that is not found for long is busy, so that it is tried again, and at last unknown, so that it is cleaned up', async () => {
+test('one that is not found for long is busy, so that it is tried again, and at last unknown, so that it is cleaned up', async (t) => {
+  const timeout = AbortSignal.timeout.bind(AbortSignal);
+  // The nine seconds for which a new identity is waited for.
+  t.mock.method(AbortSignal, 'timeout', (ms: number) => timeout(ms === 9_000 ? 50 : ms));
   const [provider, target] = [ground.provider(), ground.target({ ...IDENTITY, assignment: 'pim' })];
   ground.azure.rbac.mood.unreplicated = 1_000;
   const order = ground.order();
   const codes: string[] = [];
   for (let time = 0; time < 3; time++) {
-    codes.push((await refusal(provider.issue(target, order, AbortSignal.timeout(300)))).code);
+    codes.push((await refusal(provider.issue(target, order, never()))).code);
   }
   assert.deepEqual(codes, ['ERR_CLOUD_BUSY', 'ERR_CLOUD_BUSY', 'ERR_CLOUD_UNKNOWN']);
   assert.equal(ground.azure.identities.all.size, 1, 'each try made one of its own');
@@ -125,6 +145,14 @@ test('an application that does not trust the broker gets no token, and the opera
   assert.equal(error.code, 'ERR_CLOUD');
   assert.match(`${error.message} ${error.hint ?? ''}`, /AADSTS700016.*tenant and client_id/);
   clean(error);
+});
+
+test('an issuer that does not sign with RSA is told apart from one that is not trusted', async () => {
+  const { signer } = await testIssuer(ground.now, { algorithm: 'ES256' });
+  const provider = azureProvider({ now: ground.now, signer, owner: OWNER });
+  const { code, message, hint } = await refusal(provider.issue(ground.target(), ground.order(), never()));
+  assert.equal(code, 'ERR_CLOUD');
+  assert.match(`${message} ${hint ?? ''}`, /AADSTS5002738.*signed with RSA/);
 });
 
 test('the broker’s own statement says who it is, for whom and for how long, and nothing else', async () => {

@@ -5,6 +5,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { JitError } from '../../../src/core/errors.ts';
+import { fault } from '../../fakes/azure/world.ts';
+import { eventually } from '../../support/eventually.ts';
 import { ANN, end, markOf, never, openGround } from './support.ts';
 import type { Ground } from './support.ts';
 
@@ -39,8 +41,11 @@ test('a request that is not carried out in time has an unknown outcome, and its 
   const { provider, target } = scene();
   ground.azure.rbac.mood.statuses = Array.from({ length: 50 }, () => 'PendingProvisioning');
   const order = ground.order();
-  const { code } = await refusal(provider.issue(target, order, AbortSignal.timeout(500)));
-  assert.equal(code, 'ERR_CLOUD_UNKNOWN');
+  const patience = new AbortController();
+  const issuing = refusal(provider.issue(target, order, patience.signal));
+  await eventually(() => [...ground.azure.rbac.requests.values()].some(({ ahead }) => ahead.length < 49));
+  patience.abort();
+  assert.equal((await issuing).code, 'ERR_CLOUD_UNKNOWN');
   await end(ground, ground.provider(), { ...markOf(provider, target, order), endsAt: null });
   assert.deepEqual(
     [...ground.azure.rbac.requests.values()].map(({ status }) => status),
@@ -48,6 +53,18 @@ test('a request that is not carried out in time has an unknown outcome, and its 
   );
   assert.deepEqual(standing(), []);
 });
+
+for (const status of [403, 429, 500]) {
+  test(`a request that Azure has and cannot be asked about (${status}) has an unknown outcome`, async () => {
+    const { provider, target } = scene();
+    const line = /^GET .*\/roleAssignmentScheduleRequests\/[0-9a-f-]+$/;
+    ground.azure.refusals.push({ line, reply: fault(status, 'x', 'x') });
+    const order = ground.order();
+    assert.equal((await refusal(provider.issue(target, order, never()))).code, 'ERR_CLOUD_UNKNOWN');
+    await end(ground, provider, { ...markOf(provider, target, order), endsAt: null });
+    assert.deepEqual(standing(), []);
+  });
+}
 
 for (const last of ['Denied', 'Failed', 'TimedOut'] as const) {
   test(`${last}: nothing was issued, and it says so; the same grant can be tried again`, async () => {

@@ -3,10 +3,6 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { openIssuer } from '../../../src/broker/issuer/issuer.ts';
 import type { Credential } from '../../../src/core/credential.ts';
 import { grantId } from '../../../src/core/ids.ts';
 import type { Mark, Order, Provider, Revocation } from '../../../src/core/ports.ts';
@@ -15,6 +11,7 @@ import type { Permission } from '../../../src/core/request.ts';
 import { azureProvider } from '../../../src/providers/azure/provider.ts';
 import type { AzureTarget } from '../../../src/providers/azure/provider.ts';
 import { fakeAzure } from '../../fakes/azure/cloud.ts';
+import { testIssuer } from '../../fakes/azure/signer.ts';
 import { BLOBS, BROKER, IDENTITY_GROUP, SUBSCRIPTION, TENANT } from '../../fakes/azure/world.ts';
 
 export const OWNER = '0123456789abcdef';
@@ -46,17 +43,9 @@ export interface Ground {
 }
 
 export async function openGround(): Promise<Ground> {
-  const folder = await mkdtemp(join(tmpdir(), 'jit-azure-'));
   let time = Date.now();
   const now = (): number => time;
-  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-  const issuer = await openIssuer({
-    issuer: 'http://127.0.0.1:9',
-    file: join(folder, 'issuer.json'),
-    now,
-    random: (bytes) => randomBytes(bytes),
-    log,
-  });
+  const issuer = await testIssuer(now);
   const azure = await fakeAzure({
     now,
     keys: () => issuer.jwks(),
@@ -136,10 +125,7 @@ export async function openGround(): Promise<Ground> {
       ...parts,
     }),
     works,
-    close: async () => {
-      await azure.close();
-      await rm(folder, { recursive: true, force: true });
-    },
+    close: azure.close,
   };
 }
 
