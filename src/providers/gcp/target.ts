@@ -45,6 +45,8 @@ export interface GcpTarget extends Target {
 
 /** Seconds. A token that nobody can revoke should not live longer than it takes to fetch another. */
 const TOKEN_SECONDS = 600;
+/** Whoever keeps a token fresh does so when a minute of it is left. */
+const SHORTEST_TOKEN = 300;
 /** IAM Service Account Credentials API, generateAccessToken: "less than or equal to 3600 (1 hour)". */
 const LONGEST_TOKEN = 3_600;
 
@@ -78,7 +80,11 @@ const CONFIG = z.strictObject({
   people: z.record(z.string(), z.string()).optional(),
   members: z.array(z.strictObject({ issuer: z.string().min(1), member: z.string() })).optional(),
   service_account: EMAIL.optional(),
-  token_seconds: z.int().min(60, 'at least 60').max(LONGEST_TOKEN, `at most ${LONGEST_TOKEN}`).optional(),
+  token_seconds: z
+    .int()
+    .min(SHORTEST_TOKEN, `at least ${SHORTEST_TOKEN}`)
+    .max(LONGEST_TOKEN, `at most ${LONGEST_TOKEN}`)
+    .optional(),
   endpoint: z.string().transform(readEndpoint).optional(),
 });
 type Config = z.infer<typeof CONFIG>;

@@ -56,11 +56,12 @@ test('a wrong, an unknown or a misplaced field is named', () => {
   refused({ people: {} }, /people/);
   refused({ people: undefined }, /people/);
   refused({ service_account: 'a@b.iam.gserviceaccount.com' }, /belongs to access: storage/);
-  refused({ token_seconds: 60 }, /belongs to access: storage/);
+  refused({ token_seconds: 600 }, /belongs to access: storage/);
   refused({ access: 'pam' }, /access/);
   refused({ service_account: undefined }, /service_account/, null, storageConfig);
   refused({ service_account: 'ann@example.com' }, /service_account/, null, storageConfig);
-  refused({ token_seconds: 3_601 }, /token_seconds/, null, storageConfig);
+  refused({ token_seconds: 3_601 }, /token_seconds: at most 3600/, null, storageConfig);
+  refused({ token_seconds: 299 }, /token_seconds: at least 300/, null, storageConfig);
   refused({ people: { [`${IDP} u1`]: ANN } }, /belongs to access: binding/, null, storageConfig);
 });
 
