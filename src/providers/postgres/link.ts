@@ -73,6 +73,8 @@ export async function openLink(
   { readSecret, signal }: { readonly readSecret: ReadSecret; readonly signal: AbortSignal },
 ): Promise<Link> {
   const pg = await import('pg');
+  // A socket that was destroyed before it connects would connect all the same.
+  if (signal.aborted) throw stopped();
   const socket = new Socket();
   const client = new pg.Client({
     host: reach.host,
