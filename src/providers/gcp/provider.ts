@@ -7,7 +7,7 @@ import type { Clock, Order, Provider, Random, TokenSigner } from '../../core/por
 import type { Permission } from '../../core/request.ts';
 import { caller } from './calls.ts';
 import { readEnd } from './condition.ts';
-import { tokensEndOf } from './ends.ts';
+import { endOf, tokensEndOf } from './ends.ts';
 import { readHandle, writeHandle } from './handle.ts';
 import type { Handle } from './handle.ts';
 import { signInWith } from './login.ts';
@@ -46,6 +46,8 @@ export interface GcpDeps {
 
 /** An order is issued within this long of its intent, or not under that intent: the worker's retries end before. */
 const ISSUE_WITHIN_MS = 900_000;
+/** How long it is tried to remove what has ended. */
+const TIDY_FOR_MS = 604_800_000;
 /** For a binding that somebody has rewritten so that its end cannot be read any more. */
 const NO_END = Date.UTC(9999, 11, 31);
 
@@ -155,7 +157,17 @@ export function gcpProvider(deps: GcpDeps): Provider<GcpTarget> {
       const handle = readHandle(mark);
       if (handle.access === 'storage') return;
       const { reach, grant, target } = handle;
-      await writer.change({ reach, owner: handle.owner, edit: { grant, target, wanted: [] } }, signal);
+      const edit = { grant, target, wanted: [] };
+      try {
+        await writer.change({ reach, owner: handle.owner, edit }, signal);
+      } catch (thrown) {
+        // A project that is gone cannot be told from one that is closed to the broker; what has ended lets nobody in there.
+        const refused = thrown instanceof JitError && thrown.code === 'ERR_CLOUD';
+        if (!refused || now() < endOf(mark) + TIDY_FOR_MS) throw thrown;
+        notice(
+          `what is left of ${grant} in project ${reach.project} ended a week ago and is left there: ${thrown.message}`,
+        );
+      }
     },
     list: async (target, signal) => {
       // Tokens leave nothing at Google that could be listed; they end by themselves.

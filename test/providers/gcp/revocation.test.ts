@@ -184,6 +184,19 @@ test('while the project cannot be read, nothing is called gone; at its end it is
   assert.equal((await provider.revoke(mark, none, never())).kind, 'gone');
 });
 
+test('what has ended in a project that is gone is tried to be removed for a week, and no longer', async () => {
+  const told: string[] = [];
+  const watched = place.fresh({ notice: (text) => told.push(text) });
+  const order = orderOf(clock);
+  const mark = markOf(place, order, await issued(order));
+  gcp.world.removeProject(PROJECT);
+  clock.at = order.endsAt + 604_799_000;
+  await failure(watched.tidy(mark, none, never()), 'ERR_CLOUD');
+  clock.at += 1_000;
+  await watched.tidy(mark, none, never());
+  assert.match(told.join('\n'), /left of gr_\w+ in project acme-web-prod/);
+});
+
 test('revoking needs the target no more, nor that the people are still in it', async () => {
   const order = orderOf(clock);
   const made = await issued(order);
