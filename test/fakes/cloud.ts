@@ -28,6 +28,8 @@ export interface FakeCloud {
   readonly at: Map<string, Partial<Record<Verb, Behaviour>>>;
   /** Called when the cloud is reached, before it answers. */
   onCall: (verb: string, grant: string, target: string) => void | Promise<void>;
+  /** Subjects whom this cloud does not know. */
+  readonly strangers: Set<string>;
   /** Called when something has been issued, before anybody hears of it. */
   onIssued: (grant: string, target: string) => void | Promise<void>;
   /** Whether any credential of this grant would be accepted now, at that target or at any. */
@@ -154,12 +156,17 @@ export function fakeCloud(
         revocation: { kind: 'immediate' },
       };
     },
-    intend: ({ name }, { grant, endsAt }) => ({
-      handle: canonicalJson({ v: 1, target: name, owner, grant }),
-      name: grant,
-      revocation: { kind: 'immediate' },
-      notAfter: Math.max(now() + SESSION_MS, keeps === 'sessions' ? 0 : endsAt),
-    }),
+    intend: ({ name }, { grant, endsAt, principal }) => {
+      if (cloud.strangers.has(principal.subject)) {
+        throw new JitError({ code: 'ERR_TARGET', message: `${name} does not know ${principal.subject}` });
+      }
+      return {
+        handle: canonicalJson({ v: 1, target: name, owner, grant }),
+        name: grant,
+        revocation: { kind: 'immediate' },
+        notAfter: Math.max(now() + SESSION_MS, keeps === 'sessions' ? 0 : endsAt),
+      };
+    },
     issue: async ({ name }, order, signal) => await issue(owner, name, order, signal),
     revoke: async (mark: Mark, revoked: RevokedMarks, signal) => {
       const handle = readHandle(mark);
@@ -202,6 +209,7 @@ export function fakeCloud(
     listing: ['well'],
     at: new Map(),
     onCall: () => undefined,
+    strangers: new Set(),
     onIssued: () => undefined,
     works: (grant, where = {}) =>
       sessions.some(

@@ -4,6 +4,7 @@
  */
 import type { Plan } from '../../core/access.ts';
 import { JitError } from '../../core/errors.ts';
+import { grantId } from '../../core/ids.ts';
 import type { BoundIncident } from '../../core/incident.ts';
 import type { Provider, Target } from '../../core/ports.ts';
 import type { Principal } from '../../core/principal.ts';
@@ -69,8 +70,21 @@ export async function draft(world: World, principal: Principal, body: RequestBod
   const asked = { asks, seconds, ticket, reason, incident };
   const judged = await judge(world, principal, asked, world.now());
   const held = incident === null || judged.verdict.kind === 'deny' ? null : await heldUp(world, principal, incident);
+  if (judged.verdict.kind !== 'deny') demandKnown(world, principal, judged.permissions, seconds);
   const plans = await plansOf(world, judged.permissions, seconds);
   return { ...asked, ...judged, verdict: held ?? judged.verdict, plans };
+}
+
+/** No grant has this id. */
+const NOBODYS = grantId(new Uint8Array(16));
+
+/** Throws `ERR_TARGET` where a cloud does not know the requester: better now than when others have approved it. */
+function demandKnown(world: World, principal: Principal, permissions: readonly Permission[], seconds: number): void {
+  const endsAt = world.now() + seconds * 1_000;
+  for (const [name, group] of byTarget(permissions)) {
+    const { target, provider } = placeOf(world, name);
+    provider.intend(target, { grant: NOBODYS, principal, permissions: group, endsAt });
+  }
 }
 
 /** Exactly what would be issued, target by target. Throws `ERR_PERMISSION_SIZE`. */

@@ -42,6 +42,18 @@ test('an ask that no target can mean refuses the whole request, and no cloud is 
   assert.deepEqual([...w.cloud.calls, ...cloudAt(w, 'postgres').calls], []);
 });
 
+test('whom one of the clouds does not know is told before anybody is asked to approve, and nothing is stored', async (t) => {
+  const w = await start(t);
+  cloudAt(w, 'postgres').strangers.add(ALICE.subject);
+  const manual = [...details(['main'], 's3:PutObject'), ...details(['postgres'])];
+  const refused = code('ERR_TARGET');
+  await assert.rejects(w.broker.submit(ALICE, body({ authorization_details: manual }), null), refused);
+  await assert.rejects(w.broker.plan(ALICE, body({ authorization_details: manual })), refused);
+  assert.deepEqual((await w.broker.requests(ALICE, 10)).items, []);
+  const denied = [...details(['main'], 's3:DeleteObject'), ...details(['postgres'])];
+  await assert.rejects(w.broker.submit(ALICE, body({ authorization_details: denied }), null), code('ERR_DENIED'));
+});
+
 test('an operation of the catalogue with several targets is granted at all of them, or at none', async (t) => {
   const places = ['east', 'west'];
   const config = `
