@@ -83,8 +83,8 @@ const EXPOSED: Readonly<Record<string, readonly [calls: number, goesTo: string]>
   'src/providers/aws/revoker-keys.ts': [1, 'the signer of the SDK, for the revoker role'],
   'src/providers/azure/clients.ts': [1, "the broker's own statement, to the token endpoint of Entra ID"],
   'src/providers/azure/identity.ts': [
-    1,
-    'the statement that makes its holder the identity of a grant, a secret again at once',
+    2,
+    'the statement that makes its holder the identity of a grant, a secret again at once; how a sample is signed',
   ],
   'src/providers/gcp/calls.ts': [2, 'the bearer header of a call, and the token that is exchanged for a narrower one'],
   'src/providers/gcp/login.ts': [1, 'the token of the issuer, to the token service of Google'],

@@ -22,7 +22,7 @@ import {
   subjectOf,
 } from './names.ts';
 import type { Reach } from './standing.ts';
-import type { IdentityPlace } from './target.ts';
+import type { AzureTarget, IdentityPlace } from './target.ts';
 
 /** An identity that jit has made. */
 export interface OwnIdentity {
@@ -155,6 +155,23 @@ export async function assertionFor(
   const claims = { aud: EXCHANGE_AUDIENCE, sub: subjectOf(how.grant), client_id: clientId };
   const token = await signer.sign(claims, how.seconds);
   return new Secret({ clientId, assertion: token.expose() });
+}
+
+/**
+ * Throws `ERR_CONFIG` where Microsoft's Entra ID would take no token of this issuer: it verifies RSA signatures only
+ * (`AADSTS5002738`). Asked before anything is decided, since everything else would work until somebody needs it.
+ */
+export async function demandTrusted(signer: TokenSigner, { access, recipient, name }: AzureTarget): Promise<void> {
+  const needed = access.credentials === 'federation' || recipient.kind === 'identity';
+  if (!needed || access.authority !== null) return;
+  const sample = await signer.sign({ aud: 'jit', sub: 'jit' }, 1);
+  const [header = ''] = sample.expose().split('.', 1);
+  if (/"alg":"(?:RS|PS)\d{3}"/.test(Buffer.from(header, 'base64url').toString('utf8'))) return;
+  throw new JitError({
+    code: 'ERR_CONFIG',
+    message: `target ${name}: entra id takes tokens with RSA signatures only, and the issuer of this broker signs otherwise`,
+    hint: 'use credentials: ambient, and principal: requester',
+  });
 }
 
 async function orNull<T>(call: Promise<T>): Promise<T | null> {

@@ -14,7 +14,7 @@ import { azureClients } from './clients.ts';
 import { direct } from './direct.ts';
 import { readHandle, writeHandle } from './handle.ts';
 import type { Handle } from './handle.ts';
-import { ASSERTION_SECONDS, assertionFor, makeIdentity } from './identity.ts';
+import { ASSERTION_SECONDS, assertionFor, demandTrusted, makeIdentity } from './identity.ts';
 import { NEVER, leftoversOf, nameOf } from './leftovers.ts';
 import { makeLock } from './lock.ts';
 import { guidOf, isoSeconds } from './names.ts';
@@ -65,6 +65,7 @@ export function azureProvider(deps: AzureDeps): Provider<AzureTarget> {
 
   const chosen = async (target: AzureTarget, order: Order, signal: AbortSignal): Promise<readonly Pair[]> => {
     try {
+      if (signer !== null) await demandTrusted(signer, target);
       const narrowed: Narrowed[] = [];
       for (const one of order.permissions) narrowed.push(await narrow(target, one, signal));
       return await pairs(target, narrowed, signal);
@@ -116,6 +117,7 @@ export function azureProvider(deps: AzureDeps): Provider<AzureTarget> {
       return { permission, assessment };
     },
     plan: async (target, permissions, seconds) => {
+      if (signer !== null) await demandTrusted(signer, target);
       const signal = AbortSignal.timeout(READ_MS);
       const narrowed: Narrowed[] = [];
       for (const one of permissions) narrowed.push(await narrow(target, one, signal));

@@ -128,11 +128,12 @@ function conflict(settings: Settings, signer: TokenSigner | null): string | null
     if (people === undefined && issuer === undefined) return 'people: needed with requester, or subject_is_object_id';
   }
   if ((endpoint === undefined) !== (authority === undefined)) return 'endpoint, authority: both or none';
-  if (credentials === 'ambient') return clientId === undefined ? null : 'client_id: only with federation';
-  if (clientId === undefined) return 'client_id: needed with federation';
+  if (credentials === 'ambient' && clientId !== undefined) return 'client_id: only with federation';
+  if (credentials === 'federation' && clientId === undefined) return 'client_id: needed with federation';
+  if (credentials === 'ambient' && principal === 'requester') return null;
   if (signer === null) return 'credentials: federation needs the issuer of the broker, which is not configured';
   if ((authority ?? PUBLIC).startsWith('https://login.microsoftonline.') && !signer.issuer.startsWith('https://')) {
-    return 'credentials: federation needs an issuer that Entra ID can reach by https';
+    return 'credentials, principal: federation and identity need an issuer that Entra ID can reach by https';
   }
   return null;
 }

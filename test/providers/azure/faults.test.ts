@@ -155,6 +155,27 @@ test('an issuer that does not sign with RSA is told apart from one that is not t
   assert.match(`${message} ${hint ?? ''}`, /AADSTS5002738.*signed with RSA/);
 });
 
+test('with an issuer whose tokens Microsoft’s Entra ID does not take, nothing is planned that could not work, and nothing is issued', async () => {
+  const issuer = 'https://jit.example.com';
+  const signer = { ...(await testIssuer(ground.now, { algorithm: 'ES256' })).signer, issuer };
+  const getToken = async (): Promise<never> => await Promise.reject(new Error('a call was made'));
+  const made = { now: ground.now, owner: OWNER, ambient: { getToken } };
+  const microsoft = { credentials: 'ambient', client_id: undefined, authority: undefined, endpoint: undefined };
+  const order = ground.order();
+  const provider = azureProvider({ ...made, signer });
+  const target = provider.parseTarget('t', ground.config({ ...IDENTITY, ...microsoft }));
+  const error = await refusal(provider.plan(target, order.permissions, 600));
+  assert.equal(error.code, 'ERR_CONFIG');
+  assert.match(`${error.message} ${error.hint ?? ''}`, /RSA signatures only.*principal: requester/);
+  assert.equal((await refusal(provider.issue(target, order, never()))).code, 'ERR_CLOUD');
+  // One that signs with RSA gets as far as Azure, and so does a target that needs no token of the broker.
+  const rsa = { ...(await testIssuer(ground.now)).signer, issuer };
+  const able = azureProvider({ ...made, signer: rsa });
+  assert.equal((await refusal(able.plan(target, order.permissions, 600))).code, 'ERR_CLOUD');
+  const plain = provider.parseTarget('t', ground.config(microsoft));
+  assert.equal((await refusal(provider.plan(plain, order.permissions, 600))).code, 'ERR_CLOUD');
+});
+
 test('the broker’s own statement says who it is, for whom and for how long, and nothing else', async () => {
   const [provider, target] = [ground.provider(), ground.target()];
   await provider.plan(target, ground.order().permissions, 600);

@@ -94,7 +94,9 @@ test('federation and identities need an issuer, which Entra ID can reach', () =>
     assert.throws(() => parseAzureTarget('t', { ...BASE, ...changes }, signer), message);
   refused({}, null, /federation needs the issuer/);
   refused({ ...IDENTITY, credentials: 'ambient', client_id: undefined }, null, /identity needs the issuer/);
-  refused({}, { ...SIGNER, issuer: 'http://127.0.0.1:9' }, /by https/);
+  const local = { ...SIGNER, issuer: 'http://127.0.0.1:9' };
+  refused({}, local, /by https/);
+  refused({ ...IDENTITY, credentials: 'ambient', client_id: undefined }, local, /by https/);
 });
 
 const PEOPLE = { known: new Map([['https://idp.example ann', GUID]]), issuer: 'https://sts.example/' };
