@@ -110,7 +110,7 @@ const FEDERATION =
 const SIGN_IN = 'check tenant and client_id of the target, and the credentials that the broker runs under';
 
 const HINTS: ReadonlyMap<string, string> = new Map([
-  ['AADSTS5002738', 'entra id takes tokens that are signed with RSA: use ambient credentials, and principal requester'],
+  ['AADSTS5002738', 'entra id takes tokens that are signed with RSA only: jit-broker keys rotate --algorithm RS256'],
   ['AadPremiumLicenseRequired', 'the tenant has no licence for privileged identity management: use assignment direct'],
   ['ResourceGroupNotFound', 'check the resource group: under identities of the target, or in what was asked for'],
   ['RoleAssignmentLimitExceeded', 'the subscription has as many role assignments as Azure allows'],

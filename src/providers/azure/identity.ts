@@ -170,7 +170,7 @@ export async function demandTrusted(signer: TokenSigner, { access, recipient, na
   throw new JitError({
     code: 'ERR_CONFIG',
     message: `target ${name}: entra id takes tokens with RSA signatures only, and the issuer of this broker signs otherwise`,
-    hint: 'use credentials: ambient, and principal: requester',
+    hint: 'have it sign with RSA: jit-broker keys rotate --algorithm RS256 (or use credentials ambient with principal requester)',
   });
 }
 
