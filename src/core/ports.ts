@@ -120,6 +120,6 @@ export interface Provider<T extends Target = Target> {
 export interface TokenSigner {
   /** Exact `iss`, an https URL (or the sandbox's stand-in). */
   readonly issuer: string;
-  /** Adds `iss`, `iat`, `nbf` (a minute back, for clocks that differ), `exp` and `jti`. Signs with ES256. @param seconds life of the token. */
+  /** Adds `iss`, `iat`, `nbf` (a minute back, for clocks that differ), `exp` and `jti`. Signs with ES256, or with RS256 where the operator says so. @param seconds life of the token. */
   sign(claims: Readonly<Record<string, Canonical>>, seconds: number): Promise<Secret<string>>;
 }

@@ -7,8 +7,9 @@ import { join, resolve } from 'node:path';
 import { parseBrokerConfig } from '../broker/config/config.ts';
 import { jwksUri } from '../broker/issuer/issuer.ts';
 import type { StoredKey } from '../broker/issuer/key-file.ts';
-import { publishedKeys, type KeyState, stateOf } from '../broker/issuer/key-ring.ts';
-import { lookAtKeyFile, rotateKeys } from '../broker/issuer/rotate.ts';
+import { type Algorithm, ALGORITHMS, type KeyState, publishedKeys, stateOf } from '../broker/issuer/key-ring.ts';
+import { lookAtKeyFile, rotateKeys, type RotationStyle } from '../broker/issuer/rotate.ts';
+import { display } from '../core/display.ts';
 import { formatDuration, parseDuration } from '../core/duration.ts';
 import { JitError } from '../core/errors.ts';
 import { errnoOf, localFault } from '../local/fault.ts';
@@ -26,6 +27,7 @@ export interface BrokerFlags {
 }
 
 export interface RotateFlags extends BrokerFlags {
+  readonly algorithm?: string;
   readonly overlap?: string;
   readonly now?: true;
   readonly yes?: true;
@@ -71,12 +73,25 @@ export async function rotate(flags: RotateFlags, world: KeysWorld): Promise<void
   const place = await findPlace(flags, world.env);
   const { stored: before } = await lookAtKeyFile(place.file);
   if (flags.now === true && flags.yes !== true) await confirm(before, world);
-  const style = flags.now === true ? ({ kind: 'at-once' } as const) : ({ kind: 'overlap', seconds } as const);
+  const algorithm = readAlgorithm(flags.algorithm);
+  const style: RotationStyle =
+    flags.now === true ? { kind: 'at-once', algorithm } : { kind: 'overlap', seconds, algorithm };
   const { stored } = await withoutEmbedded(place, async () => rotateKeys(place.file, style, world.now));
   const fresh = stored.at(-1);
   const jwks = place.issuer === null ? null : jwksUri(place.issuer);
   const advice = fresh === undefined || jwks === null ? [] : afterRotation(style, time(fresh.signsFrom), jwks);
   print('broker-keys-rotated', place, stored, world, advice);
+}
+
+function readAlgorithm(text: string | undefined): Algorithm | undefined {
+  const known = ALGORITHMS.find((algorithm) => algorithm === text);
+  if (text === undefined || known !== undefined) return known;
+  const hint = `one of: ${ALGORITHMS.join(', ')}`;
+  throw new JitError({
+    code: 'ERR_USAGE',
+    message: `--algorithm: ${display(text, 40)} is none that jit signs with`,
+    hint,
+  });
 }
 
 async function confirm(keys: readonly StoredKey[], { now, out, terminal }: KeysWorld): Promise<void> {
@@ -170,6 +185,7 @@ function print(
     kid: key.kid,
     /** RFC 7638 with SHA-256. */
     thumbprint: key.kid,
+    algorithm: algorithmOf(key),
     state: stateOf(key, keys, at),
     createdAt: time(key.createdAt),
     signsFrom: time(key.signsFrom),
@@ -180,13 +196,18 @@ function print(
     `issuer  ${issuer ?? 'only the sandbox knows this broker'}`,
     ...(jwks === null ? [] : [`jwks    ${jwks}`]),
     '',
-    'key (its RFC 7638 thumbprint)                state',
-    ...keys.map((key, index) => `${key.kid}  ${describe(key, keys[index + 1] ?? null, stateOf(key, keys, at), at)}`),
+    'key (its RFC 7638 thumbprint)                signs  state',
+    ...keys.map(
+      (key, index) =>
+        `${key.kid}  ${algorithmOf(key)}  ${describe(key, keys[index + 1] ?? null, stateOf(key, keys, at), at)}`,
+    ),
     ...(advice.length === 0 ? [] : ['', 'what clouds need:']),
     ...advice.map(({ where, needs }) => `  ${where}: ${needs}`),
   ];
   out.data(kind, { issuer, jwksUri: jwks, keys: views, ...(advice.length === 0 ? {} : { clouds: advice }) }, lines);
 }
+
+const algorithmOf = ({ jwk }: StoredKey): Algorithm => (jwk.kty === 'RSA' ? 'RS256' : 'ES256');
 
 function describe(key: StoredKey, next: StoredKey | null, state: KeyState, at: number): string {
   const when = (moment: number): string => `${time(moment)} (in ${formatDuration(Math.ceil((moment - at) / 1_000))})`;

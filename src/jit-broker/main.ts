@@ -185,6 +185,7 @@ function addKeys(program: Command, out: Output): void {
   which(keys.command('rotate'))
     .description('publish a new key at once, and sign with it after an overlap')
     .option('--overlap <duration>', 'how long the old key still signs; 24h, for clouds keep the key set for long')
+    .option('--algorithm <name>', 'ES256 or RS256, which Entra ID asks for; as before if left out')
     .option('--now', 'after a compromise: drop every key at once and sign with a new one')
     .option('--yes', 'with --now: do not ask')
     .addHelpText(
@@ -193,6 +194,7 @@ function addKeys(program: Command, out: Output): void {
         [
           'jit-broker keys rotate --config /etc/jit/broker.yaml --state /var/lib/jit',
           'jit-broker keys rotate --config /etc/jit/broker.yaml --state /var/lib/jit --overlap 7d',
+          'jit-broker keys rotate --config /etc/jit/broker.yaml --state /var/lib/jit --algorithm RS256',
           'jit-broker keys rotate --config /etc/jit/broker.yaml --state /var/lib/jit --now --yes',
         ],
       )}`,

@@ -44,8 +44,8 @@ test('a broker that runs publishes a rotated key within a moment, and after a co
 
   const rotated = await broker(home, 'keys', 'rotate', ...ARGS);
   assert.equal(rotated.status, 0, rotated.stderr);
-  assert.match(rotated.stdout, new RegExp(`^${old}  signing until \\S+Z \\(in (?:1d|23h59m\\d+s)\\)$`, 'm'));
-  assert.match(rotated.stdout, /^[\w-]{43} {2}next, signs from /m);
+  assert.match(rotated.stdout, new RegExp(`^${old}  ES256  signing until \\S+Z \\(in (?:1d|23h59m\\d+s)\\)$`, 'm'));
+  assert.match(rotated.stdout, /^[\w-]{43} {2}ES256 {2}next, signs from /m);
   assert.match(rotated.stdout, /wherever the key set is fetched .*: nothing$/m);
   assert.match(rotated.stdout, /--jwk-json-path/);
   await eventually(async () => (await published()).length === 2);
@@ -82,6 +82,22 @@ test('keys are listed with their states and where they are published, for people
   assert.equal(Date.parse(both[0].publishedUntil) - Date.parse(both[0].signsUntil), 65 * 60_000);
   const shown = (await broker(home, 'keys', ...ARGS)).stdout;
   assert.match(shown, /^jwks {4}https:\/\/jit\.example\.com\/\.well-known\/jwks\.json$/m);
+});
+
+test('--algorithm RS256 is for clouds that take nothing else; another name is refused and changes nothing', async (t) => {
+  const { home } = await withKey(t);
+  const wrong = await broker(home, 'keys', 'rotate', ...ARGS, '--algorithm', 'HS256');
+  assert.equal(wrong.status, 2);
+  assert.match(wrong.stderr, /--algorithm: HS256 is none that jit signs with\nhint: one of: ES256, RS256/);
+  const rotated = await broker(home, 'keys', 'rotate', ...ARGS, '--algorithm', 'RS256', '--json');
+  const { keys } = JSON.parse(rotated.stdout);
+  assert.deepEqual(
+    Array.from(keys, (key: { algorithm: string; state: string }) => [key.algorithm, key.state]),
+    [
+      ['ES256', 'signing'],
+      ['RS256', 'next'],
+    ],
+  );
 });
 
 test('no output holds a private key', async (t) => {

@@ -52,7 +52,9 @@ export async function openIssuer(parts: {
       jwks_uri: jwksUri(issuer),
       response_types_supported: ['id_token'],
       subject_types_supported: ['public'],
-      id_token_signing_alg_values_supported: ['ES256'],
+      id_token_signing_alg_values_supported: [
+        ...new Set(publishedKeys(keys(), now()).map(({ publicJwk }) => publicJwk.alg)),
+      ],
       claims_supported: ['iss', 'sub', 'aud', 'iat', 'nbf', 'exp', 'jti'],
       scopes_supported: ['openid'],
     }),
@@ -101,7 +103,7 @@ function signerWith(
       if (!Number.isSafeInteger(seconds) || seconds < 1 || seconds > MAX_TOKEN_SECONDS) {
         throw new JitError({ code: 'ERR_UNEXPECTED', message: `a token lives 1 to ${MAX_TOKEN_SECONDS} seconds` });
       }
-      const { kid, privateKey } = signingKey(keys(), parts.now());
+      const { kid, privateKey, publicJwk } = signingKey(keys(), parts.now());
       const at = Math.floor(parts.now() / 1_000);
       const token = await new SignJWT({
         ...claims,
@@ -112,7 +114,7 @@ function signerWith(
         exp: at + seconds,
         jti: Buffer.from(parts.random(16)).toString('hex'),
       })
-        .setProtectedHeader({ alg: 'ES256', kid, typ: 'JWT' })
+        .setProtectedHeader({ alg: publicJwk.alg, kid, typ: 'JWT' })
         .sign(privateKey.expose());
       return new Secret(token);
     },

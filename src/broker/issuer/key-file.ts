@@ -2,7 +2,7 @@
  * Where the issuer's private keys are kept: one JSON file that only its owner can read.
  * @module
  */
-import { createECDH, createHash, createPrivateKey } from 'node:crypto';
+import { createECDH, createHash, createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { z } from 'zod';
@@ -10,20 +10,41 @@ import { Secret } from '../../core/secret.ts';
 import { replaceFile } from '../../local/atomic.ts';
 import { asLocalFault, errnoOf, localFault, shellWord } from '../../local/fault.ts';
 import { ownUid } from '../../local/private-dir.ts';
-import { type IssuerKey, isRing, type KeyTimes, MOST_KEYS, PUBLISHED_AFTER_SECONDS } from './key-ring.ts';
+import {
+  type IssuerKey,
+  isRing,
+  type KeyTimes,
+  MOST_KEYS,
+  type PublicJwk,
+  PUBLISHED_AFTER_SECONDS,
+} from './key-ring.ts';
 
 const COORDINATE = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 const TIME = z.int().nonnegative();
 
-const PRIVATE_JWK = z.strictObject({
+const EC_JWK = z.strictObject({
   kty: z.literal('EC'),
   crv: z.literal('P-256'),
   x: COORDINATE,
   y: COORDINATE,
   d: COORDINATE,
 });
+/** Of 2,048 bits; the halves of it for what speeds up signing. */
+const [MODULUS, HALF] = [z.string().regex(/^[A-Za-z0-9_-]{342}$/), z.string().regex(/^[A-Za-z0-9_-]{160,172}$/)];
+const RSA_JWK = z.strictObject({
+  kty: z.literal('RSA'),
+  n: MODULUS,
+  e: z.literal('AQAB'),
+  d: z.string().regex(/^[A-Za-z0-9_-]{320,342}$/),
+  p: HALF,
+  q: HALF,
+  dp: HALF,
+  dq: HALF,
+  qi: HALF,
+});
+export const PRIVATE_JWK = z.discriminatedUnion('kty', [EC_JWK, RSA_JWK]);
 
-/** A P-256 private key as a JSON Web Key (RFC 7517, RFC 7518 section 6.2). */
+/** A private key as a JSON Web Key (RFC 7517, RFC 7518 sections 6.2 and 6.3). */
 export type PrivateJwk = z.infer<typeof PRIVATE_JWK>;
 
 const KEY = z.strictObject({
@@ -42,7 +63,7 @@ const CONTENT = z.discriminatedUnion('v', [
   z.strictObject({
     v: z.literal(1),
     keys: z
-      .array(z.strictObject({ use: z.enum(['current', 'previous']), createdAt: TIME, jwk: PRIVATE_JWK }))
+      .array(z.strictObject({ use: z.enum(['current', 'previous']), createdAt: TIME, jwk: EC_JWK }))
       .max(MOST_KEYS)
       .refine((keys) => keys.filter(({ use }) => use === 'current').length === 1, 'exactly one key is current'),
   }),
@@ -65,7 +86,7 @@ export interface KeyFile {
   readonly mark: string;
 }
 
-const MAX_BYTES = 16_384;
+const MAX_BYTES = 65_536;
 
 /**
  * Null where there is no file. Reads in one go, without giving way to anything else: the file is small and read rarely.
@@ -111,15 +132,19 @@ export async function writeKeyFile(file: string, keys: readonly StoredKey[]): Pr
 
 /** The key with its private half out of sight. */
 export function issuerKey({ kid, jwk, createdAt, signsFrom, retiresAt }: StoredKey): IssuerKey {
-  const { kty, crv, x, y } = jwk;
   return {
     kid,
     createdAt,
     signsFrom,
     retiresAt,
-    publicJwk: { kty, crv, x, y, kid, use: 'sig', alg: 'ES256' },
+    publicJwk: publicHalf(jwk, kid),
     privateKey: new Secret(createPrivateKey({ key: jwk, format: 'jwk' })),
   };
+}
+
+function publicHalf(jwk: PrivateJwk, kid: string): PublicJwk {
+  if (jwk.kty === 'RSA') return { kty: 'RSA', n: jwk.n, e: jwk.e, kid, use: 'sig', alg: 'RS256' };
+  return { kty: 'EC', crv: jwk.crv, x: jwk.x, y: jwk.y, kid, use: 'sig', alg: 'ES256' };
 }
 
 /** @returns `jwk` as it is written down. */
@@ -153,8 +178,10 @@ function asJson(text: string): unknown {
 }
 
 /** Whether the public half belongs to the private one: otherwise clouds would be shown a key that verifies nothing. */
-function isPair({ x, y, d }: PrivateJwk): boolean {
+function isPair(jwk: PrivateJwk): boolean {
   try {
+    if (jwk.kty === 'RSA') return isRsaPair(jwk);
+    const { x, y, d } = jwk;
     const curve = createECDH('prime256v1');
     curve.setPrivateKey(Buffer.from(d, 'base64url'));
     // An uncompressed point: SEC 1, section 2.3.3.
@@ -166,9 +193,18 @@ function isPair({ x, y, d }: PrivateJwk): boolean {
   }
 }
 
+function isRsaPair(jwk: z.infer<typeof RSA_JWK>): boolean {
+  const { kty, n, e } = jwk;
+  const sample = Buffer.from('a sample');
+  const signature = sign('sha256', sample, createPrivateKey({ key: jwk, format: 'jwk' }));
+  return verify('sha256', sample, createPublicKey({ key: { kty, n, e }, format: 'jwk' }), signature);
+}
+
 /** RFC 7638 section 3: the required members in the order of their names, without white space. */
-function thumbprint({ crv, kty, x, y }: PrivateJwk): string {
-  return createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url');
+function thumbprint(jwk: PrivateJwk): string {
+  const { kty } = jwk;
+  const required = jwk.kty === 'RSA' ? { e: jwk.e, kty, n: jwk.n } : { crv: jwk.crv, kty, x: jwk.x, y: jwk.y };
+  return createHash('sha256').update(JSON.stringify(required)).digest('base64url');
 }
 
 function markFrom({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {

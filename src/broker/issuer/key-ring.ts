@@ -15,16 +15,15 @@ export const PUBLISHED_AFTER_SECONDS = MAX_TOKEN_SECONDS + 300;
 /** The most keys that are published at once. */
 export const MOST_KEYS = 8;
 
+/** How keys sign (RFC 7518, section 3.1). Small and quick, or with RSA for clouds that take nothing else. */
+export const ALGORITHMS = ['ES256', 'RS256'] as const;
+export type Algorithm = (typeof ALGORITHMS)[number];
+
 /** A public key as clouds fetch it (RFC 7517). */
-export interface PublicJwk {
-  readonly kty: 'EC';
-  readonly crv: 'P-256';
-  readonly x: string;
-  readonly y: string;
-  readonly kid: string;
-  readonly use: 'sig';
-  readonly alg: 'ES256';
-}
+export type PublicJwk = { readonly kid: string; readonly use: 'sig' } & (
+  | { readonly alg: 'ES256'; readonly kty: 'EC'; readonly crv: 'P-256'; readonly x: string; readonly y: string }
+  | { readonly alg: 'RS256'; readonly kty: 'RSA'; readonly n: string; readonly e: string }
+);
 
 /** When a key does what. Epoch ms. */
 export interface KeyTimes {

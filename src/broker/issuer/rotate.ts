@@ -5,7 +5,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { lstat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { z } from 'zod';
 import { formatDuration } from '../../core/duration.ts';
 import { JitError } from '../../core/errors.ts';
 import type { Clock } from '../../core/ports.ts';
@@ -13,14 +12,27 @@ import { sweepTemps } from '../../local/atomic.ts';
 import { localFault, shellWord } from '../../local/fault.ts';
 import { withLock } from '../../local/lock.ts';
 import { ownUid } from '../../local/private-dir.ts';
-import { type KeyFile, readKeyFile, type StoredKey, storedKey, writeKeyFile } from './key-file.ts';
-import { type KeyTimes, MOST_KEYS, publishedKeys, PUBLISHED_AFTER_SECONDS, stateOf } from './key-ring.ts';
+import { type KeyFile, PRIVATE_JWK, readKeyFile, type StoredKey, storedKey, writeKeyFile } from './key-file.ts';
+import {
+  type Algorithm,
+  type KeyTimes,
+  MOST_KEYS,
+  publishedKeys,
+  PUBLISHED_AFTER_SECONDS,
+  stateOf,
+} from './key-ring.ts';
 
 const LOCK = 'issuer';
 const LOCK_WAIT_MS = 10_000;
 
-/** With an overlap the new key is published first and signs later; at once is for a key that may have leaked. */
-export type RotationStyle = { readonly kind: 'overlap'; readonly seconds: number } | { readonly kind: 'at-once' };
+/**
+ * With an overlap the new key is published first and signs later; at once is for a key that may have leaked. `algorithm`: of the
+ * new key; as the newest has it, if left out.
+ */
+export type RotationStyle = { readonly algorithm?: Algorithm | undefined } & (
+  | { readonly kind: 'overlap'; readonly seconds: number }
+  | { readonly kind: 'at-once' }
+);
 
 /**
  * Reads the keys, or makes the first one where there is no file. Of two processes that start at once, both end up with
@@ -36,7 +48,7 @@ export async function openKeyFile(file: string, now: Clock): Promise<KeyFile> {
     const present = readKeyFile(file);
     if (present !== null && isTidy(present, now())) return present;
     const at = now();
-    await writeKeyFile(file, present === null ? [freshKey(at, at)] : publishedKeys(present.stored, at));
+    await writeKeyFile(file, present === null ? [freshKey('ES256', at, at)] : publishedKeys(present.stored, at));
     return reread(file);
   });
 }
@@ -64,8 +76,9 @@ export async function lookAtKeyFile(file: string): Promise<KeyFile> {
 }
 
 function rotated(keys: readonly StoredKey[], style: RotationStyle, at: number): readonly StoredKey[] {
+  const algorithm = style.algorithm ?? (keys.at(-1)?.jwk.kty === 'RSA' ? 'RS256' : 'ES256');
   // They lie in one file: whoever has read one has read all.
-  if (style.kind === 'at-once') return [freshKey(at, at)];
+  if (style.kind === 'at-once') return [freshKey(algorithm, at, at)];
   const next = keys.find((key) => stateOf(key, keys, at) === 'next');
   if (next !== undefined) {
     const wait = formatDuration(Math.ceil((next.signsFrom - at) / 1_000));
@@ -86,21 +99,16 @@ function rotated(keys: readonly StoredKey[], style: RotationStyle, at: number): 
   }
   const signsFrom = at + style.seconds * 1_000;
   const ends = signsFrom + PUBLISHED_AFTER_SECONDS * 1_000;
-  return [...kept.map((key) => ({ ...key, retiresAt: key.retiresAt ?? ends })), freshKey(at, signsFrom)];
+  return [...kept.map((key) => ({ ...key, retiresAt: key.retiresAt ?? ends })), freshKey(algorithm, at, signsFrom)];
 }
 
-function freshKey(createdAt: number, signsFrom: number): StoredKey {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return storedKey(GENERATED.parse(privateKey.export({ format: 'jwk' })), { createdAt, signsFrom, retiresAt: null });
+function freshKey(algorithm: Algorithm, createdAt: number, signsFrom: number): StoredKey {
+  const { privateKey } =
+    algorithm === 'RS256'
+      ? generateKeyPairSync('rsa', { modulusLength: 2_048 })
+      : generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return storedKey(PRIVATE_JWK.parse(privateKey.export({ format: 'jwk' })), { createdAt, signsFrom, retiresAt: null });
 }
-
-const GENERATED = z.object({
-  kty: z.literal('EC'),
-  crv: z.literal('P-256'),
-  x: z.string(),
-  y: z.string(),
-  d: z.string(),
-});
 
 const isTidy = ({ stored }: KeyFile, at: number): boolean =>
   publishedKeys<KeyTimes>(stored, at).length === stored.length;

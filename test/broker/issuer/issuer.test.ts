@@ -93,7 +93,7 @@ test('the key id is the RFC 7638 thumbprint, and only the public half is publish
   const issuer = await open(file);
   const [key] = issuer.jwks().keys;
   assert(key !== undefined);
-  assert.equal(key.kid, await calculateJwkThumbprint({ kty: key.kty, crv: key.crv, x: key.x, y: key.y }));
+  assert.equal(key.kid, await calculateJwkThumbprint(key));
   const { d } = KEYS.parse(JSON.parse(await readFile(file, 'utf8'))).keys[0]?.jwk ?? assert.fail('no key');
   const shown = JSON.stringify([issuer.jwks(), issuer.discovery()]) + inspect(issuer, { depth: 9, showHidden: true });
   assert(!shown.includes(d));

@@ -8,7 +8,7 @@ import { chmodSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } 
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import * as fc from 'fast-check';
-import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
+import { calculateJwkThumbprint, createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 import { openIssuer } from '../../../src/broker/issuer/issuer.ts';
 import { isRing, publishedKeys, PUBLISHED_AFTER_SECONDS, signingKey } from '../../../src/broker/issuer/key-ring.ts';
 import { openKeyFile, rotateKeys } from '../../../src/broker/issuer/rotate.ts';
@@ -78,6 +78,52 @@ test('a verifier that fetched the keys any time within the overlap verifies what
   clock.at = START + DAY + 1_000;
   const token = await issuer.signer.sign({ aud: 'x' }, 60);
   await jwtVerify(token.expose(), fetched, { audience: 'x', currentDate: new Date(clock.at) });
+});
+
+test('a rotation can change to RSA and back, and one that does not say keeps what there is', async (t) => {
+  const { file, clock, now, issuer, published } = await scene(t);
+  const algorithm = async (): Promise<string | undefined> => {
+    clock.at += 1_000;
+    const token = await issuer.signer.sign({ aud: 'x' }, 60);
+    const keys = createLocalJWKSet(issuer.jwks());
+    const { protectedHeader } = await jwtVerify(token.expose(), keys, {
+      audience: 'x',
+      currentDate: new Date(clock.at),
+    });
+    return protectedHeader.alg;
+  };
+  const offered = (): unknown => issuer.discovery()['id_token_signing_alg_values_supported'];
+  assert.deepEqual([await algorithm(), offered()], ['ES256', ['ES256']]);
+  await rotateKeys(file, { ...OVERLAP, algorithm: 'RS256' }, now);
+  assert.deepEqual([await algorithm(), offered()], ['ES256', ['ES256', 'RS256']]);
+  clock.at += DAY;
+  assert.deepEqual([await algorithm(), published().length], ['RS256', 2]);
+  await rotateKeys(file, { kind: 'at-once' }, now);
+  assert.deepEqual([await algorithm(), offered()], ['RS256', ['RS256']]);
+  const [key] = issuer.jwks().keys;
+  assert.ok(key !== undefined && key.kty === 'RSA');
+  assert.equal(key.kid, await calculateJwkThumbprint(key));
+  assert.deepEqual(Object.keys(key).toSorted(), ['alg', 'e', 'kid', 'kty', 'n', 'use']);
+  await rotateKeys(file, { kind: 'at-once', algorithm: 'ES256' }, now);
+  assert.equal(await algorithm(), 'ES256');
+});
+
+test('an RSA key whose halves do not belong together is refused', async (t) => {
+  const { file, now } = await scene(t);
+  const style = { kind: 'at-once', algorithm: 'RS256' } as const;
+  const modulus = async (): Promise<string> => {
+    await rotateKeys(file, style, now);
+    return /"n":"([^"]+)"/.exec(readFileSync(file, 'utf8'))?.[1] ?? assert.fail('no RSA key');
+  };
+  const [other, own] = [await modulus(), await modulus()];
+  const [publicKey] = (await openKeyFile(file, now)).stored.map(({ jwk }) => jwk);
+  assert.ok(publicKey?.kty === 'RSA');
+  const forged = { kty: 'RSA', n: other, e: 'AQAB' };
+  const text = readFileSync(file, 'utf8')
+    .replace(own, other)
+    .replace(/"kid":"[^"]+"/, `"kid":"${await calculateJwkThumbprint(forged)}"`);
+  writeFileSync(file, text, { mode: 0o600 });
+  await assert.rejects(openKeyFile(file, now), refusedWith('ERR_LOCAL_FILE'));
 });
 
 test('at once: only the new key is published and signs, and the old private keys are gone from the file', async (t) => {
