@@ -47,7 +47,7 @@ export async function ensureEmbedded(options: EmbeddedOptions): Promise<Extract<
         args: ['serve', '--embedded'],
         env,
         // The embedded broker signs in to clouds with whatever its user has at hand.
-        keep: /^AWS_/,
+        keep: /^(?:AWS_|AZURE_|GOOGLE_APPLICATION_CREDENTIALS$|CLOUDSDK_CONFIG$)/,
         log: { folder: paths.state, name: 'broker.log' },
       }),
     signal,
