@@ -36,7 +36,7 @@ export function makeOperation(name: string, config: OperationConfig, report: (pr
     if (typeof parameter === 'string') report(`parameter ${key}: ${parameter}`);
     else parameters.set(key, parameter);
   }
-  const used = new Set(templates.flatMap((template) => template.names.filter((name) => !isFact(name))));
+  const used = new Set(templates.flatMap((template) => template.names.filter((each) => !isFact(each))));
   for (const key of used)
     if (!Object.hasOwn(config.parameters, key)) report(`there is no parameter ${JSON.stringify(key)}`);
   for (const key of parameters.keys()) if (!used.has(key)) report(`parameter ${key} is used in no resource`);
