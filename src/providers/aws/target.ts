@@ -3,8 +3,8 @@
  * @module
  */
 import { z } from 'zod';
-import { JitError } from '../../core/errors.ts';
 import type { Target, TokenSigner } from '../../core/ports.ts';
+import { firstProblem, safeUrl, targetFault } from '../../core/target-config.ts';
 import { parseRole } from './arn.ts';
 
 /** How the role is assumed: with a token of the broker's own issuer, or with the credentials that the broker runs under. */
@@ -91,12 +91,12 @@ const CONFIG = z.strictObject({
 /** Throws `ERR_CONFIG` naming the target and the field that is wrong. */
 export function parseAwsTarget(name: string, config: unknown, signer: TokenSigner | null): AwsTarget {
   const parsed = CONFIG.safeParse(config);
-  if (!parsed.success) throw configFault(name, describe(parsed.error));
+  if (!parsed.success) throw targetFault(name, firstProblem(parsed.error));
   const { role, region, environment, credentials, sandbox } = parsed.data;
   const { revoker = null, external_id: externalId = null, endpoint = null } = parsed.data;
   const { session_seconds: sessionSeconds } = parsed.data;
   const problem = conflict({ ...parsed.data, revoker, endpoint, signer });
-  if (problem !== null) throw configFault(name, problem);
+  if (problem !== null) throw targetFault(name, problem);
   return {
     name,
     provider: 'aws',
@@ -144,31 +144,10 @@ function conflict(settings: Settings): string | null {
   return null;
 }
 
-function describe(error: z.ZodError): string {
-  const [issue] = error.issues;
-  if (issue === undefined) return 'not a target';
-  const path = issue.path.join('.');
-  if (issue.code === 'unrecognized_keys') return `${issue.keys.join(', ')}: unknown`;
-  return path === '' ? issue.message : `${path}: ${issue.message}`;
-}
-
-function configFault(name: string, problem: string): JitError {
-  return new JitError({ code: 'ERR_CONFIG', message: `target ${name}: ${problem}` });
-}
-
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
-
 /** Credentials cross this address, so it is https, or does not leave the machine. */
 export function readEndpoint(text: string, context: z.RefinementCtx): string {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  const sound =
-    url !== null &&
-    (url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.test(url.hostname))) &&
-    url.username === '' &&
-    url.password === '' &&
-    url.pathname === '/' &&
-    !/[?#]/.test(text);
-  if (url !== null && sound) return url.origin;
+  const url = safeUrl(text);
+  if (url?.pathname === '/') return url.origin;
   context.addIssue({ code: 'custom', message: 'an https URL without a path, or http on loopback' });
   return z.NEVER;
 }

@@ -3,8 +3,8 @@
  * @module
  */
 import { z } from 'zod';
-import { JitError } from '../../core/errors.ts';
 import type { Target, TokenSigner } from '../../core/ports.ts';
+import { firstProblem, targetFault } from '../../core/target-config.ts';
 import type { People } from './people.ts';
 import { isGuid } from './scope.ts';
 
@@ -79,11 +79,11 @@ const CONFIG = z.strictObject({
 /** Throws `ERR_CONFIG` naming the target and the field that is wrong. */
 export function parseAzureTarget(name: string, config: unknown, signer: TokenSigner | null): AzureTarget {
   const parsed = CONFIG.safeParse(config);
-  if (!parsed.success) throw configFault(name, describe(parsed.error));
+  if (!parsed.success) throw targetFault(name, firstProblem(parsed.error));
   const { tenant, subscription, environment, roles, assignment, credentials, principal } = parsed.data;
   const { client_id: clientId = null, authority = null, endpoint = null } = parsed.data;
   const problem = conflict(parsed.data, signer);
-  if (problem !== null) throw configFault(name, problem);
+  if (problem !== null) throw targetFault(name, problem);
   return {
     name,
     provider: 'azure',
@@ -136,18 +136,6 @@ function conflict(settings: Settings, signer: TokenSigner | null): string | null
     return 'credentials, principal: federation and identity need an issuer that Entra ID can reach by https';
   }
   return null;
-}
-
-function describe(error: z.ZodError): string {
-  const [issue] = error.issues;
-  if (issue === undefined) return 'not a target';
-  const path = issue.path.join('.');
-  if (issue.code === 'unrecognized_keys') return `${issue.keys.join(', ')}: unknown`;
-  return path === '' ? issue.message : `${path}: ${issue.message}`;
-}
-
-function configFault(name: string, problem: string): JitError {
-  return new JitError({ code: 'ERR_CONFIG', message: `target ${name}: ${problem}` });
 }
 
 /** Tokens cross this address, so it is https. */

@@ -3,8 +3,8 @@
  * @module
  */
 import { z } from 'zod';
-import { JitError } from '../../core/errors.ts';
 import type { Target, TokenSigner } from '../../core/ports.ts';
+import { firstProblem, safeUrl, targetFault } from '../../core/target-config.ts';
 import { readMember, readTemplate } from './members.ts';
 import type { MemberRule } from './members.ts';
 import { EMAIL_OF_ACCOUNT, isBasicRole, isRoleName, projectOfRole } from './role-names.ts';
@@ -92,11 +92,11 @@ type Config = z.infer<typeof CONFIG>;
 /** Throws `ERR_CONFIG` naming the target and the field that is wrong. */
 export function parseGcpTarget(name: string, config: unknown, signer: TokenSigner | null): GcpTarget {
   const parsed = CONFIG.safeParse(config);
-  if (!parsed.success) throw fault(name, describe(parsed.error));
+  if (!parsed.success) throw targetFault(name, firstProblem(parsed.error));
   const settings = parsed.data;
   const { project, environment, endpoint = null, project_number: projectNumber = null } = settings;
   const problem = roleProblem(settings);
-  if (problem !== null) throw fault(name, problem);
+  if (problem !== null) throw targetFault(name, problem);
   return {
     name,
     provider: 'gcp',
@@ -113,36 +113,36 @@ export function parseGcpTarget(name: string, config: unknown, signer: TokenSigne
 function loginOf(name: string, settings: Config, signer: TokenSigner | null): Login {
   const { credentials, audience, impersonate = null, endpoint = null } = settings;
   if (credentials === 'ambient') {
-    if (audience !== undefined) throw fault(name, 'audience: belongs to credentials: federation');
-    if (impersonate !== null) throw fault(name, 'impersonate: belongs to credentials: federation');
+    if (audience !== undefined) throw targetFault(name, 'audience: belongs to credentials: federation');
+    if (impersonate !== null) throw targetFault(name, 'impersonate: belongs to credentials: federation');
     return { kind: 'ambient' };
   }
-  if (audience === undefined) throw fault(name, 'audience: needed with credentials: federation');
+  if (audience === undefined) throw targetFault(name, 'audience: needed with credentials: federation');
   if (signer === null)
-    throw fault(name, 'credentials: federation needs the issuer of the broker, which is not configured');
+    throw targetFault(name, 'credentials: federation needs the issuer of the broker, which is not configured');
   if (endpoint === null && !signer.issuer.startsWith('https://')) {
-    throw fault(name, 'credentials: federation needs an issuer that Google can reach by https');
+    throw targetFault(name, 'credentials: federation needs an issuer that Google can reach by https');
   }
   return { kind: 'federation', audience, impersonate };
 }
 
 function bindingOf(name: string, settings: Config): Access {
-  if (settings.service_account !== undefined) throw fault(name, 'service_account: belongs to access: storage');
-  if (settings.token_seconds !== undefined) throw fault(name, 'token_seconds: belongs to access: storage');
+  if (settings.service_account !== undefined) throw targetFault(name, 'service_account: belongs to access: storage');
+  if (settings.token_seconds !== undefined) throw targetFault(name, 'token_seconds: belongs to access: storage');
   const exact = Object.entries(settings.people ?? {}).map(([key, member]) => readMember(key, member));
   const templates = (settings.members ?? []).map(({ issuer, member }) => readTemplate(issuer, member));
   const rules = [...exact, ...templates];
-  for (const rule of rules) if (typeof rule === 'string') throw fault(name, rule);
+  for (const rule of rules) if (typeof rule === 'string') throw targetFault(name, rule);
   const members = rules.filter((rule) => typeof rule !== 'string');
-  if (members.length === 0) throw fault(name, 'people: who is known at Google as whom; or members, by issuer');
+  if (members.length === 0) throw targetFault(name, 'people: who is known at Google as whom; or members, by issuer');
   return { kind: 'binding', members };
 }
 
 function storageOf(name: string, settings: Config): Access {
   const { service_account: account, token_seconds: tokenSeconds = TOKEN_SECONDS } = settings;
-  if (settings.people !== undefined) throw fault(name, 'people: belongs to access: binding');
-  if (settings.members !== undefined) throw fault(name, 'members: belongs to access: binding');
-  if (account === undefined) throw fault(name, 'service_account: needed with access: storage');
+  if (settings.people !== undefined) throw targetFault(name, 'people: belongs to access: binding');
+  if (settings.members !== undefined) throw targetFault(name, 'members: belongs to access: binding');
+  if (account === undefined) throw targetFault(name, 'service_account: needed with access: storage');
   return { kind: 'storage', account, tokenSeconds };
 }
 
@@ -157,31 +157,10 @@ function roleProblem({ roles, project }: Config): string | null {
   return null;
 }
 
-function describe(error: z.ZodError): string {
-  const [issue] = error.issues;
-  if (issue === undefined) return 'not a target';
-  const path = issue.path.join('.');
-  if (issue.code === 'unrecognized_keys') return `${issue.keys.join(', ')}: unknown`;
-  return path === '' ? issue.message : `${path}: ${issue.message}`;
-}
-
-function fault(name: string, problem: string): JitError {
-  return new JitError({ code: 'ERR_CONFIG', message: `target ${name}: ${problem}` });
-}
-
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
-
 /** Tokens cross this address, so it is https, or does not leave the machine. */
 function readEndpoint(text: string, context: z.RefinementCtx): string {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  const sound =
-    url !== null &&
-    (url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.test(url.hostname))) &&
-    url.username === '' &&
-    url.password === '' &&
-    url.pathname === '/' &&
-    !/[?#]/.test(text);
-  if (url !== null && sound) return url.origin;
+  const url = safeUrl(text);
+  if (url?.pathname === '/') return url.origin;
   context.addIssue({ code: 'custom', message: 'an https URL without a path, or http on loopback' });
   return z.NEVER;
 }

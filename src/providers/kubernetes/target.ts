@@ -6,6 +6,7 @@ import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { JitError } from '../../core/errors.ts';
 import type { Target } from '../../core/ports.ts';
+import { firstProblem, safeUrl, targetFault } from '../../core/target-config.ts';
 import type { Reach } from './guard.ts';
 import { CLUSTER, isNamespace } from './resource.ts';
 
@@ -68,15 +69,15 @@ const CONFIG = z.strictObject({
 /** Throws `ERR_CONFIG` naming the target and the field that is wrong. */
 export function parseKubernetesTarget(name: string, config: unknown, readText: ReadText): KubernetesTarget {
   const parsed = CONFIG.safeParse(config);
-  if (!parsed.success) throw configFault(name, describe(parsed.error));
+  if (!parsed.success) throw targetFault(name, firstProblem(parsed.error));
   const { server, authority = null, authority_file: authorityFile = null, namespace, environment } = parsed.data;
   const { token_file: tokenFile, token_seconds: tokenSeconds, namespaces: allowed = null } = parsed.data;
-  if (authority !== null && authorityFile !== null) throw configFault(name, 'authority_file: not beside authority');
+  if (authority !== null && authorityFile !== null) throw targetFault(name, 'authority_file: not beside authority');
   if (server.startsWith('http:') && (authority !== null || authorityFile !== null)) {
-    throw configFault(name, 'authority: there is nothing to verify over http');
+    throw targetFault(name, 'authority: there is nothing to verify over http');
   }
   if (allowed?.includes(namespace) === true) {
-    throw configFault(name, `namespaces: ${namespace} holds the accounts of jit, and nobody is let into it`);
+    throw targetFault(name, `namespaces: ${namespace} holds the accounts of jit, and nobody is let into it`);
   }
   const [only, ...others] = (allowed ?? []).filter((each) => each !== CLUSTER);
   return {
@@ -104,7 +105,7 @@ function authorityIn(name: string, path: string, readText: ReadText): string {
     const message = `target ${name}: authority_file: it cannot be read`;
     throw new JitError({ code: 'ERR_CONFIG', message, cause: thrown });
   }
-  if (!isAuthority(text)) throw configFault(name, 'authority_file: it holds no certificates in PEM, or more than that');
+  if (!isAuthority(text)) throw targetFault(name, 'authority_file: it holds no certificates in PEM, or more than that');
   return text;
 }
 
@@ -126,31 +127,11 @@ export function isAuthority(text: string): boolean {
   );
 }
 
-function describe(error: z.ZodError): string {
-  const [issue] = error.issues;
-  if (issue === undefined) return 'not a target';
-  const path = issue.path.join('.');
-  if (issue.code === 'unrecognized_keys') return `${issue.keys.join(', ')}: unknown`;
-  return path === '' ? issue.message : `${path}: ${issue.message}`;
-}
-
-function configFault(name: string, problem: string): JitError {
-  return new JitError({ code: 'ERR_CONFIG', message: `target ${name}: ${problem}` });
-}
-
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
-
 /** Tokens cross this address, so it is https, or does not leave the machine. A path is what gateways to clusters have. */
 function readServer(text: string, context: z.RefinementCtx): string {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  const sound =
-    url !== null &&
-    (url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.test(url.hostname))) &&
-    url.username === '' &&
-    url.password === '' &&
-    /^(?:\/[A-Za-z0-9._~-]+)*\/?$/.test(url.pathname) &&
-    !/[?#]/.test(text);
-  if (url !== null && sound) return `${url.origin}${url.pathname.replace(/\/$/, '')}`;
+  const url = safeUrl(text);
+  if (url !== null && /^(?:\/[A-Za-z0-9._~-]+)*\/?$/.test(url.pathname))
+    return `${url.origin}${url.pathname.replace(/\/$/, '')}`;
   context.addIssue({ code: 'custom', message: 'an https URL such as https://10.0.0.1:6443, or http on loopback' });
   return z.NEVER;
 }

@@ -7,8 +7,8 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { ACCESS_LEVELS } from '../../core/access.ts';
 import type { AccessLevel } from '../../core/access.ts';
-import { JitError } from '../../core/errors.ts';
 import type { Target } from '../../core/ports.ts';
+import { firstProblem, targetFault } from '../../core/target-config.ts';
 import { isGroupName, isName } from './names.ts';
 
 export const TLS_MODES = ['verify-full', 'require', 'disable'] as const;
@@ -91,10 +91,10 @@ type Config = z.infer<typeof CONFIG>;
  */
 export function parsePostgresTarget(name: string, config: unknown, readText: (path: string) => string): PostgresTarget {
   const parsed = CONFIG.safeParse(config);
-  if (!parsed.success) throw configFault(name, describe(parsed.error));
+  if (!parsed.success) throw targetFault(name, firstProblem(parsed.error));
   const { host, port, databases, environment, user, tls, authority_file: file } = parsed.data;
   const problem = conflict(parsed.data);
-  if (problem !== null) throw configFault(name, problem);
+  if (problem !== null) throw targetFault(name, problem);
   const authority = file === undefined ? (parsed.data.authority ?? null) : readAuthority(name, file, readText);
   return {
     name,
@@ -153,9 +153,9 @@ function readAuthority(name: string, file: string, readText: (path: string) => s
   try {
     text = readText(file);
   } catch {
-    throw configFault(name, 'authority_file: cannot be read');
+    throw targetFault(name, 'authority_file: cannot be read');
   }
-  if (!isAuthority(text)) throw configFault(name, 'authority_file: one or more certificates in PEM');
+  if (!isAuthority(text)) throw targetFault(name, 'authority_file: one or more certificates in PEM');
   return text;
 }
 
@@ -167,17 +167,4 @@ function isAuthority(text: string): boolean {
   } catch {
     return false;
   }
-}
-
-function describe(error: z.ZodError): string {
-  const [issue] = error.issues;
-  if (issue === undefined) return 'not a target';
-  const path = issue.path.join('.');
-  if (issue.code === 'invalid_key') return `${path}: ${issue.issues[0]?.message ?? issue.message}`;
-  if (issue.code === 'unrecognized_keys') return `${issue.keys.join(', ')}: unknown`;
-  return path === '' ? issue.message : `${path}: ${issue.message}`;
-}
-
-function configFault(name: string, problem: string): JitError {
-  return new JitError({ code: 'ERR_CONFIG', message: `target ${name}: ${problem}` });
 }

@@ -3,8 +3,8 @@
  * @module
  */
 import { z } from 'zod';
-import { JitError } from '../../../core/errors.ts';
 import type { Target, TokenSigner } from '../../../core/ports.ts';
+import { firstProblem, targetFault } from '../../../core/target-config.ts';
 import { parseRole } from '../arn.ts';
 import type { CredentialSource } from '../target.ts';
 import { readEndpoint } from '../target.ts';
@@ -79,11 +79,11 @@ const CONFIG = z.strictObject({
 /** Throws `ERR_CONFIG` naming the target and the field that is wrong. */
 export function parseCenterTarget(name: string, config: unknown, signer: TokenSigner | null): CenterTarget {
   const parsed = CONFIG.safeParse(config);
-  if (!parsed.success) throw configFault(name, describe(parsed.error));
+  if (!parsed.success) throw targetFault(name, firstProblem(parsed.error));
   const { instance, account, region, environment, credentials, people, permission_sets: sets } = parsed.data;
   const { administrator = null, external_id: externalId = null, endpoint = null } = parsed.data;
   const problem = conflict({ ...parsed.data, administrator, endpoint, signer });
-  if (problem !== null) throw configFault(name, problem);
+  if (problem !== null) throw targetFault(name, problem);
   return {
     name,
     provider: 'aws-identity-center',
@@ -135,16 +135,4 @@ function conflict({
     return 'credentials: web-identity needs an issuer that AWS can reach by https';
   }
   return null;
-}
-
-function describe(error: z.ZodError): string {
-  const [issue] = error.issues;
-  if (issue === undefined) return 'not a target';
-  const path = issue.path.join('.');
-  if (issue.code === 'unrecognized_keys') return `${issue.keys.join(', ')}: unknown`;
-  return path === '' ? issue.message : `${path}: ${issue.message}`;
-}
-
-function configFault(name: string, problem: string): JitError {
-  return new JitError({ code: 'ERR_CONFIG', message: `target ${name}: ${problem}` });
 }
