@@ -65,13 +65,20 @@ export function evaluate(
   call: Call,
 ): Outcome {
   // The engine itself is handed a call as JSON, and it has neither a clock nor a memory: the same text, the same answer.
+  const { principal, resource, context } = call;
+  const named = typeof context['resource'] === 'string' ? context['resource'] : '';
   return answers.of(
-    JSON.stringify([key, call]),
+    {
+      hint: `${key} ${idOf(principal)} ${idOf(resource)} ${named}`,
+      text: () => JSON.stringify([key, call]),
+    },
     () => evaluateAnew(cedar, key, policies, call),
     // Why it broke may pass, such as a lack of memory.
     ({ kind }) => kind === 'answer',
   );
 }
+
+const idOf = (entity: Call['principal']): string => ('id' in entity ? entity.id : entity.__entity.id);
 
 function evaluateAnew(...[cedar, key, policies, call]: Parameters<typeof evaluate>): Outcome {
   try {

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { isAuthorized } from '@cedar-policy/cedar-wasm/nodejs';
 import * as fc from 'fast-check';
-import { makeAnswers } from '../../src/policy/answers.ts';
+import { type Asked, makeAnswers } from '../../src/policy/answers.ts';
 import { approveCall, requestCall } from '../../src/policy/call.ts';
 import { type Call, evaluate, loadEngine, type Outcome } from '../../src/policy/engine.ts';
 import { ask, JANE } from './questions.ts';
@@ -81,15 +81,56 @@ test('calls that differ anywhere are told apart, also where their parts read the
   }
 });
 
+const asking = (text: string): Asked => ({ hint: text, text: () => text });
+
+test('what is asked for the first time costs no text and is not kept; questions that share a hint are told apart by their texts', () => {
+  const answers = makeAnswers<{ readonly answer: string }>(4);
+  const texts: string[] = [];
+  const next = (hint: string, text: string): string =>
+    answers.of(
+      { hint, text: () => (texts.push(text), text) },
+      () => ({ answer: `${text} ${texts.length}` }),
+      () => true,
+    ).answer;
+  assert.deepEqual([next('one', 'a'), next('two', 'b'), texts], ['a 0', 'b 0', []]);
+  assert.deepEqual(
+    [next('one', 'a'), next('one', 'b'), next('one', 'a'), next('one', 'b')],
+    ['a 1', 'b 2', 'a 1', 'b 2'],
+  );
+});
+
+test('hints are forgotten in time, so that what they take is bounded', () => {
+  const answers = makeAnswers<object>(4);
+  let texts = 0;
+  const next = (hint: string): object =>
+    answers.of(
+      { hint, text: () => `${hint}${(texts += 1)}` },
+      () => ({}),
+      () => true,
+    );
+  next('early');
+  for (let index = 0; index < 5_000; index += 1) next(`later ${index}`);
+  next('early');
+  assert.equal(texts, 0);
+  next('later 4999');
+  assert.equal(texts, 1);
+});
+
 test('an answer is kept until too many others have been asked for since', () => {
   const most = 4;
   fc.assert(
     fc.property(fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', ''), { maxLength: 60 }), (texts) => {
       const answers = makeAnswers<{ readonly text: string }>(most);
+      for (const text of texts)
+        answers.of(
+          asking(text),
+          () => ({ text }),
+          () => false,
+        );
       for (const [at, text] of texts.entries()) {
         let asked = 0;
         const answer = answers.of(
-          text,
+          asking(text),
           () => {
             asked += 1;
             return { text };
@@ -110,11 +151,12 @@ test('neither what is not final is kept nor what takes much room', () => {
   let at = 0;
   const next = (text: string, final: boolean): number =>
     answers.of(
-      text,
+      asking(text),
       () => ({ at: ++at }),
       () => final,
     ).at;
-  assert.deepEqual([next('a', false), next('a', false), next('a', true), next('a', false)], [1, 2, 3, 3]);
   const long = 'x'.repeat(5_000);
-  assert.deepEqual([next(long, true), next(long, true), next('a', true)], [4, 5, 3]);
+  assert.deepEqual([next('a', true), next(long, true)], [1, 2]);
+  assert.deepEqual([next('a', false), next('a', false), next('a', true), next('a', false)], [3, 4, 5, 5]);
+  assert.deepEqual([next(long, true), next(long, true), next('a', true)], [6, 7, 5]);
 });
