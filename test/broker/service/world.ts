@@ -85,6 +85,8 @@ export interface Setting {
   readonly after?: TestBroker;
   /** Without a worker, nothing happens but what calls do themselves. */
   readonly worker?: 'off';
+  /** Left out, nobody reads it. */
+  readonly log?: World['log'];
 }
 
 export interface Offer {
@@ -119,7 +121,7 @@ export async function startBroker(setting: Setting = {}): Promise<TestBroker> {
   const { policy = POLICY } = setting;
   const texts = typeof policy === 'string' ? [{ name: 'test.cedar', text: policy }] : policy;
   const policies = { current: await loadPolicies({ sources: texts }) };
-  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  const log = setting.log ?? { info: () => undefined, warn: () => undefined, error: () => undefined };
   const sources = new Map((setting.sources ?? []).map((source) => [source.name, source]));
   const isWho: IsWho = setting.people ?? (({ id }, who) => id === who.subject);
   const people = new Map([...sources.keys()].map((name) => [name, isWho]));
