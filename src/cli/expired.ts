@@ -9,7 +9,7 @@ import type { Context } from './context.ts';
 // As loose as can be: what they find is judged by the code that wrote it.
 const MARKERS = [
   /^# jit gr_[0-9a-z]{26} ends (\S{20,30}), managed by jit/gm,
-  /\bends["']?: *["']?(\d{4}-\d\d-\d\dT[\d:.]{8,15}Z)/g,
+  /\bends(?:["']? *[:=])? *["']?(\d{4}-\d\d-\d\dT[\d:.]{8,15}Z)/g,
 ];
 
 /** Whether a marker in a file of another tool names a moment that has passed. False for what cannot be read. */
@@ -25,13 +25,14 @@ function filesOf(env: Context['env']): readonly string[] {
     const given = env[variable];
     return given === undefined || given === '' ? join(home, otherwise) : given.replace(/^~\//, `${home}/`);
   };
+  const azure = join(home, '.azure', 'jit');
   const gcloud = join(named('CLOUDSDK_CONFIG', '.config/gcloud'), 'configurations');
   return [
     named('AWS_CONFIG_FILE', '.aws/config'),
     named('AWS_SHARED_CREDENTIALS_FILE', '.aws/credentials'),
     named('PGSERVICEFILE', '.pg_service.conf'),
     ...named('KUBECONFIG', '.kube/config').split(delimiter),
-    ...namesIn(gcloud).map((name) => join(gcloud, name)),
+    ...[gcloud, azure].flatMap((folder) => namesIn(folder).map((name) => join(folder, name))),
   ];
 }
 

@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import { hasExpired } from '../../src/cli/expired.ts';
 import type { ToolSettings } from '../../src/core/credential.ts';
 import { localPaths } from '../../src/local/paths.ts';
+import { writeSecretFile } from '../../src/local/secret-files.ts';
 import { spotsOf } from '../../src/profiles/all.ts';
 import type { ProfileEntry } from '../../src/profiles/tool.ts';
 import { eventually } from '../support/eventually.ts';
@@ -29,12 +30,24 @@ const SETTINGS: Readonly<Record<ToolSettings['kind'], ToolSettings>> = {
   },
   kubernetes: { kind: 'kubernetes', server: 'https://k8s.example.com', authority: null, namespace: 'shop' },
   gcp: { kind: 'gcp', identity: 'issued', project: 'shop-prod', endpoint: null },
-  azure: { kind: 'azure', identity: 'issued', tenant: 't', subscription: 's', authority: null, endpoint: null },
+  azure: {
+    kind: 'azure',
+    identity: 'issued',
+    tenant: '11111111-2222-3333-4444-555555555555',
+    subscription: '66666666-7777-8888-9999-000000000000',
+    authority: null,
+    endpoint: null,
+  },
 };
 
 const spots = spotsOf({ HOME: '/nonexistent' }, 'linux').map(({ profiles }) => profiles.tool);
 
-for (const tool of spots.filter((each) => each !== 'azure')) {
+/** As the keeper puts it there for az. */
+const STATEMENT = ['{"alg":"RS256"}', '{"client_id":"aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"}', 'signature']
+  .map((part) => Buffer.from(part).toString('base64url'))
+  .join('.');
+
+for (const tool of spots) {
   test(`${tool}: a profile is found to have run out at its end and not before, and goes with the next command`, async (t) => {
     const home = tempHome(t);
     const paths = localPaths(home.env, 'linux', process.geteuid?.() ?? 0);
@@ -52,6 +65,7 @@ for (const tool of spots.filter((each) => each !== 'azure')) {
       external: 'jit_test',
       secretFile: join(paths.run, 'secret'),
     };
+    if (tool === 'azure') await writeSecretFile(entry.secretFile, STATEMENT, end);
     await spot.profiles.write(spot.places, entry, { locks: paths.locks, now: Date.now });
     const expiredAt = (now: number): boolean => hasExpired({ env: home.env, now: () => now, paths: () => paths });
     assert.deepEqual([expiredAt(end - 1), expiredAt(end)], [false, true]);
