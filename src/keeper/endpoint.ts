@@ -1,10 +1,10 @@
 /**
- * The loopback address at which SDKs find credentials, in the form of the container credentials provider:
- * https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
- * Every user of the machine, and every page in a browser, can reach it: the token and the checks around it are the guard.
+ * The loopback address at which SDKs find credentials: AWS's in the form of the container credentials provider,
+ * https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html, and Google's libraries, by POST to the same
+ * address and `/token`, as at an OAuth server that refreshes tokens.
  * @module
  */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, readdir, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -13,7 +13,9 @@ import { join } from 'node:path';
 import { asJitError, JitError, worded } from '../core/errors.ts';
 import { type GrantId, isGrantId } from '../core/ids.ts';
 import { asLocalFault } from '../local/fault.ts';
+import { demandLocal, demandToken, denied, digestOf, NO_DIGEST } from './admission.ts';
 import type { Endpoint } from './protocol.ts';
+import { readRefreshToken, refusalOf } from './token-request.ts';
 
 export interface LoopbackEndpoint {
   /**
@@ -27,6 +29,16 @@ export interface LoopbackEndpoint {
   stop(): Promise<void>;
 }
 
+/** Whom it is for: `container`, an AWS SDK; `token`, a library that refreshes a token. */
+export type EndpointForm = 'container' | 'token';
+
+export interface EndpointAsk {
+  readonly grant: GrantId;
+  /** One of the grant's targets, where it has several. */
+  readonly target: string | undefined;
+  readonly form: EndpointForm;
+}
+
 interface Door {
   readonly digest: Uint8Array;
   readonly endpoint: Endpoint;
@@ -34,16 +46,15 @@ interface Door {
 
 const TOKEN_FILE = /^token-gr_[0-9a-z]{26}-[0-9a-f]{16}$/;
 const PATH = /^\/v1\/credentials\/(gr_[0-9a-z]{26})(?:\/([a-z][a-z0-9-]{0,62}))?$/;
+/** What is posted to; a target named `token` is another path, since that is not. */
+const TOKEN_PATH = /^\/v1\/credentials\/(gr_[0-9a-z]{26})(?:\/([a-z][a-z0-9-]{0,62}))?\/token$/;
 const LARGEST_HEADERS = 8_192;
 
 /**
  * @param folder private; holds the token files.
- * @param answer the JSON document for a grant, at one of its targets if it has several; called only for requests that may have it.
+ * @param answer the JSON document of a credential; called only for requests that may have it.
  */
-export function openEndpoint(
-  folder: string,
-  answer: (grant: GrantId, target: string | undefined) => Promise<string>,
-): LoopbackEndpoint {
+export function openEndpoint(folder: string, answer: (ask: EndpointAsk) => Promise<string>): LoopbackEndpoint {
   const doors = new Map<GrantId, Door>();
   let listening: Promise<Server> | null = null;
 
@@ -63,15 +74,35 @@ export function openEndpoint(
   }
 
   async function serve(request: IncomingMessage, response: ServerResponse, server: Server): Promise<void> {
+    const { method, url = '' } = request;
+    const exchange = method === 'POST' ? TOKEN_PATH.exec(url) : null;
     try {
-      const { grant, target } = admit(request, portOf(server), doors);
-      reply(response, 200, await answer(grant, target));
+      demandLocal(request, portOf(server));
+      if (exchange === null && method !== 'GET') throw new JitError({ code: 'ERR_METHOD', message: 'only GET' });
+      const [, grant = '', target] = exchange ?? PATH.exec(url) ?? [];
+      const token = exchange === null ? (request.headers.authorization ?? '') : await readRefreshToken(request);
+      reply(
+        response,
+        200,
+        await answer({ ...admit(grant, token), target, form: exchange === null ? 'container' : 'token' }),
+      );
     } catch (thrown) {
       const error = asJitError(thrown);
       const { code, facts } = error;
       if (code === 'ERR_METHOD') response.setHeader('allow', 'GET');
-      reply(response, facts.http, JSON.stringify({ code, message: worded(error) }));
+      // What is left of the body is not read.
+      if (code === 'ERR_TOO_LARGE') response.setHeader('connection', 'close');
+      const plain = { status: facts.http, body: JSON.stringify({ code, message: worded(error) }) };
+      const { status, body } = exchange === null ? plain : refusalOf(error);
+      reply(response, status, body);
     }
+  }
+
+  function admit(grant: string, token: string): { readonly grant: GrantId } {
+    const known = isGrantId(grant) ? grant : null;
+    demandToken(token, known === null ? undefined : doors.get(known)?.digest);
+    if (known === null) throw denied();
+    return { grant: known };
   }
 
   return {
@@ -114,35 +145,6 @@ export function openEndpoint(
 export async function sweepTokens(folder: string): Promise<void> {
   const names = await readdir(folder);
   await Promise.all(names.filter((name) => TOKEN_FILE.test(name)).map((name) => remove(join(folder, name))));
-}
-
-/** The grant that this request may have. One answer for an unknown path and a wrong token: names of grants are not told. */
-function admit(
-  request: IncomingMessage,
-  port: number,
-  doors: ReadonlyMap<GrantId, Door>,
-): { readonly grant: GrantId; readonly target: string | undefined } {
-  const { method, url = '', headers } = request;
-  // A page in a browser that made its own name point here (DNS rebinding) has another Host; one that did not, an Origin.
-  const hosts = [`127.0.0.1:${port}`, `localhost:${port}`];
-  if (!hosts.includes(headers.host ?? '') || headers.origin !== undefined) throw denied();
-  if (method !== 'GET') throw new JitError({ code: 'ERR_METHOD', message: 'only GET' });
-  const [, grant = '', target] = PATH.exec(url) ?? [];
-  const door = isGrantId(grant) ? doors.get(grant) : undefined;
-  // Digests are equally long, and comparing them takes the same time whatever the token was.
-  const matches = timingSafeEqual(digestOf(headers.authorization ?? ''), door?.digest ?? NO_DIGEST);
-  if (!matches || !isGrantId(grant)) throw denied();
-  return { grant, target };
-}
-
-const NO_DIGEST = randomBytes(32);
-
-function denied(): JitError {
-  return new JitError({ code: 'ERR_DENIED', message: 'not for you' });
-}
-
-function digestOf(token: string): Uint8Array {
-  return createHash('sha256').update(token, 'utf8').digest();
 }
 
 function reply(response: ServerResponse, status: number, body: string): void {

@@ -87,7 +87,10 @@ export type Ask =
   /** End the process. Profiles stay: they start a keeper again. */
   | { readonly op: 'stop' };
 
-/** Where an SDK finds the credentials of a grant: behind its address, `/TARGET` for one of several. The token's file is 0600 and goes with the grant. */
+/**
+ * Where an SDK finds the credentials of a grant: behind its address, `/TARGET` for one of several; behind that, `/token` for Google's
+ * libraries. The token's file is 0600 and goes with the grant.
+ */
 export interface Endpoint {
   readonly url: string;
   readonly tokenFile: string;

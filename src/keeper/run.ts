@@ -76,9 +76,10 @@ export async function runKeeper(run: KeeperRun): Promise<'busy' | 'done'> {
   const vault = openVault(run.read, () => countAnew());
   const heldNow = (): number => shelf.list().length + vault.size();
   const countAnew = (): void => idle.reset(heldNow());
-  const endpoint = openEndpoint(paths.run, async (grant, target) => {
+  const endpoint = openEndpoint(paths.run, async ({ grant, target, form }) => {
     const { issued, notAfter } = await shelf.credential(grant, target, 'endpoint');
-    return formatContainer(issued, notAfter);
+    if (form === 'container') return formatContainer(issued, notAfter);
+    return formatCredential(issued, 'gcp', notAfter, run.read().wallMs);
   });
   try {
     await sweepTokens(paths.run);

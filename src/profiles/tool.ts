@@ -86,7 +86,7 @@ export interface Access {
   readonly tool: ToolSettings;
   /** What the access is called at the target, such as the login role of a database. */
   readonly external: string;
-  /** The keeper's loopback address for this grant and target, for SDKs that ask one. The token's file goes with the grant. */
+  /** The keeper's loopback address for this grant and target, for SDKs that ask one, and `/token` behind it for Google's libraries. The token's file goes with the grant. */
   readonly endpoint: { readonly url: string; readonly tokenFile: string };
   /** What the keeper keeps there is secret; it and whatever else has a name that begins with it go with the grant. */
   readonly secretFile: string;

@@ -136,13 +136,36 @@ test(
   },
 );
 
-test(
-  'a command has the token of the grant, and Google’s libraries do not find the user’s own credentials',
-  { skip },
-  async (t) => {
-    const { home } = await ownBroker(t);
-    const script = `gcloud ${DESCRIBE.join(' ').replace(/(--format=\S+)/, "'$1'")} && test ! -e "$GOOGLE_APPLICATION_CREDENTIALS" && echo "$GOOGLE_CLOUD_PROJECT"`;
-    const ran = await jit(home, 'exec', ...READ, '--target', 'reports', '--', 'sh', '-c', script);
-    assert.equal(succeeded(ran).stdout, '2026/q1.csv\nacme-web-prod\n');
-  },
-);
+test('a command has the token of the grant in gcloud', { skip }, async (t) => {
+  const { home } = await ownBroker(t);
+  const script = `gcloud ${DESCRIBE.join(' ').replace(/(--format=\S+)/, "'$1'")} && echo "$GOOGLE_CLOUD_PROJECT"`;
+  const ran = await jit(home, 'exec', ...READ, '--target', 'reports', '--', 'sh', '-c', script);
+  assert.equal(succeeded(ran).stdout, '2026/q1.csv\nacme-web-prod\n');
+});
+
+/** Asks for objects with Google's library, signed in by the variables alone, and copies what these name. */
+const LIBRARY = `
+  import { copyFileSync } from 'node:fs';
+  import { GoogleAuth } from 'google-auth-library';
+  const [, cloud, copy, ...objects] = process.argv;
+  const auth = new GoogleAuth({ scopes: ['https://www.googleapis.com/auth/cloud-platform'] });
+  for (const object of objects) {
+    const url = cloud + '/storage/v1/b/acme-reports/o/' + encodeURIComponent(object);
+    const said = await auth.request({ url }).then(({ data }) => data.name, ({ message }) => message);
+    console.log(said);
+  }
+  if (copy !== '') copyFileSync(process.env.GOOGLE_APPLICATION_CREDENTIALS, copy);
+`;
+
+test('Google’s own library in a command reads what was granted and nothing else, and after the command nothing', async (t) => {
+  const { home, gcp } = await ownBroker(t);
+  const copy = join(tempFolder(t), 'copy.json');
+  const library = [process.execPath, '--input-type=module', '-e', LIBRARY, gcp.url];
+  const objects = ['2026/q1.csv', 'secret/plan.txt'];
+  const ran = await jit(home, 'exec', ...READ, '--target', 'reports', '--', ...library, copy, ...objects);
+  assert.match(succeeded(ran).stdout, /^2026\/q1\.csv\n.*does not have storage\.objects\.get.*\n$/);
+  const after = await run(process.execPath, [...library.slice(1), '', '2026/q1.csv'], {
+    env: { ...home.env, GOOGLE_APPLICATION_CREDENTIALS: copy },
+  });
+  assert.match(after.stdout, /^Error code invalid_grant: /);
+});

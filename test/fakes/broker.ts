@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { ToolSettings } from '../../src/core/credential.ts';
 import { JitError } from '../../src/core/errors.ts';
 import { type GrantId, grantId, requestId } from '../../src/core/ids.ts';
 import { useBodySchema, type UseBody } from '../../src/wire/bodies.ts';
@@ -36,8 +37,10 @@ export interface GrantOptions {
   /** Before credentials are answered; shows who else asks meanwhile. */
   readonly credentialDelayMs?: number;
   readonly targets?: readonly string[];
-  /** Those of the targets that are databases; the others are at aws. */
+  /** Those of the targets that are databases; what is named nowhere is at aws. */
   readonly databases?: readonly string[];
+  /** Those that are projects of Google Cloud. */
+  readonly projects?: readonly string[];
   readonly idleSeconds?: number;
   /** The incident that it is for. */
   readonly incident?: string;
@@ -48,6 +51,9 @@ export const CANARY = 'CANARY+secret/0123456789+DoNotLog+abcdef';
 
 /** What the passwords of its databases begin with. */
 export const PASSWORD = 'CANARYpassword-DoNotLog-';
+
+/** What the tokens of its projects begin with. */
+export const TOKEN = 'ya29.CANARYtoken-DoNotLog-';
 
 interface Held {
   readonly options: GrantOptions;
@@ -165,6 +171,7 @@ function open(options: GrantOptions): Held {
   const request = requestId(randomBytes(16));
   const server = { host: '127.0.0.1', port: 5_432, databases: ['shop'], tls: 'disable', authority: null } as const;
   const database = { kind: 'postgres', ...server } as const;
+  const project = { kind: 'gcp', identity: 'issued', project: 'acme-web-prod', endpoint: null } as const;
   const aws = {
     kind: 'aws',
     identity: 'issued',
@@ -172,6 +179,10 @@ function open(options: GrantOptions): Held {
     region: 'us-east-1',
     endpoint: null,
   } as const;
+  const toolAt = (target: string): ToolSettings => {
+    if (options.databases?.includes(target) === true) return database;
+    return options.projects?.includes(target) === true ? project : aws;
+  };
   return {
     options,
     endsAt,
@@ -219,7 +230,7 @@ function open(options: GrantOptions): Held {
           environment: 'sandbox',
           sandbox: true,
           state: 'issued',
-          tool: options.databases?.includes(target) === true ? database : aws,
+          tool: toolAt(target),
           name: id,
           revocation: { kind: 'immediate' },
           notAfter: iso(endsAt),
@@ -245,6 +256,9 @@ function credentialsOf({ options, outcome, endsAt }: Held): CredentialsView {
       if (tool.kind === 'postgres') {
         const secret = { user: 'jit_test', password: `${PASSWORD}${serial}` };
         return { target, kind: 'postgres', tool, expiration: iso(end), secret };
+      }
+      if (tool.kind === 'gcp') {
+        return { target, kind: 'gcp', tool, expiration: iso(end), secret: { token: `${TOKEN}${serial}` } };
       }
       return {
         target,

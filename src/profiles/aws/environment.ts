@@ -5,6 +5,7 @@
 import type { AwsSettings } from '../../core/credential.ts';
 import { readOwnFile } from '../../local/atomic.ts';
 import { MAX_EDIT_BYTES } from '../../local/edit.ts';
+import { unproxied } from '../proxy.ts';
 import type { Access, Change, Env } from '../tool.ts';
 import { parseSections } from './ini.ts';
 import { awsFiles } from './names.ts';
@@ -99,17 +100,4 @@ async function holdsBotoKeys(path: string): Promise<boolean> {
 
 async function sectionsOf(path: string): Promise<ReturnType<typeof parseSections>> {
   return parseSections((await readOwnFile(path, MAX_EDIT_BYTES))?.toString('latin1') ?? '');
-}
-
-/** A proxy of the user cannot reach an endpoint on this machine, so the endpoint must not go through it. */
-function unproxied(env: Env, endpoint: string | null): ReadonlyMap<string, string> {
-  const proxied = Object.keys(env).some((name) => /^(?:https?|all)_proxy$/i.test(name) && env[name] !== '');
-  const host = endpoint === null ? null : new URL(endpoint).hostname;
-  if (!proxied || host === null || !/^(?:127\.|localhost$|\[::1\]$)/.test(host)) return new Map();
-  return new Map(
-    ['NO_PROXY', 'no_proxy'].map((name) => {
-      const before = env[name] ?? env[name.toLowerCase()] ?? env[name.toUpperCase()] ?? '';
-      return [name, before === '' ? host : `${before},${host}`];
-    }),
-  );
 }

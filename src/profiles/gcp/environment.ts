@@ -8,7 +8,9 @@ import { readOwnFile } from '../../local/atomic.ts';
 import { MAX_EDIT_BYTES } from '../../local/edit.ts';
 import { asLocalFault } from '../../local/fault.ts';
 import { ensurePrivateDir } from '../../local/private-dir.ts';
+import { unproxied } from '../proxy.ts';
 import type { Access, Change, Env } from '../tool.ts';
+import { writeDefaultCredentials } from './adc.ts';
 import { gcloudFolder } from './places.ts';
 import { checkSettings } from './settings.ts';
 
@@ -21,11 +23,11 @@ const CONFLICTING =
 const PROJECTS = ['CLOUDSDK_CORE_PROJECT', 'GOOGLE_CLOUD_PROJECT'];
 
 /**
- * What to change in `env` so that a child finds this grant and nothing before it. gcloud reads the token from its file each time.
- * The libraries can read none: instead of finding the user's own credentials they fail, with a file's name that says why.
+ * What to change in `env` so that a child finds this grant and nothing before it. gcloud reads the token from its file each time,
+ * the libraries ask the keeper for one. Throws `ERR_LOCAL_FILE`, `ERR_CONFIG`.
  */
 export async function gcloudEnvironment(env: Env, platform: NodeJS.Platform, access: Access): Promise<Change> {
-  const { tool, secretFile, expiresAt } = access;
+  const { tool, endpoint, secretFile, expiresAt } = access;
   const { project, storage } = checkSettings(tool);
   const projects = PROJECTS.map((name) => [name, project] as const);
   // Whoever is signed in there already has it: whatever leads to that must stay, and their own token goes nowhere else.
@@ -36,9 +38,11 @@ export async function gcloudEnvironment(env: Env, platform: NodeJS.Platform, acc
   const set = new Map([
     ['CLOUDSDK_CONFIG', folder],
     ['CLOUDSDK_AUTH_ACCESS_TOKEN_FILE', secretFile],
-    ['GOOGLE_APPLICATION_CREDENTIALS', `${secretFile}.gcloud/jit-grants-have-no-application-default-credentials`],
+    ['GOOGLE_APPLICATION_CREDENTIALS', await writeDefaultCredentials(access)],
     ...projects,
     ...(storage === null ? [] : [['CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE', storage] as const]),
+    // The libraries would send the token of the grant through a proxy, in the clear.
+    ...unproxied(env, endpoint.url),
   ]);
   const boto = await botoInTheWay(env);
   if (boto !== null) set.set('BOTO_CONFIG', platform === 'win32' ? 'NUL' : '/dev/null');

@@ -14,6 +14,8 @@ import type { Access, Places, ProfileDeps, ProfileEntry } from '../../../src/pro
 import { ground } from '../../local/ground.ts';
 
 export const NOW = Date.parse('2026-11-21T12:00:00Z');
+/** The keeper's, for the grant of a command. */
+export const TOKEN = 'CANARY-token-of-the-keeper';
 export const grant = (n: number): GrantId => grantId(new Uint8Array(16).fill(n));
 
 export interface Scene {
@@ -64,6 +66,7 @@ export function entry({ run }: Pick<Scene, 'run'>, change: Partial<ProfileEntry>
 
 export function access(scene_: Pick<Scene, 'run'>, change: Partial<Access> = {}): Access {
   const { grant: of, target, tool, external, secretFile: file, command, expiresAt } = entry(scene_);
-  const endpoint = { url: 'http://127.0.0.1:9/x', tokenFile: '/x' };
+  const endpoint = { url: 'http://127.0.0.1:9/x', tokenFile: `${scene_.run}.token` };
+  writeFileSync(endpoint.tokenFile, TOKEN, { mode: 0o600 });
   return { grant: of, target, tool, external, endpoint, secretFile: file, command, expiresAt, ...change };
 }

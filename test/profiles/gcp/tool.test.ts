@@ -9,7 +9,7 @@ import { sweepExpiredFiles } from '../../../src/local/secret-files.ts';
 import { readOwn, render, withEnd, withoutOwn } from '../../../src/profiles/gcp/configuration.ts';
 import { gcloudPlaces } from '../../../src/profiles/gcp/places.ts';
 import { gcloudProfiles } from '../../../src/profiles/gcp/tool.ts';
-import { NOW, access, entry, given, grant, scene, settings } from './scene.ts';
+import { NOW, TOKEN, access, entry, given, grant, scene, settings } from './scene.ts';
 
 const { demandFree, environment, extend, list, wipe, write } = gcloudProfiles;
 const read = (path: string): string => fs.readFileSync(path, 'utf8');
@@ -222,7 +222,7 @@ test('a command finds the grant, and none of what was there before', async (t) =
     CLOUDSDK_AUTH_ACCESS_TOKEN_FILE: wanted.secretFile,
     CLOUDSDK_CORE_PROJECT: 'acme-web-prod',
     GOOGLE_CLOUD_PROJECT: 'acme-web-prod',
-    GOOGLE_APPLICATION_CREDENTIALS: `${wanted.secretFile}.gcloud/jit-grants-have-no-application-default-credentials`,
+    GOOGLE_APPLICATION_CREDENTIALS: `${wanted.secretFile}.adc.json`,
   });
   assert.deepEqual(removed, [
     'CLOUDSDK_ACTIVE_CONFIG_NAME',
@@ -253,13 +253,50 @@ test('a key for gsutil in the user’s own file is out of sight, and a file with
   assert.deepEqual(await seen(), ['/dev/null', [join(set.home, '.boto')]]);
 });
 
-test('gcloud’s folder of a grant goes when it has ended, whatever gcloud wrote into it, and not before', async (t) => {
+test('the credentials of Google’s libraries are a file, 0600, that leads to the keeper with the token of the grant', async (t) => {
+  const set = scene(t);
+  const wanted = access(set);
+  await environment({ HOME: set.home }, 'linux', wanted);
+  const path = `${wanted.secretFile}.adc.json`;
+  const { type, token_url, refresh_token } = JSON.parse(read(path));
+  assert.deepEqual(
+    [type, token_url, refresh_token],
+    ['external_account_authorized_user', `${wanted.endpoint.url}/token`, TOKEN],
+  );
+  assert.equal(fs.statSync(path).mode & 0o777, 0o600);
+});
+
+test('without the keeper’s token, or with anything else in its place, there is no command', async (t) => {
+  const set = scene(t);
+  const wanted = access(set);
+  for (const content of ['', 'two words', 'x'.repeat(1_000), '"']) {
+    fs.writeFileSync(wanted.endpoint.tokenFile, content);
+    await refused(environment({ HOME: set.home }, 'linux', wanted), 'ERR_LOCAL_FILE');
+  }
+  fs.rmSync(wanted.endpoint.tokenFile);
+  await refused(environment({ HOME: set.home }, 'linux', wanted), 'ERR_LOCAL_FILE', /not there.*jit status/);
+  assert.equal(fs.existsSync(`${wanted.secretFile}.adc.json`), false);
+});
+
+test('the token of the grant goes through no proxy, and without one the user’s settings stay', async (t) => {
+  const set = scene(t);
+  const seen = async (env: Record<string, string>): Promise<readonly unknown[]> => {
+    const { set: made } = await environment({ HOME: set.home, ...env }, 'linux', access(set));
+    return [made.get('NO_PROXY'), made.get('no_proxy')];
+  };
+  assert.deepEqual(await seen({ NO_PROXY: 'intranet' }), [undefined, undefined]);
+  assert.deepEqual(await seen({ http_proxy: 'http://proxy:3128' }), ['127.0.0.1', '127.0.0.1']);
+  const both = ['intranet,127.0.0.1', 'intranet,127.0.0.1'];
+  assert.deepEqual(await seen({ HTTP_PROXY: 'http://proxy:3128', no_proxy: 'intranet' }), both);
+});
+
+test('what a grant’s command had goes when it has ended, whatever gcloud wrote into its folder, and not before', async (t) => {
   const set = scene(t);
   const wanted = access(set);
   await environment({ HOME: set.home }, 'linux', wanted);
   given(`${wanted.secretFile}.gcloud/config/logs/x.log`, 'x');
   await sweepExpiredFiles(set.run, wanted.expiresAt - 1);
-  assert.equal(fs.readdirSync(set.run).length, 1);
+  assert.equal(fs.readdirSync(set.run).length, 2);
   await sweepExpiredFiles(set.run, wanted.expiresAt);
   assert.deepEqual(fs.readdirSync(set.run), []);
 });
