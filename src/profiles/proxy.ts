@@ -12,6 +12,8 @@ export function unproxied(env: Env, url: string | null): ReadonlyMap<string, str
   return new Map(
     ['NO_PROXY', 'no_proxy'].map((name) => {
       const before = env[name] ?? env[name.toLowerCase()] ?? env[name.toUpperCase()] ?? '';
+      // Behind a comma some programs take the star for the name of a host.
+      if (before.trim() === '*') return [name, before];
       return [name, before === '' ? host : `${before},${host}`];
     }),
   );

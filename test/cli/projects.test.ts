@@ -136,12 +136,19 @@ test(
   },
 );
 
-test('a command has the token of the grant in gcloud', { skip }, async (t) => {
-  const { home } = await ownBroker(t);
-  const script = `gcloud ${DESCRIBE.join(' ').replace(/(--format=\S+)/, "'$1'")} && echo "$GOOGLE_CLOUD_PROJECT"`;
-  const ran = await jit(home, 'exec', ...READ, '--target', 'reports', '--', 'sh', '-c', script);
-  assert.equal(succeeded(ran).stdout, '2026/q1.csv\nacme-web-prod\n');
-});
+test(
+  'a command has the token of the grant in gcloud, and in Google’s library for Python that comes with it',
+  { skip },
+  async (t) => {
+    const { home } = await ownBroker(t);
+    const python =
+      'test "$(gcloud auth application-default print-access-token)" = "$(cat "$CLOUDSDK_AUTH_ACCESS_TOKEN_FILE")"';
+    const describe = DESCRIBE.join(' ').replace(/(--format=\S+)/, "'$1'");
+    const script = `gcloud ${describe} && ${python} && echo "$GOOGLE_CLOUD_PROJECT"`;
+    const ran = await jit(home, 'exec', ...READ, '--target', 'reports', '--', 'sh', '-c', script);
+    assert.equal(succeeded(ran).stdout, '2026/q1.csv\nacme-web-prod\n');
+  },
+);
 
 /** Asks for objects with Google's library, signed in by the variables alone, and copies what these name. */
 const LIBRARY = `
@@ -169,3 +176,18 @@ test('Google’s own library in a command reads what was granted and nothing els
   });
   assert.match(after.stdout, /^Error code invalid_grant: /);
 });
+
+test(
+  'Terraform’s own backend in a command goes to Cloud Storage as the grant',
+  { skip: skipUnless('terraform') },
+  async (t) => {
+    const { home, gcp } = await ownBroker(t);
+    const folder = tempFolder(t);
+    const backend = `bucket = "acme-reports"\n    storage_custom_endpoint = "${gcp.url}/storage/v1/"`;
+    writeFileSync(join(folder, 'main.tf'), `terraform {\n  backend "gcs" {\n    ${backend}\n  }\n}\n`);
+    const init = ['terraform', `-chdir=${folder}`, 'init', '-input=false', '-no-color'];
+    const ran = await jit(home, 'exec', ...READ, '--target', 'reports', '--', ...init);
+    // It lists the bucket, which was not granted: the cloud says so to the identity of the grant.
+    assert.match(ran.stderr.replaceAll(/\s+/g, ' '), new RegExp(`${READER} does not have storage\\.objects\\.list`));
+  },
+);

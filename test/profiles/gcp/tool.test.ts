@@ -288,6 +288,7 @@ test('the token of the grant goes through no proxy, and without one the user’s
   assert.deepEqual(await seen({ http_proxy: 'http://proxy:3128' }), ['127.0.0.1', '127.0.0.1']);
   const both = ['intranet,127.0.0.1', 'intranet,127.0.0.1'];
   assert.deepEqual(await seen({ HTTP_PROXY: 'http://proxy:3128', no_proxy: 'intranet' }), both);
+  assert.deepEqual(await seen({ HTTP_PROXY: 'http://proxy:3128', NO_PROXY: '*' }), ['*', '*']);
 });
 
 test('what a grant’s command had goes when it has ended, whatever gcloud wrote into its folder, and not before', async (t) => {
