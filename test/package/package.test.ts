@@ -220,7 +220,8 @@ function readManifest(folder: string): PackageManifest {
  */
 const SCRIPTED = ['@github/keytar'];
 
-const PERMISSIVE = /^(?:MIT|MIT-0|ISC|BSD-[234]-Clause|Apache-2\.0|0BSD|BlueOak-1\.0\.0|CC0-1\.0|Unlicense)$/;
+// PSF-2.0: of what was translated from Python's own library.
+const PERMISSIVE = /^(?:MIT|MIT-0|ISC|BSD-[234]-Clause|Apache-2\.0|0BSD|BlueOak-1\.0\.0|CC0-1\.0|PSF-2\.0|Unlicense)$/;
 
 /** An SPDX expression of which every part that must hold, and one of each choice, is permissive. */
 function isPermissive(expression: string): boolean {
