@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
 import { secretFile } from '../../src/local/secret-files.ts';
@@ -181,6 +182,29 @@ test('everybody else is turned away in the words that a library knows, and is no
   assert.equal(bodies.size, 1);
   // One for each of the two grants, when they were adopted.
   assert.equal(w.broker.calls.filter((call) => call.endsWith('/credentials')).length, 2);
+});
+
+test('somebody who leaves in the middle of a request, or sends it without Host, gets nothing and stops nobody else', async (t) => {
+  const w = await world(t);
+  const { url, token } = await underGrant(w, await w.adopt(PROJECT, 'endpoint'));
+  const { port, pathname } = new URL(url);
+  const body = refresh(token);
+  const head = `POST ${pathname} HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}`;
+  const raw = (text: string, then: 'leave' | 'stay'): Promise<string> =>
+    new Promise((resolve) => {
+      let answer = '';
+      const socket = connect(Number(port), '127.0.0.1', () =>
+        socket.write(text, () => void (then === 'leave' && socket.destroy())),
+      );
+      socket.setEncoding('utf8').on('data', (part: string) => (answer += part));
+      socket.on('error', () => undefined).on('close', () => resolve(answer));
+    });
+  const host = `Host: 127.0.0.1:${port}`;
+  assert.equal(await raw(`${head}\r\n${host}\r\n\r\n${body.slice(0, -1)}`, 'leave'), '');
+  const hostless = await raw(`${head}\r\nConnection: close\r\n\r\n${body}`, 'stay');
+  assert.match(hostless, /^HTTP\/1\.1 400 /);
+  assert.doesNotMatch(hostless, /ya29/);
+  assert.equal((await ask(url, { body })).status, 200);
 });
 
 test('of a grant for both clouds each form is told its own, and neither the other’s', async (t) => {
