@@ -81,11 +81,8 @@ export function openEndpoint(folder: string, answer: (ask: EndpointAsk) => Promi
       if (exchange === null && method !== 'GET') throw new JitError({ code: 'ERR_METHOD', message: 'only GET' });
       const [, grant = '', target] = exchange ?? PATH.exec(url) ?? [];
       const token = exchange === null ? (request.headers.authorization ?? '') : await readRefreshToken(request);
-      reply(
-        response,
-        200,
-        await answer({ ...admit(grant, token), target, form: exchange === null ? 'container' : 'token' }),
-      );
+      const form = exchange === null ? 'container' : 'token';
+      reply(response, 200, await answer({ ...admit(grant, token), target, form }));
     } catch (thrown) {
       const error = asJitError(thrown);
       const { code, facts } = error;
@@ -98,6 +95,7 @@ export function openEndpoint(folder: string, answer: (ask: EndpointAsk) => Promi
     }
   }
 
+  /** The grant of that name, if this is its token. */
   function admit(grant: string, token: string): { readonly grant: GrantId } {
     const known = isGrantId(grant) ? grant : null;
     demandToken(token, known === null ? undefined : doors.get(known)?.digest);

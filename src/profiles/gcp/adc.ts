@@ -8,10 +8,10 @@ import { writeSecretFile } from '../../local/secret-files.ts';
 import type { Access } from '../tool.ts';
 
 /**
- * A kind of file that the libraries take,
- * https://googleapis.dev/python/google-auth/latest/reference/google.auth.external_account_authorized_user.html: they post what stands there as the refresh token to
- * `token_url` whenever they need an access token. All four of `refresh_token`, `token_url`, `client_id` and `client_secret` must
- * be there for that; the keeper looks at the first only. The audience names whose workforce it is, and is sent to nobody.
+ * A kind of file that the libraries take: they post what stands there as the refresh token to `token_url` whenever they need an
+ * access token. All four of `refresh_token`, `token_url`, `client_id` and `client_secret` must be there for that; the keeper looks
+ * at the first only. The audience names whose workforce it is, and is sent to nobody.
+ * https://googleapis.dev/python/google-auth/latest/reference/google.auth.external_account_authorized_user.html
  */
 const KIND = {
   type: 'external_account_authorized_user',
@@ -29,12 +29,10 @@ const LONGEST_TOKEN = 256;
  */
 export async function writeDefaultCredentials({ endpoint, secretFile, expiresAt }: Access): Promise<string> {
   const token = (await readOwnFile(endpoint.tokenFile, LONGEST_TOKEN))?.toString('latin1') ?? '';
-  if (!/^[\w-]+$/.test(token))
-    throw localFault(
-      endpoint.tokenFile,
-      'the token of the grant is not there',
-      'the grant may have ended: see jit status',
-    );
+  if (!/^[\w-]+$/.test(token)) {
+    const hint = 'the grant may have ended: see jit status';
+    throw localFault(endpoint.tokenFile, 'the token of the grant is not there', hint);
+  }
   const path = `${secretFile}.adc.json`;
   const content = { ...KIND, token_url: `${endpoint.url}/token`, refresh_token: token };
   await writeSecretFile(path, `${JSON.stringify(content, null, 2)}\n`, expiresAt);
