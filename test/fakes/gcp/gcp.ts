@@ -1,6 +1,6 @@
 /**
  * An HTTP server that speaks the parts of Google Cloud that jit and its users call: Resource Manager v3, IAM v1, IAM Service
- * Account Credentials v1, Security Token Service v1, and reading objects with the JSON API of Cloud Storage.
+ * Account Credentials v1, Security Token Service v1, Privileged Access Manager v1, and reading objects with the JSON API of Cloud Storage.
  * @module
  */
 import { once } from 'node:events';
@@ -12,9 +12,11 @@ import { createLocalJWKSet, jwtVerify } from 'jose';
 import type { JSONWebKeySet } from 'jose';
 import { z } from 'zod';
 import { parseCondition } from './cel.ts';
-import { misfit } from './schema.ts';
-import type { Document } from './schema.ts';
-import { Refusal, makeWorld } from './world.ts';
+import { makePam } from './pam.ts';
+import type { Pam } from './pam.ts';
+import { asJson, checked, fitting, misfit } from './schema.ts';
+import { Refusal } from './refusal.ts';
+import { makeWorld } from './world.ts';
 import type { Rule, Session, World } from './world.ts';
 
 /** What is done to a call instead of answering it: `lost` carries it out first. */
@@ -34,6 +36,7 @@ export interface Pool {
 export interface FakeGcp {
   readonly url: string;
   readonly world: World;
+  readonly pam: Pam;
   /** Each call, as `METHOD path`. */
   readonly calls: string[];
   /** Values of `X-Goog-Request-Reason`, in the order of the calls that had one. */
@@ -97,6 +100,7 @@ export async function startGcp(now: () => number): Promise<FakeGcp> {
   const gcp: FakeGcp = {
     url: `http://127.0.0.1:${port}`,
     world,
+    pam: makePam(world, now),
     calls: [],
     reasons: [],
     pools: [],
@@ -148,6 +152,8 @@ async function route(call: Call, gcp: FakeGcp, now: () => number): Promise<unkno
   const session = gcp.world.session(call.token ?? '');
   const [, project = '', verb] = /^\/v3\/projects\/([^/:]+):(getIamPolicy|setIamPolicy)$/.exec(path) ?? [];
   if (method === 'POST' && verb !== undefined) return policyCall(call, gcp.world, session, { project, verb });
+  const granted = gcp.pam.answer(call, session);
+  if (granted !== null) return granted;
   const [, account] = /^\/v1\/projects\/-\/serviceAccounts\/([^/:]+):generateAccessToken$/.exec(path) ?? [];
   if (method === 'POST' && account !== undefined) return generate(call, gcp.world, session, { account, now });
   const [, role] = /^\/v1\/((?:(?:projects|organizations)\/[^/]+\/)?roles\/[^/]+)$/.exec(path) ?? [];
@@ -293,27 +299,4 @@ function rulesOf(options: string): readonly Rule[] {
   });
 }
 
-/** A body that fits its schema. */
-function fitting(document: Document, name: string, body: string): unknown {
-  const value = asJson(body);
-  const problem = misfit(document, name, value);
-  if (problem !== null) throw new Refusal(400, 'INVALID_ARGUMENT', problem);
-  return value;
-}
-
-/** An answer that does not fit is a fault of this server. */
-function checked(document: Document, name: string, value: unknown): unknown {
-  const problem = misfit(document, name, value);
-  if (problem !== null) throw new Error(`not an answer of Google: ${problem}`);
-  return value;
-}
-
 const camel = (name: string): string => name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-
-function asJson(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return null;
-  }
-}

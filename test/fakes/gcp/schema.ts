@@ -4,8 +4,14 @@
  */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { Refusal } from './refusal.ts';
 
-export type Document = 'cloudresourcemanager-v3' | 'iam-v1' | 'iamcredentials-v1' | 'sts-v1';
+export type Document =
+  | 'cloudresourcemanager-v3'
+  | 'iam-v1'
+  | 'iamcredentials-v1'
+  | 'privilegedaccessmanager-v1'
+  | 'sts-v1';
 
 interface Schema {
   readonly $ref?: string | undefined;
@@ -91,5 +97,29 @@ function against(all: Readonly<Record<string, Schema>>, schema: Schema, value: u
     case undefined:
     default:
       throw new Error(`${path}: a schema of type ${schema.type ?? 'none'}`);
+  }
+}
+
+/** A body that fits its schema. */
+export function fitting(document: Document, name: string, body: string): unknown {
+  const value = asJson(body);
+  const problem = misfit(document, name, value);
+  if (problem !== null) throw new Refusal(400, 'INVALID_ARGUMENT', problem);
+  return value;
+}
+
+/** An answer that does not fit is a fault of this server. */
+export function checked(document: Document, name: string, value: unknown): unknown {
+  const problem = misfit(document, name, value);
+  if (problem !== null) throw new Error(`not an answer of Google: ${problem}`);
+  return value;
+}
+
+/** Null where it is none. */
+export function asJson(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return null;
   }
 }

@@ -6,6 +6,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { operatorsIn, parseCondition } from './cel.ts';
 import type { Request } from './cel.ts';
+import { Refusal } from './refusal.ts';
 import { misfit } from './schema.ts';
 
 export interface Expr {
@@ -40,18 +41,6 @@ export interface Session {
   readonly rules: readonly Rule[] | null;
   /** Only what bindings with this title let through, so that one can be seen apart from another. Null: all of them. */
   readonly title: string | null;
-}
-
-/** An answer that is no success, in Google's words. */
-export class Refusal extends Error {
-  readonly http: number;
-  readonly status: string;
-
-  constructor(http: number, status: string, message: string) {
-    super(message);
-    this.http = http;
-    this.status = status;
-  }
 }
 
 interface Project {
