@@ -37,7 +37,7 @@ export interface Rig<T extends Target = Target> {
   readonly principal: Principal;
   readonly permission: Permission;
   /** Another one, which `permission` does not include. */
-  readonly second: Permission;
+  readonly second: Permission | Without;
   readonly hostile: readonly Hostile[];
   /** Texts that must never be seen outside a `Secret`: the broker's own passwords and tokens. */
   readonly canaries: readonly string[];
