@@ -7,7 +7,7 @@ import type { Clock } from '../../core/ports.ts';
 import type { Secret } from '../../core/secret.ts';
 import { CallFailed, isBroken, judgeAnswer, judgeThrown } from './failure.ts';
 
-export type Api = 'cloudresourcemanager' | 'iam' | 'iamcredentials' | 'sts';
+export type Api = 'cloudresourcemanager' | 'iam' | 'iamcredentials' | 'privilegedaccessmanager' | 'sts';
 
 export interface Call {
   readonly api: Api;
@@ -56,7 +56,7 @@ export function caller(now: Clock): Caller {
   return async ({ api, endpoint, path, body, token, again, reason }, signal) => {
     const base = baseOf(api, endpoint);
     // Of one project, or of one service account: others have quotas of their own.
-    const place = `${base}${path.split(':', 1)[0] ?? ''}`;
+    const place = `${base}${path.split(/[:?]/, 1)[0] ?? ''}`;
     if ((pauses.get(place) ?? 0) > now()) throw new CallFailed({ kind: 'busy', status: 'asked to pause', http: 429 });
     pauses.delete(place);
     if (signal.aborted) throw new CallFailed({ kind: 'busy', status: 'aborted', http: null });

@@ -25,6 +25,18 @@ const HANDLE = z.discriminatedUnion('access', [
     target: z.string(),
   }),
   z.strictObject({ v: z.literal(1), access: z.literal('storage'), grant: z.string(), account: z.string() }),
+  z.strictObject({
+    v: z.literal(1),
+    access: z.literal('pam'),
+    grant: z.string(),
+    project: z.string(),
+    endpoint: z.string().nullable(),
+    login: LOGIN,
+    owner: z.string(),
+    target: z.string(),
+    account: z.string(),
+    entitlement: z.string(),
+  }),
 ]);
 
 export type Handle =
@@ -36,7 +48,20 @@ export type Handle =
       /** By which name the target was configured: it is a part of the binding's name. */
       readonly target: string;
     }
-  | { readonly access: 'storage'; readonly grant: string; readonly account: string };
+  | { readonly access: 'storage'; readonly grant: string; readonly account: string }
+  | PamHandle;
+
+/** A grant of Privileged Access Manager, which is found again by these. */
+export interface PamHandle {
+  readonly access: 'pam';
+  readonly grant: string;
+  readonly reach: Reach;
+  readonly owner: string;
+  readonly target: string;
+  /** Who asked Google for it. */
+  readonly account: string;
+  readonly entitlement: string;
+}
 
 /** The same text for the same grant and target, always. */
 export function writeHandle(handle: Handle): string {
@@ -52,6 +77,7 @@ export function writeHandle(handle: Handle): string {
     login: { ...login },
     owner: handle.owner,
     target: handle.target,
+    ...(handle.access === 'pam' ? { account: handle.account, entitlement: handle.entitlement } : {}),
   });
 }
 
@@ -64,7 +90,9 @@ export function readHandle(mark: Pick<Mark, 'handle' | 'grant'>): Handle {
   const { data } = parsed;
   if (data.access === 'storage') return { access: 'storage', grant: data.grant, account: data.account };
   const { project, endpoint, login, grant, owner, target } = data;
-  return { access: 'binding', grant, reach: { project, endpoint, login }, owner, target };
+  const reach = { project, endpoint, login };
+  if (data.access === 'binding') return { access: 'binding', grant, reach, owner, target };
+  return { access: 'pam', grant, reach, owner, target, account: data.account, entitlement: data.entitlement };
 }
 
 function asJson(text: string): unknown {

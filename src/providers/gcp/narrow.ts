@@ -40,11 +40,14 @@ export function narrow(target: GcpTarget, facts: readonly RoleFacts[], permissio
   checkFit(target, raw, resources);
   const direct = facts.filter(({ role }) => actions.includes(role));
   const left = raw.filter((action) => !direct.some(({ permissions }) => permissions.has(action)));
-  const chosen = left.length === 0 ? [] : [narrowest(target, facts, left)];
-  const picks = [
-    ...direct.map((one) => pick(one, bounds, raw, 'role')),
-    ...chosen.map((one) => pick(one, bounds, left, 'permissions')),
-  ];
+  const chosen = left.length === 0 || target.access.kind === 'pam' ? [] : [narrowest(target, facts, left)];
+  const picks =
+    target.access.kind === 'pam'
+      ? facts.map((one): Pick => ({ facts: one, places: [], asked: raw.filter((name) => one.permissions.has(name)) }))
+      : [
+          ...direct.map((one) => pick(one, bounds, raw, 'role')),
+          ...chosen.map((one) => pick(one, bounds, left, 'permissions')),
+        ];
   for (const one of picks) refuseLasting(target, one);
   const levels = picks.flatMap((one) => permissionsIn(one).map(accessOf));
   const [first = permission.operation] = actions;
@@ -125,6 +128,14 @@ export function readAll(target: GcpTarget, { actions, resources: texts }: Permis
       whole.text,
       `target ${target.name} gives access to objects and buckets only`,
       `for example ${exampleFor('storage', 'objects', target)}`,
+    );
+  }
+  const inner = resources.find(({ bound }) => bound !== null);
+  if (inner !== undefined && target.access.kind === 'pam') {
+    throw resourceFault(
+      inner.text,
+      `target ${target.name} gives an entitlement as a whole`,
+      `ask for it in ${projectName(target)}`,
     );
   }
   const foreign = resources.find(({ bound }) => bound !== null && bound.service !== 'storage.googleapis.com');

@@ -14,6 +14,7 @@ import type { Binding } from './policy.ts';
 import { SPREAD_SECONDS } from './revocation.ts';
 import { boundaryOf } from './storage-token.ts';
 import type { Boundary } from './storage-token.ts';
+import type { Given } from './pam-api.ts';
 import type { GcpTarget } from './target.ts';
 
 /** Whose binding it is, and what it is called. */
@@ -29,11 +30,16 @@ const UNKNOWN: Label = { member: '<requester>', title: '<grant>', description: '
 const NAMED = 40;
 
 /** Throws `ERR_PERMISSION_SIZE`. @param endsAt epoch ms, as if issued now. */
-export function planOf(target: GcpTarget, narrowed: readonly Narrowed[], picks: readonly Pick[], endsAt: number): Plan {
+export function planOf(
+  target: GcpTarget,
+  narrowed: readonly Narrowed[],
+  picks: readonly Pick[],
+  { endsAt, given }: { readonly endsAt: number; readonly given: Given | null },
+): Plan {
   const revocation = revocationOf(target);
   return {
     target: target.name,
-    permission: grantedText(target, picks, endsAt, UNKNOWN),
+    permission: given === null ? grantedText(target, picks, endsAt, UNKNOWN) : givenText(target, given),
     words: [
       target.access.kind === 'binding'
         ? "for the requester's own identity at Google: nothing is handed out"
@@ -41,6 +47,12 @@ export function planOf(target: GcpTarget, narrowed: readonly Narrowed[], picks: 
       ...picks.flatMap((one) => pickWords(target, one)),
       ...(picks.some((one) => permissionsIn(one).some((name) => accessOf(name) === 'permissions'))
         ? ['access that it hands out stays after the grant has ended']
+        : []),
+      ...(target.access.kind === 'pam'
+        ? [
+            `everything that ${target.access.entitlement} gives, to one grant at a time`,
+            `a grant at Google of half an hour at least, which cannot be extended; no token outlives the grant of jit`,
+          ]
         : []),
       target.access.kind === 'binding'
         ? `takes effect within minutes, as Google spreads it; revoked within ${formatDuration(SPREAD_SECONDS)}; ends by itself on the second`
@@ -79,6 +91,12 @@ export function grantedText(target: GcpTarget, picks: readonly Pick[], endsAt: n
   const given: readonly Binding[] | Boundary =
     target.access.kind === 'binding' ? bindingsOf(picks, endsAt, label) : boundaryOf(picks);
   return JSON.stringify(given);
+}
+
+/** The same where Google gives an entitlement. */
+export function givenText({ access }: GcpTarget, { resource, roles }: Given): string {
+  const [entitlement, requester] = access.kind === 'pam' ? [access.entitlement, access.account] : ['', ''];
+  return JSON.stringify({ entitlement, requester, resource, roleBindings: roles });
 }
 
 /** Nothing that a role brings beside what was asked for goes without saying. */

@@ -1,31 +1,35 @@
 /**
- * Google Cloud as a provider: a role for the requester's own identity until an end, or narrowed tokens for Cloud Storage.
+ * Google Cloud as a provider: a role for the requester's own identity until an end, narrowed tokens for Cloud Storage, or
+ * tokens of a service account while Privileged Access Manager gives it an entitlement.
  * @module
  */
 import { JitError, asJitError } from '../../core/errors.ts';
 import type { Clock, Order, Provider, Random, TokenSigner } from '../../core/ports.ts';
 import type { Permission } from '../../core/request.ts';
+import { accountTokens, lifeOf } from './account-token.ts';
 import { caller } from './calls.ts';
 import { readEnd } from './condition.ts';
 import { endOf, tokensEndOf } from './ends.ts';
 import { readHandle, writeHandle } from './handle.ts';
-import type { Handle } from './handle.ts';
+import type { Handle, PamHandle } from './handle.ts';
 import { signInWith } from './login.ts';
 import type { TokenSource } from './login.ts';
 import { memberOf } from './members.ts';
 import { descriptionOf, titleOf } from './names.ts';
 import { merge, narrow, readAll } from './narrow.ts';
 import type { Narrowed, Pick } from './narrow.ts';
-import { bindingsOf, grantedText, planOf, revocationOf } from './plan.ts';
+import { bindingsOf, givenText, grantedText, planOf, revocationOf } from './plan.ts';
 import { keyOf, ours } from './policy.ts';
 import { policyWriter } from './policy-writer.ts';
 import type { Pause } from './policy-writer.ts';
 import { bindingRevoker } from './revocation.ts';
 import { roleBook } from './role-facts.ts';
 import type { RoleFacts } from './role-facts.ts';
-import { boundaryOf, lifeOf, storageTokens } from './storage-token.ts';
+import { pamApi } from './pam-api.ts';
+import { pamGrants } from './pam.ts';
+import { boundaryOf, storageTokens } from './storage-token.ts';
 import { parseGcpTarget } from './target.ts';
-import type { GcpTarget } from './target.ts';
+import type { Access, GcpTarget, Reach } from './target.ts';
 
 export type { GcpTarget } from './target.ts';
 
@@ -48,6 +52,7 @@ export interface GcpDeps {
 const ISSUE_WITHIN_MS = 900_000;
 /** How long it is tried to remove what has ended. */
 const TIDY_FOR_MS = 604_800_000;
+type PamAccess = Extract<Access, { kind: 'pam' }>;
 /** For a binding that somebody has rewritten so that its end cannot be read any more. */
 const NO_END = Date.UTC(9999, 11, 31);
 
@@ -59,7 +64,14 @@ export function gcpProvider(deps: GcpDeps): Provider<GcpTarget> {
   const { pause } = deps;
   const writer = policyWriter({ now, random, call, signIn, ...(pause === undefined ? {} : { pause }) });
   const bindings = bindingRevoker({ now, writer });
-  const tokens = storageTokens({ now, call, signIn });
+  const accountToken = accountTokens({ now, call, signIn });
+  const tokens = storageTokens({ call, accountToken });
+  const pam = pamGrants({
+    now,
+    api: pamApi({ call, signIn }),
+    accountToken,
+    ...(pause === undefined ? {} : { pause }),
+  });
 
   /** A role that is gone takes only itself away, and not the others of its target. */
   const factsOf = async (target: GcpTarget): Promise<readonly RoleFacts[]> => {
@@ -67,7 +79,8 @@ export function gcpProvider(deps: GcpDeps): Provider<GcpTarget> {
     const facts = looked.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     const faults = looked.flatMap((one) => (one.status === 'rejected' ? [asJitError(one.reason)] : []));
     const [worst] = faults.toSorted((a, b) => Number(a.code === 'ERR_CLOUD') - Number(b.code === 'ERR_CLOUD'));
-    if (worst !== undefined && (worst.code !== 'ERR_CLOUD' || facts.length === 0)) throw worst;
+    if (worst !== undefined && (worst.code !== 'ERR_CLOUD' || facts.length === 0 || target.access.kind === 'pam'))
+      throw worst;
     for (const { message } of faults) notice(`target ${target.name}: ${message}`);
     return facts;
   };
@@ -89,7 +102,22 @@ export function gcpProvider(deps: GcpDeps): Provider<GcpTarget> {
   const handleOf = ({ access, reach, name: target }: GcpTarget, grant: string): Handle =>
     access.kind === 'binding'
       ? { access: 'binding', grant, reach, owner, target }
-      : { access: 'storage', grant, account: access.account };
+      : access.kind === 'storage'
+        ? { access: 'storage', grant, account: access.account }
+        : pamHandleOf({ access, reach, name: target }, grant);
+
+  const pamHandleOf = (
+    { access, reach, name: target }: { readonly access: PamAccess; readonly reach: Reach; readonly name: string },
+    grant: string,
+  ): PamHandle => ({
+    access: 'pam',
+    grant,
+    reach,
+    owner,
+    target,
+    account: access.account,
+    entitlement: access.entitlement,
+  });
 
   /** Google has not been told anything yet, and `ERR_CLOUD` is how the port says so. */
   const before = async <T>(work: () => Promise<T> | T): Promise<T> => {
@@ -116,7 +144,12 @@ export function gcpProvider(deps: GcpDeps): Provider<GcpTarget> {
     },
     plan: async (target, permissions, seconds) => {
       const { narrowed, picks } = await narrowAll(target, permissions);
-      return planOf(target, narrowed, picks, now() + seconds * 1_000);
+      const { access } = target;
+      const given =
+        access.kind === 'pam'
+          ? await pam.look({ ...target, entitlement: access.entitlement }, seconds, new AbortController().signal)
+          : null;
+      return planOf(target, narrowed, picks, { endsAt: now() + seconds * 1_000, given });
     },
     intend: (target, order) => ({
       handle: writeHandle(handleOf(target, order.grant)),
@@ -139,6 +172,15 @@ export function gcpProvider(deps: GcpDeps): Provider<GcpTarget> {
         const { token, expiresAt } = await tokens({ reach, account: access.account, boundary, seconds, title }, signal);
         return { credential: { kind: 'gcp', secret: token }, granted: JSON.stringify(boundary), notAfter: expiresAt };
       }
+      if (access.kind === 'pam') {
+        const { tokenSeconds, entitlement } = access;
+        const handle = pamHandleOf({ access, reach, name: target.name }, grant);
+        const { token, expiresAt, given } = await pam.issue(
+          { handle, order, tokenSeconds, reach, entitlement, roles: target.roles, projectNumber: target.projectNumber },
+          signal,
+        );
+        return { credential: { kind: 'gcp', secret: token }, granted: givenText(target, given), notAfter: expiresAt };
+      }
       const member = memberOf(access.members, order.principal);
       if (member === null) throw nobody(target, order);
       const label = { member, title, description: descriptionOf({ owner, target: target.name }) };
@@ -149,6 +191,7 @@ export function gcpProvider(deps: GcpDeps): Provider<GcpTarget> {
     revoke: async (mark, _revoked, signal) => {
       const handle = readHandle(mark);
       if (handle.access === 'binding') return await bindings.revoke({ ...handle, mark }, signal);
+      if (handle.access === 'pam') return await pam.revoke(handle, mark, signal);
       const end = tokensEndOf(mark);
       if (now() < end) return { kind: 'pending', checkAt: end };
       return { kind: 'gone', tidyAt: null, proof: 'the last token that was made has ended' };
@@ -159,7 +202,8 @@ export function gcpProvider(deps: GcpDeps): Provider<GcpTarget> {
       const { reach, grant, target } = handle;
       const edit = { grant, target, wanted: [] };
       try {
-        await writer.change({ reach, owner: handle.owner, edit }, signal);
+        if (handle.access === 'pam') await pam.close(handle, signal);
+        else await writer.change({ reach, owner: handle.owner, edit }, signal);
       } catch (thrown) {
         // A project that is gone cannot be told from one that is closed to the broker; what has ended lets nobody in there.
         const refused = thrown instanceof JitError && thrown.code === 'ERR_CLOUD';
@@ -172,6 +216,15 @@ export function gcpProvider(deps: GcpDeps): Provider<GcpTarget> {
     list: async (target, signal) => {
       // Tokens leave nothing at Google that could be listed; they end by themselves.
       if (target.access.kind === 'storage') return [];
+      if (target.access.kind === 'pam') {
+        const { access, reach } = target;
+        const open = await pam.open(reach, { ...access, owner }, signal);
+        return open.flatMap(({ mark, endsAt }) => {
+          if (mark === null) return [];
+          const handle = writeHandle(pamHandleOf({ access, reach, name: mark.target }, mark.grant));
+          return [{ grant: mark.grant, handle, name: titleOf(mark.grant), notAfter: endsAt }];
+        });
+      }
       const found = ours(await writer.read(target.reach, signal), owner);
       // All of this project, under whatever name it was configured when they were made.
       return [...Map.groupBy(found, keyOf).values()].flatMap((members) => {

@@ -28,10 +28,18 @@ export interface Reach {
   readonly login: Login;
 }
 
-/** `binding`: the requester's own identity gets a role for a time. `storage`: a narrowed token of a service account is handed out. */
+/** `binding`: the requester's own identity gets a role for a time. `storage`: a narrowed token of a service account is handed out.
+ * `pam`: a token of a service account is, for which Privileged Access Manager opens an entitlement for a time. */
 export type Access =
   | { readonly kind: 'binding'; readonly members: readonly MemberRule[] }
-  | { readonly kind: 'storage'; readonly account: string; readonly tokenSeconds: number };
+  | { readonly kind: 'storage'; readonly account: string; readonly tokenSeconds: number }
+  | {
+      readonly kind: 'pam';
+      readonly account: string;
+      readonly tokenSeconds: number;
+      /** Such as `projects/P/locations/global/entitlements/E`. */
+      readonly entitlement: string;
+    };
 
 export interface GcpTarget extends Target {
   readonly provider: 'gcp';
@@ -54,6 +62,10 @@ const EMAIL = z.string().regex(EMAIL_OF_ACCOUNT, 'the e-mail address of a servic
 const AUDIENCE =
   /^\/\/iam\.googleapis\.com\/projects\/\d+\/locations\/global\/workloadIdentityPools\/[a-z0-9-]{4,32}\/providers\/[a-z0-9-]{4,32}$/;
 
+/** Privileged Access Manager API v1, CreateEntitlementRequest: "4-63 characters", "[a-z]", "[0-9]", and "-", the first of [a-z]. */
+const ENTITLEMENT =
+  /^projects\/(?:[a-z][a-z0-9-]{4,28}[a-z0-9]|[1-9]\d{3,19})\/locations\/global\/entitlements\/[a-z][a-z0-9-]{3,62}$/;
+
 const CONFIG = z.strictObject({
   provider: z.literal('gcp'),
   // Resource Manager API v3, Project.projectId: "6 to 30 lowercase ASCII letters, digits, or hyphens".
@@ -62,7 +74,7 @@ const CONFIG = z.strictObject({
     .string()
     .regex(/^[1-9]\d{3,19}$/, 'the number of the project, in quotes')
     .optional(),
-  access: z.enum(['binding', 'storage'], 'binding or storage').default('binding'),
+  access: z.enum(['binding', 'storage', 'pam'], 'binding, storage or pam').default('binding'),
   environment: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'a lower-case word such as prod'),
   credentials: z.enum(['federation', 'ambient'], 'federation or ambient'),
   audience: z
@@ -80,6 +92,10 @@ const CONFIG = z.strictObject({
   people: z.record(z.string(), z.string()).optional(),
   members: z.array(z.strictObject({ issuer: z.string().min(1), member: z.string() })).optional(),
   service_account: EMAIL.optional(),
+  entitlement: z
+    .string()
+    .regex(ENTITLEMENT, 'write it like projects/PROJECT/locations/global/entitlements/ENTITLEMENT')
+    .optional(),
   token_seconds: z
     .int()
     .min(SHORTEST_TOKEN, `at least ${SHORTEST_TOKEN}`)
@@ -104,7 +120,7 @@ export function parseGcpTarget(name: string, config: unknown, signer: TokenSigne
     sandbox: false,
     tool: { kind: 'gcp', identity: settings.access === 'binding' ? 'own' : 'issued', project, endpoint },
     reach: { project, endpoint, login: loginOf(name, settings, signer) },
-    access: settings.access === 'binding' ? bindingOf(name, settings) : storageOf(name, settings),
+    access: accessOf(name, settings),
     roles: settings.roles,
     projectNumber,
   };
@@ -126,9 +142,23 @@ function loginOf(name: string, settings: Config, signer: TokenSigner | null): Lo
   return { kind: 'federation', audience, impersonate };
 }
 
+function accessOf(name: string, settings: Config): Access {
+  if (settings.access !== 'pam' && settings.entitlement !== undefined)
+    throw targetFault(name, 'entitlement: belongs to access: pam');
+  if (settings.access === 'binding') return bindingOf(name, settings);
+  const { account, tokenSeconds } = accountOf(name, settings);
+  if (settings.access === 'storage') return { kind: 'storage', account, tokenSeconds };
+  const { entitlement, project, project_number: number } = settings;
+  if (entitlement === undefined) throw targetFault(name, 'entitlement: needed with access: pam');
+  const home = entitlement.split('/')[1];
+  if (home !== project && home !== number) throw targetFault(name, 'entitlement: of another project');
+  return { kind: 'pam', account, tokenSeconds, entitlement };
+}
+
 function bindingOf(name: string, settings: Config): Access {
-  if (settings.service_account !== undefined) throw targetFault(name, 'service_account: belongs to access: storage');
-  if (settings.token_seconds !== undefined) throw targetFault(name, 'token_seconds: belongs to access: storage');
+  if (settings.service_account !== undefined)
+    throw targetFault(name, 'service_account: belongs to access: storage or pam');
+  if (settings.token_seconds !== undefined) throw targetFault(name, 'token_seconds: belongs to access: storage or pam');
   const exact = Object.entries(settings.people ?? {}).map(([key, member]) => readMember(key, member));
   const templates = (settings.members ?? []).map(({ issuer, member }) => readTemplate(issuer, member));
   const rules = [...exact, ...templates];
@@ -138,12 +168,12 @@ function bindingOf(name: string, settings: Config): Access {
   return { kind: 'binding', members };
 }
 
-function storageOf(name: string, settings: Config): Access {
+function accountOf(name: string, settings: Config): { readonly account: string; readonly tokenSeconds: number } {
   const { service_account: account, token_seconds: tokenSeconds = TOKEN_SECONDS } = settings;
   if (settings.people !== undefined) throw targetFault(name, 'people: belongs to access: binding');
   if (settings.members !== undefined) throw targetFault(name, 'members: belongs to access: binding');
-  if (account === undefined) throw targetFault(name, 'service_account: needed with access: storage');
-  return { kind: 'storage', account, tokenSeconds };
+  if (account === undefined) throw targetFault(name, `service_account: needed with access: ${settings.access}`);
+  return { account, tokenSeconds };
 }
 
 function roleProblem({ roles, project }: Config): string | null {

@@ -20,14 +20,25 @@ export const PROJECT = 'acme-web-prod';
 export const OTHER = 'acme-web-test';
 export const BROKER = 'serviceAccount:jit@acme-ops.iam.gserviceaccount.com';
 export const READER = 'jit-reader@acme-ops.iam.gserviceaccount.com';
+/** Exists for one entitlement, and may do nothing of its own. */
+export const OPENER = 'jit-opener@acme-ops.iam.gserviceaccount.com';
+export const SECOND_OPENER = 'jit-second@acme-ops.iam.gserviceaccount.com';
+export const PAM_ROLES = ['roles/storage.objectViewer', 'roles/logging.viewer'];
+export const ENTITLEMENT = `projects/${PROJECT}/locations/global/entitlements/on-call`;
+export const SECOND_ENTITLEMENT = `projects/${PROJECT}/locations/global/entitlements/second`;
 export const ANN = 'user:ann@example.com';
 export const OWNER = '0123456789abcdef';
 export const IDP = 'https://idp.example';
 export const ADMIN_ROLE = 'roles/resourcemanager.projectIamAdmin';
 export const CLOCK_START = Date.parse('2026-11-22T12:00:00Z');
 
+export const PAM_ROLE = 'roles/privilegedaccessmanager.admin';
+
 export const ROLES: Readonly<Record<string, readonly string[]>> = {
   [ADMIN_ROLE]: ['resourcemanager.projects.getIamPolicy', 'resourcemanager.projects.setIamPolicy'],
+  [PAM_ROLE]: ['entitlements.get', 'grants.get', 'grants.list', 'grants.revoke'].map(
+    (name) => `privilegedaccessmanager.${name}`,
+  ),
   'roles/storage.objectViewer': ['resourcemanager.projects.get', 'storage.objects.get', 'storage.objects.list'],
   'roles/storage.legacyObjectReader': ['storage.objects.get'],
   'roles/storage.objectAdmin': [
@@ -58,6 +69,7 @@ export const FOREIGN = {
   bindings: [
     { role: 'roles/owner', members: ['user:root@example.com'] },
     { role: ADMIN_ROLE, members: [BROKER] },
+    { role: PAM_ROLE, members: [BROKER] },
     {
       role: 'roles/compute.viewer',
       members: ['user:zoe@example.com', 'group:ops@example.com'],
@@ -107,10 +119,15 @@ export async function openPlace(changes: object = {}): Promise<Place> {
   return { gcp, clock, provider, target, fresh, close: gcp.close };
 }
 
-export function furnish({ world }: FakeGcp): void {
+export function furnish({ world, pam }: FakeGcp): void {
   for (const [role, permissions] of Object.entries(ROLES)) world.roles.set(role, permissions);
   for (const project of [PROJECT, OTHER]) world.makeProject(project, FOREIGN);
-  world.creators.set(READER, new Set([BROKER]));
+  for (const account of [READER, OPENER, SECOND_OPENER]) world.creators.set(account, new Set([BROKER]));
+  const given = { roles: PAM_ROLES.map((role) => ({ role })), longestSeconds: 14_400, approval: 'not needed' } as const;
+  const opener = new Set([`serviceAccount:${OPENER}`, ANN]);
+  pam.entitlements.set(ENTITLEMENT, { ...given, project: PROJECT, requesters: opener });
+  const second = new Set([`serviceAccount:${SECOND_OPENER}`]);
+  pam.entitlements.set(SECOND_ENTITLEMENT, { ...given, project: PROJECT, requesters: second });
   const objects = new Set(['2026/q1.csv', '2026/q2.csv', 'secret/plan.txt']);
   world.buckets.set('acme-reports', { project: PROJECT, objects });
   world.buckets.set('acme-other', { project: PROJECT, objects });
@@ -150,6 +167,17 @@ export function storageConfig(changes: object = {}): object {
     people: undefined,
     service_account: READER,
     roles: ['roles/storage.legacyObjectReader', 'roles/storage.objectViewer', 'roles/storage.objectAdmin'],
+    ...changes,
+  });
+}
+
+export function pamConfig(changes: object = {}): object {
+  return config({
+    access: 'pam',
+    people: undefined,
+    service_account: OPENER,
+    entitlement: ENTITLEMENT,
+    roles: PAM_ROLES,
     ...changes,
   });
 }
