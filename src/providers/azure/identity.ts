@@ -21,6 +21,7 @@ import {
   isoSeconds,
   subjectOf,
 } from './names.ts';
+import { isGuid } from './scope.ts';
 import type { Reach } from './standing.ts';
 import type { AzureTarget, IdentityPlace } from './target.ts';
 
@@ -71,8 +72,13 @@ export async function makeIdentity(
         );
   made();
   const { clientId, principalId } = identity;
-  if (clientId === undefined || principalId === undefined) {
-    throw new JitError({ code: 'ERR_CLOUD_UNKNOWN', message: `azure has made ${name} without an id` });
+  // A role is going to be assigned to whomever this names.
+  const isAsked = isOwn(identity, owner, grant) && identity.name?.toLowerCase() === name;
+  if (!isAsked || clientId === undefined || principalId === undefined || ![clientId, principalId].every(isGuid)) {
+    throw new JitError({
+      code: 'ERR_CLOUD_UNKNOWN',
+      message: `azure was asked for the identity ${name} and answered with another, or with none`,
+    });
   }
   await trust(reach, { group: place.group, name, grant, issuer, age: before === null ? 'new' : 'known' });
   return { clientId, principalId, age: before === null ? 'new' : 'known' };

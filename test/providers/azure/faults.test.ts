@@ -10,7 +10,7 @@ import type { ErrorCode } from '../../../src/core/errors.ts';
 import { azureProvider } from '../../../src/providers/azure/provider.ts';
 import { testIssuer } from '../../fakes/azure/signer.ts';
 import { BROKER, fault } from '../../fakes/azure/world.ts';
-import { ANN, IDENTITY, OWNER, end, markOf, never, openGround } from './support.ts';
+import { ANN, BEN, IDENTITY, OWNER, end, markOf, never, openGround } from './support.ts';
 import type { Ground } from './support.ts';
 
 let ground: Ground;
@@ -67,13 +67,35 @@ test('a failure that only reads is never one of an unknown outcome', async () =>
   }
 });
 
-test('an answer that says yes and makes no sense has an unknown outcome', async () => {
+test('an identity that is not the one asked for is given no role, has an unknown outcome and is ended by its name (abuse case 91)', async () => {
   const [provider, target] = [ground.provider(), ground.target(IDENTITY)];
-  ground.azure.refusals.push({
-    line: /^PUT .*userAssignedIdentities\/jit-[a-z0-9]+$/,
-    reply: { status: 200, body: {} },
-  });
-  assert.equal((await refusal(provider.issue(target, ground.order(), never()))).code, 'ERR_CLOUD_UNKNOWN');
+  const order = ground.order();
+  const { name } = provider.intend(target, order);
+  const ids = { clientId: '99999999-0000-4000-8000-000000000001', principalId: BEN };
+  const own = { name, location: 'westeurope', tags: { 'jit-owner': OWNER, 'jit-grant': order.grant }, properties: ids };
+  const wrong = [
+    {},
+    { ...own, name: 'somebody' },
+    { ...own, tags: { ...own.tags, 'jit-owner': 'fedcba9876543210' } },
+    { ...own, tags: { ...own.tags, 'jit-grant': ground.order().grant } },
+    { ...own, tags: {} },
+    { ...own, properties: { ...ids, principalId: '' } },
+    { ...own, properties: { ...ids, clientId: '' } },
+    { ...own, properties: { ...ids, principalId: `${BEN}' or principalId ne '` } },
+    { ...own, properties: { clientId: ids.clientId } },
+  ];
+  for (const body of wrong) {
+    ground.azure.refusals.push({
+      line: /^PUT .*userAssignedIdentities\/jit-[a-z0-9]+$/,
+      reply: { status: 200, body },
+    });
+    const error = await refusal(provider.issue(target, order, never()));
+    assert.equal(error.code, 'ERR_CLOUD_UNKNOWN', JSON.stringify(body));
+    assert.match(error.message, /answered with another, or with none/);
+    assert.deepEqual(ground.azure.rbac.current(), []);
+    clean(error);
+  }
+  await end(ground, provider, { ...markOf(provider, target, order), endsAt: null });
 });
 
 test('where an identity was made and its role is refused, the outcome is unknown, and revocation leaves nothing', async () => {
