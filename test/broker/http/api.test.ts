@@ -122,6 +122,29 @@ const bodies: readonly (readonly [name: string, body: string | Uint8Array<ArrayB
   ['a resource with a line end', good.replace('bucket/key', 'bucket/\\nkey'), 'ERR_RESOURCE'],
   ['an unknown target', good.replace('"main"', '"elsewhere"'), 'ERR_TARGET'],
   ['__proto__ as target', good.replace('"main"', '"__proto__"'), 'ERR_TARGET'],
+  // What a target is stands in the configuration, and nobody who asks can say any of it (abuse case 90).
+  ...[
+    ...['role', 'role_arn', 'revoker', 'account', 'accountId', 'external_id', 'session_name', 'region'],
+    ...['endpoint', 'url', 'host', 'port', 'user', 'tls', 'kubeconfig', 'server', 'namespace'],
+    ...['tenant', 'subscription', 'scope', 'project', 'service_account', 'audience', 'provider', 'tool', 'handle'],
+  ].flatMap((field) => [
+    [`${field} beside a target`, good.replace('"target"', `"${field}":"evil.example","target"`), 'ERR_BODY'] as const,
+    [`${field} of a request`, good.replace('{', `{"${field}":"evil.example",`), 'ERR_BODY'] as const,
+  ]),
+  ...[
+    'arn:aws:iam::999999999999:role/admin',
+    '999999999999',
+    'https://evil.example',
+    'evil.example:5432',
+    'main@evil.example',
+    '../main',
+    'MAIN',
+    'main ',
+    'main\\u0000',
+    'constructor',
+  ].map((place) => [`${place} as target`, good.replace('"main"', `"${place}"`), 'ERR_TARGET'] as const),
+  ['a target that is an object', good.replace('"main"', '{"name":"main","role":"x"}'), 'ERR_BODY'],
+  ['a target that is a list', good.replace('"main"', '["main"]'), 'ERR_BODY'],
 ];
 
 for (const [name, body, code] of bodies) {
