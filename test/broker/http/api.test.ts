@@ -95,6 +95,12 @@ void test('the OpenAPI document names exactly the routes that are served', async
   assert.deepEqual(described.toSorted(), served.toSorted());
 });
 
+/** What configurations and handles of targets hold, in the words of all providers. */
+const OF_TARGETS =
+  'role role_arn revoker account accountId external_id session_name region endpoint url host port user tls kubeconfig server namespace tenant subscription scope project service_account audience provider tool handle'.split(
+    ' ',
+  );
+
 const bodies: readonly (readonly [name: string, body: string | Uint8Array<ArrayBuffer>, code: string])[] = [
   ['no JSON', '{', 'ERR_BODY'],
   ['a list', '[]', 'ERR_BODY'],
@@ -123,11 +129,7 @@ const bodies: readonly (readonly [name: string, body: string | Uint8Array<ArrayB
   ['an unknown target', good.replace('"main"', '"elsewhere"'), 'ERR_TARGET'],
   ['__proto__ as target', good.replace('"main"', '"__proto__"'), 'ERR_TARGET'],
   // What a target is stands in the configuration, and nobody who asks can say any of it (abuse case 90).
-  ...[
-    ...['role', 'role_arn', 'revoker', 'account', 'accountId', 'external_id', 'session_name', 'region'],
-    ...['endpoint', 'url', 'host', 'port', 'user', 'tls', 'kubeconfig', 'server', 'namespace'],
-    ...['tenant', 'subscription', 'scope', 'project', 'service_account', 'audience', 'provider', 'tool', 'handle'],
-  ].flatMap((field) => [
+  ...OF_TARGETS.flatMap((field) => [
     [`${field} beside a target`, good.replace('"target"', `"${field}":"evil.example","target"`), 'ERR_BODY'] as const,
     [`${field} of a request`, good.replace('{', `{"${field}":"evil.example",`), 'ERR_BODY'] as const,
   ]),
