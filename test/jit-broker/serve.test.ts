@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -85,6 +85,27 @@ test('a shared broker over TCP is an OpenID issuer for clouds, and knows nobody 
   assert.equal(statSync(join(home.path, 'state', 'issuer.json')).mode & 0o077, 0);
   child.kill('SIGTERM');
   assert.deepEqual(await once(child, 'exit'), [0, null]);
+});
+
+test('a second broker on the state folder of one that runs says so and ends; a successor starts once that one is gone (real processes)', async (t) => {
+  const home = tempHome(t);
+  const [port, other] = [await freePort(), await freePort()];
+  const args = configure(home, port);
+  const first = start(t, home, args);
+  await eventually(async () => (await get(port, '/healthz')).status === 200);
+  // Of another address, so that it is the state and not the port that is in its way.
+  const file = join(home.path, 'other.yaml');
+  const [, own = ''] = args;
+  writeFileSync(file, readFileSync(own, 'utf8').replace(`port: ${port}`, `port: ${other}`), { mode: 0o600 });
+  const state = ['--state', join(home.path, 'state')];
+  const second = await run(process.execPath, [LAUNCHER, 'serve', '--config', file, ...state], { env: home.env });
+  assert.match(second.stderr, /another broker already uses this state folder/);
+  assert.doesNotMatch(second.stderr, /"msg":"ready"/);
+  assert.equal((await get(port, '/healthz')).status, 200);
+  first.kill('SIGKILL');
+  await once(first, 'exit');
+  start(t, home, ['--config', file, ...state]);
+  await eventually(async () => (await get(other, '/healthz')).status === 200);
 });
 
 test('a configuration that is not understood is refused by name, and nothing listens', async (t) => {

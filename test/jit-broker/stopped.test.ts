@@ -4,7 +4,6 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
@@ -14,13 +13,10 @@ import { succeeded } from '../cli/shared.ts';
 import { BROKER_PASSWORD, openShop } from '../providers/postgres/support.ts';
 import { eventually } from '../support/eventually.ts';
 import { endProcesses, type Home, processesOf, tempHome } from '../support/home.ts';
-import { freePort } from '../support/port.ts';
 import { NO_POSTGRES, type PostgresServer } from '../support/postgres.ts';
 import { type Ended, run } from '../support/run.ts';
-import { broker, get, serve } from './program.ts';
 
 const skip = NO_POSTGRES;
-const POLICY = '@id("all") @tier("auto")\npermit (principal, action == Jit::Action::"Request", resource);\n';
 const PATIENCE = { deadlineMs: 30_000 };
 
 let server: PostgresServer;
@@ -89,10 +85,10 @@ async function lockRoles(t: TestContext): Promise<() => Promise<void>> {
   return async () => void (await client.query('ROLLBACK'));
 }
 
-/** A statement of the broker waits for the lock. */
-const brokerWaits = async (): Promise<void> => {
+/** So many statements of brokers wait for the lock. */
+const brokersWait = async (count: number): Promise<void> => {
   const waiting = "SELECT 1 FROM pg_stat_activity WHERE usename = 'broker' AND wait_event_type = 'Lock'";
-  await eventually(async () => (await server.sql(waiting)).length > 0, PATIENCE);
+  await eventually(async () => (await server.sql(waiting)).length === count, PATIENCE);
 };
 
 interface Shown {
@@ -121,37 +117,32 @@ const closed = async (at: Desk, reason: string): Promise<string> => {
 /** How often the server was told to make this login. */
 const madeAtServer = (id: string): number => server.log().split(`CREATE ROLE "${roleOf(id)}"`).length - 1;
 
-const ISSUING = {
-  waits: 'a broker that is stopped while it issues, and goes on after the end: nothing is handed out, no login is left',
-  'has gone':
-    'a broker that is stopped while it issues, and goes on after the end and without its client: no login is left',
-} as const;
-
-for (const client of ['waits', 'has gone'] as const) {
-  test(`${ISSUING[client]} (real processes, SIGSTOP, real PostgreSQL)`, { skip }, async (t) => {
-    const at = desk(t);
+test(
+  'a broker that is stopped while it issues, and goes on after the end: nothing is handed out and no login is left, whether its client waits or has gone (real processes, SIGSTOP, real PostgreSQL)',
+  { skip },
+  async (t) => {
+    const [patient, gone] = [desk(t), desk(t)];
     const unlock = await lockRoles(t);
-    const asking = at.request('4s');
-    await brokerWaits();
-    at.signal('SIGSTOP');
+    const [told, untold] = [patient.request('4s'), gone.request('4s')];
+    await brokersWait(2);
+    for (const { signal } of [patient, gone]) signal('SIGSTOP');
     const end = Date.now() + 4_000;
     await unlock();
     await eventually(() => Date.now() > end);
-    if (client === 'has gone') {
-      for (const pid of processesOf(at.home.path)) {
-        if (readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('role/shop_read')) process.kill(pid, 'SIGKILL');
-      }
+    for (const pid of processesOf(gone.home.path)) {
+      if (readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('role/shop_read')) process.kill(pid, 'SIGKILL');
     }
-    at.signal('SIGCONT');
-    const { status, stdout } = await asking;
-    if (client === 'waits') assert.equal(JSON.parse(stdout).code, 'ERR_GRANT_ENDED');
-    else assert.equal(status, null);
-    const id = await closed(at, 'expired');
+    for (const { signal } of [patient, gone]) signal('SIGCONT');
+    assert.equal(JSON.parse((await told).stdout).code, 'ERR_GRANT_ENDED');
+    assert.equal((await untold).status, null);
+    for (const at of [patient, gone]) {
+      const id = await closed(at, 'expired');
+      assert.equal(madeAtServer(id), 1, 'it was issued twice');
+      await endProcesses(at.home.path);
+    }
     assert.deepEqual(await logins(), []);
-    assert.equal(madeAtServer(id), 1, 'it was issued twice');
-    await endProcesses(at.home.path);
-  });
-}
+  },
+);
 
 test(
   'a broker that is stopped while it revokes: nobody comes in afterwards, and the grant ends once (real processes, SIGSTOP, real PostgreSQL)',
@@ -162,7 +153,7 @@ test(
     assert.deepEqual(await logins(), [roleOf(id)]);
     const unlock = await lockRoles(t);
     const ending = at.jit('revoke', id, '--json');
-    await brokerWaits();
+    await brokersWait(1);
     at.signal('SIGSTOP');
     await unlock();
     at.signal('SIGCONT');
@@ -197,32 +188,3 @@ test(
     for (const { home } of [one, two]) await endProcesses(home.path);
   },
 );
-
-test('a second broker on the state folder of one that runs says so and ends; the first serves on, and a successor starts once it is gone (real processes)', async (t) => {
-  const home = tempHome(t);
-  const file = join(home.path, 'broker.yaml');
-  const port = await freePort();
-  mkdirSync(join(home.path, 'policies'));
-  writeFileSync(join(home.path, 'policies', 'all.cedar'), POLICY, { mode: 0o600 });
-  const configure = (at: number): string =>
-    `issuer: https://broker.example\nlisten: { host: 127.0.0.1, port: ${at} }\npolicies: ./policies\n`;
-  writeFileSync(file, configure(port), { mode: 0o600 });
-  const args = ['--config', file, '--state', join(home.path, 'state')];
-  const first = await serve(t, home, args);
-  const other = join(home.path, 'other.yaml');
-  writeFileSync(other, configure(await freePort()), { mode: 0o600 });
-  const seconds = await Promise.all(
-    [1, 2].map(async () => broker(home, 'serve', '--config', other, '--state', join(home.path, 'state'))),
-  );
-  for (const { stderr } of seconds) {
-    assert.match(stderr, /another broker already uses this state folder/);
-    assert.doesNotMatch(stderr, /"msg":"ready"/);
-  }
-  assert.equal((await get(port, '/healthz', 'broker.example')).status, 200);
-  first.child.kill('SIGKILL');
-  await once(first.child, 'exit');
-  const next = await serve(t, home, args);
-  assert.equal((await get(port, '/healthz', 'broker.example')).status, 200);
-  next.child.kill('SIGTERM');
-  await once(next.child, 'exit');
-});
