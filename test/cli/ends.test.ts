@@ -150,6 +150,20 @@ test('a target that has not confirmed says until when access could last, and why
   ]);
 });
 
+test('a revocation that is stuck is never said to be over: status 10, until when access could last, what the cloud says, where to look again', async () => {
+  const legs = [gone('db', -12, 'no role is left'), leg('dead', { attempts: 9, problem: 'no', notAfter: at(400) })];
+  const stuck = outcome(legs, { state: 'stuck', closedAt: null });
+  const { context, said } = world(revoking([stuck]));
+  assert.equal(await revokeAll(context, 'human'), 10);
+  assert.match(said.stdout, /not confirmed yet; access could last until in 6m40s/);
+  assert.match(said.stdout, /^  dead: not revoked yet; access could last until in 6m40s \(14:10:10\): no$/m);
+  assert.match(said.stderr, /jit goes on trying; look again with: jit show gr_/);
+  const json = world(revoking([stuck]));
+  assert.equal(await revokeAll(json.context, 'json'), 10);
+  const [item] = JSON.parse(json.said.stdout).items;
+  assert.deepEqual([item.goneAt, item.residualUntil], [null, at(400)]);
+});
+
 test('why nothing was granted names the targets that failed, and claims no more than is known', () => {
   const none = { at: at(-1), proof: 'the cloud issued nothing' };
   const failed = (target: string): LegView => leg(target, { state: 'gone', problem: 'no rights', gone: none });
