@@ -54,7 +54,7 @@ for (const tool of spots) {
     for (const folder of [paths.run, paths.locks]) mkdirSync(folder, { recursive: true, mode: 0o700 });
     const spot = spotsOf(home.env, 'linux').find(({ profiles }) => profiles.tool === tool);
     assert.ok(spot);
-    const end = Date.now() + 1_500;
+    const end = Date.now() + 5_000;
     const entry: ProfileEntry = {
       name: 'jit-test',
       grant: GRANT,
