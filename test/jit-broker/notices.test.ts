@@ -83,7 +83,7 @@ test(
     assert.equal(issued.status, 200, JSON.stringify(issued.body));
     const { grant } = JSON.parse(JSON.stringify(issued.body));
     const given = await alice.fresh(`/v1/grants/${grant.id}/credentials`);
-    const { secretAccessKey, sessionToken } = JSON.parse(JSON.stringify(given.body)).credentials[0].aws;
+    const { secretAccessKey, sessionToken } = JSON.parse(JSON.stringify(given.body)).credentials[0].secret;
     assert.equal((await alice.call('POST', `/v1/grants/${grant.id}/revoke`, { reason: 'completed' })).status, 200);
     await eventually(() => w.hook?.received.length === 4, SLOW);
     assert.deepEqual(typesOf(w.hook?.received ?? []), [
