@@ -13,12 +13,13 @@ const RESYNC_MS = 500;
  * @param wall reads the wall clock.
  */
 export function steadyClock(wall: Clock = Date.now): Clock {
-  const boot = readClocks().bootMs;
+  // Whatever passes between two of these readings is counted twice, and never lost.
+  let read = { at: performance.now(), bootMs: readClocks().bootMs };
+  const boot = read.bootMs;
   const start = wall();
-  let read = { bootMs: boot, at: performance.now() };
   return () => {
     // The boot clock costs a file read, and it only runs ahead of the process's own by what was slept through.
-    if (performance.now() - read.at > RESYNC_MS) read = { bootMs: readClocks().bootMs, at: performance.now() };
+    if (performance.now() - read.at > RESYNC_MS) read = { at: performance.now(), bootMs: readClocks().bootMs };
     const elapsed = read.bootMs - boot + (performance.now() - read.at);
     return Math.max(wall(), Math.floor(start + elapsed));
   };

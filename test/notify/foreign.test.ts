@@ -40,6 +40,14 @@ test('a text of somebody else is one visible line in which no program finds a li
   );
 });
 
+test('a text that is cut short has no link where it was cut', () => {
+  for (const trick of TRICKS.map((each) => `x${each}`)) {
+    for (let limit = 1; limit <= trick.length; limit += 1) {
+      assert.doesNotMatch(foreign(trick, limit), LINK, `${trick} cut after ${limit}`);
+    }
+  }
+});
+
 test('an ordinary text is told as it was typed', () => {
   for (const text of [
     'roll out 2.4.1, see OPS-12',

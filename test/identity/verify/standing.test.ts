@@ -19,7 +19,10 @@ import { freePort } from '../../support/port.ts';
 import { skipUnless } from '../../support/tools.ts';
 import { startIssuer, type TestIssuer } from './issuer.ts';
 
+/** Where there is somebody who will answer, and where there is nobody. */
+const PATIENT = { patienceMs: 20_000 };
 const PATIENCE_MS = 400;
+const IMPATIENT = { patienceMs: PATIENCE_MS };
 const DISCOVERY = '/.well-known/openid-configuration';
 
 function people(issuer: string, more: object = {}): OidcConfig {
@@ -33,8 +36,11 @@ function people(issuer: string, more: object = {}): OidcConfig {
   return config.type === 'oidc' ? config : assert.fail();
 }
 
-const standing = async (issuer: string, more: object = {}, net: FetchParts = {}): Promise<Standing> =>
-  makeAskStanding({ patienceMs: PATIENCE_MS, ...net })(people(issuer, more));
+const standing = async (
+  issuer: string,
+  more: object = {},
+  parts: FetchParts & { readonly patienceMs?: number } = {},
+): Promise<Standing> => makeAskStanding({ ...PATIENT, ...parts })(people(issuer, more));
 
 const kind = async (...args: Parameters<typeof standing>): Promise<Standing['kind']> => (await standing(...args)).kind;
 
@@ -105,7 +111,9 @@ for (const [name, [expected, answer]] of Object.entries(BOTH)) {
     const discovery = await startIssuer(t, []);
     discovery.answer = (request, response) => answer(response, request);
     const tokens = await withTokens(t, answer);
-    assert.deepEqual([await kind(discovery.url), await kind(tokens.url)], [expected, expected]);
+    const patience = name === 'no answer' ? IMPATIENT : PATIENT;
+    const found = [await kind(discovery.url, {}, patience), await kind(tokens.url, {}, patience)];
+    assert.deepEqual(found, [expected, expected]);
   });
 }
 
@@ -124,7 +132,7 @@ test('discovery that drips or is cut off is no answer; one for another issuer, w
   };
   for (const [name, answer] of Object.entries(answers)) {
     issuer.answer = (request, response) => answer(response, request);
-    found[name] = await kind(issuer.url);
+    found[name] = await kind(issuer.url, {}, name === 'drips' ? IMPATIENT : PATIENT);
   }
   assert.deepEqual(found, {
     drips: 'down',
@@ -192,7 +200,7 @@ test('somebody who takes the connection and says nothing is waited for no longer
   await new Promise((resolve) => server.once('listening', resolve));
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
-  const found = await standing(`http://127.0.0.1:${port}`);
+  const found = await standing(`http://127.0.0.1:${port}`, {}, IMPATIENT);
   assert.deepEqual(found, { kind: 'down', why: `no answer within ${PATIENCE_MS} ms` });
 });
 
