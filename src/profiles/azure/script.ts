@@ -6,21 +6,9 @@ import { createHash } from 'node:crypto';
 import { JitError } from '../../core/errors.ts';
 import { isGrantId } from '../../core/ids.ts';
 import type { GrantId } from '../../core/ids.ts';
+import type { Mark, OwnFile } from '../file-each.ts';
 
 export type Shell = 'sh' | 'ps1';
-
-/** What the mark says. */
-export interface Mark {
-  readonly grant: GrantId;
-  /** Epoch milliseconds. */
-  readonly expiresAt: number;
-}
-
-export interface Script {
-  readonly mark: Mark;
-  /** Names of what somebody else added or changed: variables, or `line N`. Never values. */
-  readonly foreign: readonly string[];
-}
 
 const HEAD = /^# made by jit for (gr_[0-9a-z]{26}), ends (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)$/;
 
@@ -31,12 +19,13 @@ export function render(variables: ReadonlyMap<string, string>, { grant, expiresA
 }
 
 /** @returns null for a file that jit did not make. */
-export function readScript(text: string): Script | null {
+export function readScript(text: string): OwnFile | null {
   const [first = '', ...rest] = text.split('\n');
   const [, grant = '', ends = ''] = HEAD.exec(first) ?? [];
   if (!isGrantId(grant)) return null;
   const foreign = rest.flatMap((line, at) => (line === '' || isOwn(grant, line) ? [] : [nameIn(line, at + 2)]));
-  return { mark: { grant, expiresAt: Date.parse(ends) }, foreign };
+  const intact = foreign.length === 0 ? 'intact' : 'edited';
+  return { mark: { grant, expiresAt: Date.parse(ends) }, foreign, intact };
 }
 
 /** Without what jit wrote and nobody changed; null where nothing else is left. */
@@ -47,7 +36,7 @@ export function withoutOwn(text: string): string | null {
   return kept.some((line) => line.trim() !== '') ? kept.join('\n') : null;
 }
 
-/** With another end, epoch ms. */
+/** With another end in the first line. */
 export function withEnd(text: string, mark: Mark): string {
   return [head(mark), ...text.split('\n').slice(1)].join('\n');
 }

@@ -6,25 +6,15 @@
 import { createHash } from 'node:crypto';
 import { isGrantId } from '../../core/ids.ts';
 import type { GrantId } from '../../core/ids.ts';
+import type { Mark, OwnFile } from '../file-each.ts';
 
 /** A property as a line of the file, without blanks around name and value. */
 export type Property = readonly [section: string, name: string, value: string];
 
 /** What jit's section says. */
-export interface Mark {
-  readonly grant: GrantId;
-  /** Epoch milliseconds. */
-  readonly expiresAt: number;
+interface Section extends Mark {
   /** Of each property that jit wrote. */
   readonly digests: readonly string[];
-}
-
-/** A configuration with jit's section in it. */
-export interface OwnConfiguration {
-  readonly mark: Mark;
-  /** Names of the properties that somebody else added or changed, as `section/name`. */
-  readonly foreign: readonly string[];
-  readonly intact: 'intact' | 'edited';
 }
 
 interface Line {
@@ -39,7 +29,7 @@ const SECTION = 'jit';
 const ENDS = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 /** The whole file. Values are checked before: they hold no line ends. */
-export function render(properties: readonly Property[], { grant, expiresAt }: Omit<Mark, 'digests'>): string {
+export function render(properties: readonly Property[], { grant, expiresAt }: Mark): string {
   const sections = Map.groupBy(properties, ([section]) => section);
   const parts = [...sections].map(
     ([section, members]) => `[${section}]\n${members.map(([, name, value]) => `${name} = ${value}\n`).join('')}`,
@@ -49,8 +39,8 @@ export function render(properties: readonly Property[], { grant, expiresAt }: Om
   return [...parts, `[${SECTION}]\ngrant = ${grant}\nends = ${ends}\nwrote = ${digests}\n`].join('\n');
 }
 
-/** @returns null for a configuration that jit did not make. */
-export function readOwn(text: string): OwnConfiguration | null {
+/** What is foreign is named as `section/name`. @returns null for a configuration that jit did not make. */
+export function readOwn(text: string): OwnFile | null {
   const lines = parse(text);
   const mark = markOf(lines);
   if (mark === null) return null;
@@ -91,7 +81,7 @@ function digestOf(grant: GrantId, property: Property): string {
     .slice(0, 12);
 }
 
-function markOf(lines: readonly Line[]): Mark | null {
+function markOf(lines: readonly Line[]): Section | null {
   const values = new Map(
     propertiesOf(lines)
       .filter(({ section }) => section === SECTION)
@@ -103,7 +93,7 @@ function markOf(lines: readonly Line[]): Mark | null {
   return { grant, expiresAt, digests: wrote.split(' ') };
 }
 
-function isOwn(lines: readonly Line[], line: Line, { grant, digests }: Mark): boolean {
+function isOwn(lines: readonly Line[], line: Line, { grant, digests }: Section): boolean {
   if (line.kind !== 'property' || !digests.includes(digestOf(grant, [line.section, line.name, line.value])))
     return false;
   // A value that goes on in the next line is not the one that was written.
