@@ -9,12 +9,6 @@ import type { Log } from '../broker/service/log.ts';
 import { JitError } from '../core/errors.ts';
 import type { Clock, Provider, Random, Target, TokenSigner } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
-import { identityCenterProvider } from '../providers/aws/identity-center/provider.ts';
-import { awsProvider } from '../providers/aws/provider.ts';
-import { azureProvider } from '../providers/azure/provider.ts';
-import { gcpProvider } from '../providers/gcp/provider.ts';
-import { kubernetesProvider } from '../providers/kubernetes/provider.ts';
-import { postgresProvider } from '../providers/postgres/provider.ts';
 import { REVOKER_ROLE_ARN, SANDBOX_ROLE_ARN } from '../sandbox/world.ts';
 import { ownerOf } from './owner.ts';
 import type { BrokerPlan } from './plan.ts';
@@ -42,17 +36,20 @@ export interface ProviderDeps {
   readonly notice: (text: string) => void;
 }
 
-/** One line for each kind of cloud. */
-function providersOf(deps: ProviderDeps): readonly Provider[] {
-  return [
-    awsProvider(deps),
-    identityCenterProvider(deps),
-    azureProvider(deps),
-    gcpProvider(deps),
-    kubernetesProvider(deps),
-    postgresProvider(deps),
-  ];
-}
+type Make = (deps: ProviderDeps) => Promise<Provider>;
+
+/** One entry for each kind of target. A broker loads those that its configuration names: all of them would slow its start. */
+const PROVIDERS: ReadonlyMap<string, Make> = new Map<string, Make>([
+  ['aws', async (deps) => (await import('../providers/aws/provider.ts')).awsProvider(deps)],
+  [
+    'aws-identity-center',
+    async (deps) => (await import('../providers/aws/identity-center/provider.ts')).identityCenterProvider(deps),
+  ],
+  ['azure', async (deps) => (await import('../providers/azure/provider.ts')).azureProvider(deps)],
+  ['gcp', async (deps) => (await import('../providers/gcp/provider.ts')).gcpProvider(deps)],
+  ['kubernetes', async (deps) => (await import('../providers/kubernetes/provider.ts')).kubernetesProvider(deps)],
+  ['postgres', async (deps) => (await import('../providers/postgres/provider.ts')).postgresProvider(deps)],
+]);
 
 export async function openTargets(
   plan: BrokerPlan,
@@ -62,7 +59,7 @@ export async function openTargets(
   log: Log,
 ): Promise<Clouds> {
   const sandbox = plan.sandbox === 'with sandbox' ? await openSandbox(plan.state, issuer, log) : null;
-  const made = providersOf({
+  const deps: ProviderDeps = {
     now,
     random,
     signer: issuer.signer,
@@ -70,22 +67,27 @@ export async function openTargets(
     readSecret: async (file) => await readSecretFile(plan.beside(file)),
     readText: (file) => readFileSync(plan.beside(file), 'utf8'),
     notice: (text) => log.warn(text),
-  });
-  const providers = new Map(made.map((provider) => [provider.kind, provider]));
-  const targets = new Map<string, Target>();
-  const aws = providers.get('aws');
-  if (sandbox !== null && aws !== undefined) targets.set('sandbox', aws.parseTarget('sandbox', sandboxConfig(sandbox)));
-  for (const [name, { provider: kind, tags, config }] of plan.config.targets) {
-    const provider = providers.get(kind);
-    if (provider === undefined) {
-      const hint = `known providers: ${[...providers.keys()].join(', ')}`;
+  };
+  const providers = new Map<string, Provider>();
+  const provided = async (name: string, kind: string): Promise<Provider> => {
+    const make = PROVIDERS.get(kind);
+    if (make === undefined) {
       throw new JitError({
         code: 'ERR_CONFIG',
         message: `target ${name}: there is no provider ${JSON.stringify(kind)}`,
-        hint,
+        hint: `known providers: ${[...PROVIDERS.keys()].join(', ')}`,
       });
     }
-    targets.set(name, { ...provider.parseTarget(name, config), tags });
+    const provider = providers.get(kind) ?? (await make(deps));
+    providers.set(kind, provider);
+    return provider;
+  };
+  const targets = new Map<string, Target>();
+  if (sandbox !== null) {
+    targets.set('sandbox', (await provided('sandbox', 'aws')).parseTarget('sandbox', sandboxConfig(sandbox)));
+  }
+  for (const [name, { provider: kind, tags, config }] of plan.config.targets) {
+    targets.set(name, { ...(await provided(name, kind)).parseTarget(name, config), tags });
   }
   return { targets, providers, sandbox };
 }

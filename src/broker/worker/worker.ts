@@ -5,7 +5,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { asJitError, JitError } from '../../core/errors.ts';
-import type { Mark, Revocation } from '../../core/ports.ts';
+import type { Mark, Provider, Revocation } from '../../core/ports.ts';
 import { type Grant, idleAt } from '../../core/grant.ts';
 import { applyEvent } from '../service/apply.ts';
 import { bounded } from '../service/bounded.ts';
@@ -188,7 +188,7 @@ async function revoke(world: World, effect: ClaimedEffect): Promise<void> {
   }
   const how = { actor: 'broker', done: effect } as const;
   try {
-    const outcome = await askToRevoke(world, mark.provider, mark);
+    const outcome = await askToRevoke(world, mark);
     const at = world.now();
     if (outcome.kind === 'gone') {
       const { tidyAt, proof } = outcome;
@@ -222,13 +222,13 @@ async function tidy(world: World, effect: ClaimedEffect): Promise<void> {
   const { grant: id, target } = effect;
   const stored = await world.store.grant(id);
   const mark = stored === null ? null : markOf(stored, target);
-  const provider = mark === null ? undefined : world.providers.get(mark.provider);
-  if (stored === null || mark === null || provider === undefined) {
+  if (stored === null || mark === null) {
     await world.store.commit({ done: effect, entries: [] });
     return;
   }
-  const revoked = async (): Promise<readonly Mark[]> => world.store.revoked(provider.kind, world.now());
+  const revoked = async (): Promise<readonly Mark[]> => world.store.revoked(mark.provider, world.now());
   try {
+    const provider = providerOf(world, mark);
     await bounded(CALL_MS, async (signal) => provider.tidy(mark, revoked, signal));
     await world.store.commit({ done: effect, entries: [] });
   } catch (thrown) {
@@ -240,19 +240,25 @@ async function tidy(world: World, effect: ClaimedEffect): Promise<void> {
   }
 }
 
-async function askToRevoke(world: World, kind: string, mark: Mark): Promise<Revocation> {
-  const provider = world.providers.get(kind);
-  if (provider === undefined) {
-    throw new JitError({ code: 'ERR_CONFIG', message: `this broker has no provider ${JSON.stringify(kind)}` });
-  }
-  const revoked = async (): Promise<readonly Mark[]> => world.store.revoked(kind, world.now());
+async function askToRevoke(world: World, mark: ProvidedMark): Promise<Revocation> {
+  const provider = providerOf(world, mark);
+  const revoked = async (): Promise<readonly Mark[]> => world.store.revoked(mark.provider, world.now());
   return bounded(CALL_MS, async (signal) => provider.revoke(mark, revoked, signal));
+}
+
+/** Throws `ERR_CONFIG` where the last target of its kind was taken out of the configuration. */
+function providerOf({ providers }: World, { provider: kind, target }: ProvidedMark): Provider {
+  const provider = providers.get(kind);
+  if (provider !== undefined) return provider;
+  throw new JitError({ code: 'ERR_CONFIG', message: `target ${target} (${kind}) is not configured any more` });
 }
 
 const issuesAt = ({ legs }: Grant, target: string): number | undefined =>
   legs.find((leg) => leg.target === target)?.issues;
 
-function markOf(stored: StoredGrant, target: string): (Mark & { readonly provider: string }) | null {
+type ProvidedMark = Mark & { readonly provider: string };
+
+function markOf(stored: StoredGrant, target: string): ProvidedMark | null {
   const leg = stored.grant.legs.find((each) => each.target === target);
   if (leg === undefined || (leg.state === 'gone' && stored.grant.state.name !== 'closed')) return null;
   const { provider, handle, endsAt, notAfter } = leg;
