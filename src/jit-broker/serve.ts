@@ -77,7 +77,7 @@ async function run(plan: BrokerPlan, log: Log, opened: Closer[]): Promise<void> 
   const now = steadyClock();
   const random = pooledRandom();
   const issuer = await openIssuer({ issuer: plan.issuer, file: join(plan.state, 'issuer.json'), now, random, log });
-  const { targets, providers, sandbox } = await openTargets(plan, issuer, now, random, log);
+  const { targets, providers, providerOf, sandbox } = await openTargets(plan, issuer, now, random, log);
   if (sandbox !== null) opened.push(sandbox.close);
   const policies = await livePolicies(plan.readPolicies, log);
   const store = await openSqliteStore({ file: join(plan.state, 'broker.db'), now });
@@ -96,6 +96,7 @@ async function run(plan: BrokerPlan, log: Log, opened: Closer[]): Promise<void> 
     catalog,
     targets,
     providers,
+    providerOf,
     changes,
     now,
     random,

@@ -16,7 +16,10 @@ import { openSandbox, type RunningSandbox } from './sandbox.ts';
 
 export interface Clouds {
   readonly targets: ReadonlyMap<string, Target>;
+  /** Those of the targets, by kind. */
   readonly providers: ReadonlyMap<string, Provider>;
+  /** Also of a kind that no target has any more. Throws `ERR_CONFIG` for one that there is none of. */
+  readonly providerOf: (kind: string) => Promise<Provider>;
   readonly sandbox: RunningSandbox | null;
 }
 
@@ -69,27 +72,31 @@ export async function openTargets(
     notice: (text) => log.warn(text),
   };
   const providers = new Map<string, Provider>();
-  const provided = async (name: string, kind: string): Promise<Provider> => {
+  const providerOf = async (kind: string): Promise<Provider> => {
     const make = PROVIDERS.get(kind);
-    if (make === undefined) {
-      throw new JitError({
-        code: 'ERR_CONFIG',
-        message: `target ${name}: there is no provider ${JSON.stringify(kind)}`,
-        hint: `known providers: ${[...PROVIDERS.keys()].join(', ')}`,
-      });
-    }
-    const provider = providers.get(kind) ?? (await make(deps));
+    if (make === undefined) throw unknownProvider(kind);
+    const made = await make(deps);
+    // Of two that were asked for at once, the first stays.
+    const provider = providers.get(kind) ?? made;
     providers.set(kind, provider);
     return provider;
   };
   const targets = new Map<string, Target>();
-  if (sandbox !== null) {
-    targets.set('sandbox', (await provided('sandbox', 'aws')).parseTarget('sandbox', sandboxConfig(sandbox)));
-  }
+  if (sandbox !== null)
+    targets.set('sandbox', (await providerOf('aws')).parseTarget('sandbox', sandboxConfig(sandbox)));
   for (const [name, { provider: kind, tags, config }] of plan.config.targets) {
-    targets.set(name, { ...(await provided(name, kind)).parseTarget(name, config), tags });
+    if (!PROVIDERS.has(kind)) throw unknownProvider(kind, `target ${name}: `);
+    targets.set(name, { ...(await providerOf(kind)).parseTarget(name, config), tags });
   }
-  return { targets, providers, sandbox };
+  return { targets, providers, providerOf, sandbox };
+}
+
+function unknownProvider(kind: string, where = ''): JitError {
+  return new JitError({
+    code: 'ERR_CONFIG',
+    message: `${where}there is no provider ${JSON.stringify(kind)}`,
+    hint: `known providers: ${[...PROVIDERS.keys()].join(', ')}`,
+  });
 }
 
 function sandboxConfig({ url }: RunningSandbox): object {

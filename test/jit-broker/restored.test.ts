@@ -1,6 +1,6 @@
 /**
  * A store that is restored from an older copy, with a real broker, the launcher and a real PostgreSQL server: the logins that were
- * made since are found in the database and dropped, those that the store knows live on.
+ * made since are found in the database and dropped, those that the store knows live on until they are revoked.
  * @module
  */
 import assert from 'node:assert/strict';
@@ -22,7 +22,7 @@ before(async () => {
 after(async () => server?.close());
 
 test(
-  'a store from yesterday: what was granted since is taken back at the database, and nothing else',
+  'a store from yesterday: what was granted since is taken back at the database, and nothing else; and a target that the configuration has lost still gives back what it gave',
   { skip: NO_POSTGRES },
   async (t) => {
     const home = tempHome(t);
@@ -82,5 +82,10 @@ targets:
     );
     await eventually(async () => !(await logins()).includes(roleOf(since)));
     assert.deepEqual(await logins(), [roleOf(old), 'jit_somebody_else'].toSorted());
+
+    await endProcesses(home.path);
+    writeFileSync(join(folder, 'broker.yaml'), 'targets: {}\n');
+    succeeded(await jit('revoke', old));
+    assert.deepEqual(await logins(), ['jit_somebody_else']);
   },
 );

@@ -114,6 +114,13 @@ test('a configuration that is not understood is refused by name, and nothing lis
   const ended = await run(process.execPath, [LAUNCHER, 'serve', ...args], { env: home.env });
   assert.equal(ended.status, 2);
   assert.match(ended.stderr, /rolle/);
+  const file = join(home.path, 'broker.yaml');
+  const text = readFileSync(file, 'utf8').replace('    rolle: x', '').replace('provider: aws', 'provider: asw');
+  writeFileSync(file, text);
+  const other = await run(process.execPath, [LAUNCHER, 'serve', ...args], { env: home.env });
+  assert.equal(other.status, 2);
+  assert.match(other.stderr, /target web: there is no provider "asw"/);
+  assert.match(other.stderr, /known providers: aws, aws-identity-center, azure, gcp, kubernetes, postgres/);
 });
 
 test('policies with a mistake in them stop the start: the mistake is named, and nothing listens', async (t) => {

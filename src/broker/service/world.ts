@@ -18,8 +18,10 @@ export interface World {
   readonly policy: PolicySet;
   readonly catalog: Catalog;
   readonly targets: ReadonlyMap<string, Target>;
-  /** By kind. */
+  /** Those of the targets, by kind. */
   readonly providers: ReadonlyMap<string, Provider>;
+  /** Also of a kind that no target has any more: what was issued there has to go. Throws `ERR_CONFIG` where there is none. */
+  readonly providerOf: (kind: string) => Promise<Provider>;
   readonly changes: Changes;
   readonly now: Clock;
   readonly random: Random;

@@ -5,7 +5,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { asJitError, JitError } from '../../core/errors.ts';
-import type { Mark, Provider, Revocation } from '../../core/ports.ts';
+import type { Mark, Revocation } from '../../core/ports.ts';
 import { type Grant, idleAt } from '../../core/grant.ts';
 import { applyEvent } from '../service/apply.ts';
 import { bounded } from '../service/bounded.ts';
@@ -228,7 +228,7 @@ async function tidy(world: World, effect: ClaimedEffect): Promise<void> {
   }
   const revoked = async (): Promise<readonly Mark[]> => world.store.revoked(mark.provider, world.now());
   try {
-    const provider = providerOf(world, mark);
+    const provider = await world.providerOf(mark.provider);
     await bounded(CALL_MS, async (signal) => provider.tidy(mark, revoked, signal));
     await world.store.commit({ done: effect, entries: [] });
   } catch (thrown) {
@@ -241,16 +241,9 @@ async function tidy(world: World, effect: ClaimedEffect): Promise<void> {
 }
 
 async function askToRevoke(world: World, mark: ProvidedMark): Promise<Revocation> {
-  const provider = providerOf(world, mark);
+  const provider = await world.providerOf(mark.provider);
   const revoked = async (): Promise<readonly Mark[]> => world.store.revoked(mark.provider, world.now());
   return bounded(CALL_MS, async (signal) => provider.revoke(mark, revoked, signal));
-}
-
-/** Throws `ERR_CONFIG` where the last target of its kind was taken out of the configuration. */
-function providerOf({ providers }: World, { provider: kind, target }: ProvidedMark): Provider {
-  const provider = providers.get(kind);
-  if (provider !== undefined) return provider;
-  throw new JitError({ code: 'ERR_CONFIG', message: `target ${target} (${kind}) is not configured any more` });
 }
 
 const issuesAt = ({ legs }: Grant, target: string): number | undefined =>

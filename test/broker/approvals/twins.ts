@@ -98,6 +98,7 @@ export async function openTwins(file = ':memory:'): Promise<Twins> {
       catalog: makeCatalog(parseBrokerConfig(CONFIG, 'model'), targets),
       targets,
       providers: new Map([[cloud.provider.kind, { ...cloud.provider, ...reader }]]),
+      providerOf: async () => cloud.provider,
       changes,
       now,
       random: (bytes) => randomBytes(bytes),

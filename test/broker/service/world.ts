@@ -2,6 +2,7 @@
  * A broker for tests: real service, worker, policy engine and SQLite store around the cloud of `test/fakes/cloud.ts`.
  * @module
  */
+import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { type Approvals, makeApprovals } from '../../../src/broker/service/approvals.ts';
 import { type Broker, makeBroker } from '../../../src/broker/service/broker.ts';
@@ -83,6 +84,8 @@ export interface Setting {
   readonly present?: (who: Principal) => Principal | undefined;
   /** Continues with the cloud and the clock of another broker, as its successor. */
   readonly after?: TestBroker;
+  /** Of those clouds, the ones that the configuration does not have any more. */
+  readonly without?: readonly string[];
   /** Without a worker, nothing happens but what calls do themselves. */
   readonly worker?: 'off';
   /** Left out, nobody reads it. */
@@ -108,7 +111,8 @@ export async function startBroker(setting: Setting = {}): Promise<TestBroker> {
   const more = Object.entries(setting.clouds ?? {}).map(
     ([name, keeps]) => [name, fakeCloud(now, { kind: name, keeps })] as const,
   );
-  const clouds = setting.after?.clouds ?? new Map(more);
+  const without = new Set(setting.without);
+  const clouds = new Map([...(setting.after?.clouds ?? new Map(more))].filter(([name]) => !without.has(name)));
   clocks.set(cloud, clock);
   const store = await openSqliteStore({ file: setting.file ?? ':memory:', now });
   const { offer } = setting;
@@ -126,6 +130,7 @@ export async function startBroker(setting: Setting = {}): Promise<TestBroker> {
   const isWho: IsWho = setting.people ?? (({ id }, who) => id === who.subject);
   const people = new Map([...sources.keys()].map((name) => [name, isWho]));
   const incidents = makeIncidents({ sources, people, now, log });
+  const everywhere = [cloud, ...(setting.after?.clouds ?? clouds).values()].map(({ provider }) => provider);
   const world: World = {
     store,
     get policy() {
@@ -137,6 +142,7 @@ export async function startBroker(setting: Setting = {}): Promise<TestBroker> {
       [cloud.provider.kind, { ...cloud.provider, ...offer?.reader }],
       ...[...clouds].map(([name, { provider }]) => [name, provider] as const),
     ]),
+    providerOf: async (kind) => everywhere.find((each) => each.kind === kind) ?? assert.fail(`no provider ${kind}`),
     changes: makeChanges(),
     now,
     random: (bytes) => randomBytes(bytes),
