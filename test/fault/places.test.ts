@@ -8,7 +8,6 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { COMPILED } from '../support/compiled.ts';
 import { eventually } from '../support/eventually.ts';
 import { endProcesses } from '../support/home.ts';
 import { type Ended, run } from '../support/run.ts';
@@ -47,7 +46,6 @@ function places(t: TestContext, sizes: { readonly home: number; readonly state: 
     HOME: at.home,
     XDG_STATE_HOME: at.state,
     XDG_RUNTIME_DIR: at.run,
-    NODE_COMPILE_CACHE: COMPILED,
   };
   return { ...at, jit: async (...args) => run(process.execPath, [JIT, ...args], { env }) };
 }

@@ -7,7 +7,5 @@
 import { enableCompileCache } from 'node:module';
 import { resolve } from 'node:path';
 
-/** The folder, which need not exist: `NODE_COMPILE_CACHE` of a program that tests start. Entries go by content. */
-export const COMPILED = resolve(import.meta.dirname, '../../node_modules/.cache/compiled');
-
-enableCompileCache(COMPILED);
+// The folder that the launchers in a checkout use. Entries go by content.
+enableCompileCache(resolve(import.meta.dirname, '../../node_modules/.cache/compiled'));

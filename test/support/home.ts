@@ -6,7 +6,6 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { COMPILED } from './compiled.ts';
 import { eventually } from './eventually.ts';
 
 export interface Home {
@@ -40,7 +39,6 @@ export function tempHome(t: TestContext): Home {
     XDG_STATE_HOME: join(path, '.local', 'state'),
     XDG_CACHE_HOME: join(path, '.cache'),
     XDG_RUNTIME_DIR: runtime,
-    NODE_COMPILE_CACHE: COMPILED,
   };
   return { path, env };
 }
