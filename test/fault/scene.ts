@@ -91,13 +91,13 @@ export function setScene(home: Home): Scene {
   mkdirSync(join(home.path, '.aws'), { mode: 0o700 });
   const config = join(home.path, '.aws', 'config');
   writeFileSync(config, FOREIGN, { mode: 0o600 });
-  // What Node itself reads and writes would be counted among the calls, and differ from one run to the next.
-  const env = { ...home.env, NODE_DISABLE_COMPILE_CACHE: '1' };
-  return { home: { ...home, env }, config, paths: localPaths(home.env, process.platform, process.getuid?.() ?? 0) };
+  return { home, config, paths: localPaths(home.env, process.platform, process.getuid?.() ?? 0) };
 }
 
 // Without the processes that it starts: strace would wait for the daemons among them.
-const FOLLOW = ['-f', '--detach-on=execve', '-qq'];
+const FOLLOW = ['-f', '--detach-on=execve', '-qq', '--seccomp-bpf'];
+// What Node itself reads and writes would be counted among the calls, and differ from one run to the next.
+const TRACED_ENV = { NODE_DISABLE_COMPILE_CACHE: '1' };
 
 function strace(point: KillPoint): readonly string[] {
   return [
@@ -119,7 +119,7 @@ export async function playWithKill(scene: Scene, role: Role, point: KillPoint): 
 /** The points at which one undisturbed run can be killed: of each call, those that the busiest thread makes. */
 export async function killPoints(scene: Scene, role: Role): Promise<readonly KillPoint[]> {
   const file = `${scene.home.path}.calls`;
-  const record = [...FOLLOW, '--seccomp-bpf', '-o', file, '-e', `trace=${SYSCALLS.join(',')}`];
+  const record = [...FOLLOW, '-o', file, '-e', `trace=${SYSCALLS.join(',')}`];
   const ended = await play(scene, role, record);
   assert.equal(ended.status, 0, ended.stderr);
   const trace = readFileSync(file, 'latin1');
@@ -238,7 +238,9 @@ export async function jit(scene: Scene, args: readonly string[]): Promise<Ended>
 }
 
 async function traced(scene: Scene, how: readonly string[]): Promise<Ended> {
-  return run('strace', [...how, process.execPath, join(BIN, 'jit'), ...REQUEST], { env: scene.home.env });
+  return run('strace', [...how, process.execPath, join(BIN, 'jit'), ...REQUEST], {
+    env: { ...scene.home.env, ...TRACED_ENV },
+  });
 }
 
 function start(
@@ -248,7 +250,8 @@ function start(
 ): ChildProcess {
   const command = [process.execPath, join(BIN, program), ...args];
   const [file = '', ...rest] = trace === null ? command : ['strace', ...trace, ...command];
-  return spawn(file, rest, { env: scene.home.env, stdio: 'ignore', detached: true });
+  const env = { ...scene.home.env, ...(trace === null ? {} : TRACED_ENV) };
+  return spawn(file, rest, { env, stdio: 'ignore', detached: true });
 }
 
 async function present(path: string, child: ChildProcess | undefined): Promise<void> {
