@@ -6,7 +6,7 @@ import { asJitError, type JitError, worded } from '../core/errors.ts';
 import type { GrantId } from '../core/ids.ts';
 import type { HeldProfile } from '../keeper/protocol.ts';
 import { removeSecretFiles, sweepExpiredFiles, sweepSecretFiles } from '../local/secret-files.ts';
-import { listAll, type Spot, spotsOf, wipeAllOf } from '../profiles/all.ts';
+import { type Spot, spotsOf, wipeAllOf } from '../profiles/all.ts';
 import type { ManagedProfile, WipeResult } from '../profiles/tool.ts';
 import type { Context } from './context.ts';
 
@@ -53,9 +53,12 @@ export async function wipeAll(context: Context): Promise<WipeResult> {
 export async function sweepExpired(context: Context): Promise<void> {
   const now = context.now();
   const expired = (profile: ManagedProfile): boolean => profile.expiresAt <= now;
-  await sweepExpiredFiles(context.paths().run, now);
-  const found = await listAll(spotsHere(context)).catch(() => []);
-  if (!found.some(expired)) return;
+  await sweepExpiredFiles(context.paths().run, now).catch(async (thrown: unknown) => {
+    await context.out.note(`a secret that has run out could not be removed: ${worded(asJitError(thrown))}`);
+  });
+  // A file that cannot be read is told of by the commands that need it, and keeps no other from being wiped.
+  const looks = spotsHere(context).map(async ({ profiles, places }) => profiles.list(places).catch(() => []));
+  if (!(await Promise.all(looks)).flat().some(expired)) return;
   const { wiped, failed } = await wipeWhere(context, expired);
   if (wiped.length > 0) await context.out.note(`wiped what had run out: ${wiped.map(({ name }) => name).join(', ')}`);
   for (const error of failed) await context.out.note(`a profile that has run out could not be wiped: ${worded(error)}`);

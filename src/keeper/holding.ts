@@ -176,7 +176,8 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
     }
   }
 
-  async function onTrouble(error: JitError): Promise<void> {
+  async function onTrouble(thrown: unknown): Promise<void> {
+    const error = asJitError(thrown);
     problem = worded(error);
     if (error.code === 'ERR_BROKER_UNREACHABLE') await reviveBroker();
   }
@@ -233,11 +234,12 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
   async function keepFresh(): Promise<void> {
     for (;;) {
       await pause(FRESH_MS, stop.signal);
-      if (files === 'written' && about.idleSeconds === null) await cache.get().catch(() => undefined);
+      if (files === 'written' && about.idleSeconds === null) await fetched().catch(onTrouble);
     }
   }
 
   runTimer();
+  // Only the end of the grant ends it, and that is nothing to report.
   keepFresh().catch(() => undefined);
   watchGrant({ client: listener, grant, signal: stop.signal, onLive, onTrouble, random }).then(
     (reason) => void begin(reason),

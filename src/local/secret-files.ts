@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { readdir, rm, stat, utimes } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { GrantId } from '../core/ids.ts';
 import { replaceFile } from './atomic.ts';
 import { asLocalFault, errnoOf } from './fault.ts';
@@ -46,28 +46,35 @@ export async function extendSecretFiles(run: string, grant: GrantId, end: number
 
 /** Removes every file of the grant. Throws `ERR_LOCAL_FILE` when one stays. */
 export async function removeSecretFiles(run: string, grant: GrantId): Promise<void> {
-  await removeWhere(run, (name) => name.startsWith(`secret-${grant}-`));
+  await removeWhere(run, (path) => basename(path).startsWith(`secret-${grant}-`));
 }
 
-/** Removes every file of every grant: whoever kept them up to date is gone. */
+/** Removes every file of every grant: whoever kept them up to date is gone. Throws `ERR_LOCAL_FILE` when one stays. */
 export async function sweepSecretFiles(run: string): Promise<void> {
   await removeWhere(run, () => true);
 }
 
-/** Removes those whose end has passed, epoch ms; never throws, since somebody else may be removing them as well. */
+/** Removes those whose end has passed, epoch ms. Throws `ERR_LOCAL_FILE` when one stays; those that somebody else removes are gone. */
 export async function sweepExpiredFiles(run: string, now: number): Promise<void> {
-  const names = await namesIn(run).catch(() => []);
-  for (const name of names) {
-    const path = join(run, name);
-    const found = await stat(path).catch(() => null);
-    if (found !== null && found.mtimeMs <= now) await rm(path, { force: true, recursive: true }).catch(() => undefined);
-  }
+  await removeWhere(run, async (path) => {
+    try {
+      return (await stat(path)).mtimeMs <= now;
+    } catch (thrown) {
+      if (errnoOf(thrown) === 'ENOENT') return false;
+      throw thrown;
+    }
+  });
 }
 
-async function removeWhere(run: string, select: (name: string) => boolean): Promise<void> {
+/** Every one is tried. */
+async function removeWhere(run: string, select: (path: string) => boolean | Promise<boolean>): Promise<void> {
   try {
-    const names = (await namesIn(run)).filter(select);
-    await Promise.all(names.map((name) => rm(join(run, name), { force: true, recursive: true })));
+    const removals = (await namesIn(run)).map(async (name) => {
+      const path = join(run, name);
+      if (await select(path)) await rm(path, { force: true, recursive: true });
+    });
+    const failed = (await Promise.allSettled(removals)).find((removal) => removal.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   } catch (thrown) {
     throw asLocalFault(thrown, run);
   }

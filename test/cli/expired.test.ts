@@ -12,7 +12,6 @@ import { localPaths } from '../../src/local/paths.ts';
 import { writeSecretFile } from '../../src/local/secret-files.ts';
 import { spotsOf } from '../../src/profiles/all.ts';
 import type { ProfileEntry } from '../../src/profiles/tool.ts';
-import { eventually } from '../support/eventually.ts';
 import { tempHome } from '../support/home.ts';
 import { run } from '../support/run.ts';
 import { succeeded } from './shared.ts';
@@ -54,7 +53,7 @@ for (const tool of spots) {
     for (const folder of [paths.run, paths.locks]) mkdirSync(folder, { recursive: true, mode: 0o700 });
     const spot = spotsOf(home.env, 'linux').find(({ profiles }) => profiles.tool === tool);
     assert.ok(spot);
-    const end = Date.now() + 5_000;
+    const end = Date.now();
     const entry: ProfileEntry = {
       name: 'jit-test',
       grant: GRANT,
@@ -66,10 +65,10 @@ for (const tool of spots) {
       secretFile: join(paths.run, 'secret'),
     };
     if (tool === 'azure') await writeSecretFile(entry.secretFile, STATEMENT, end);
-    await spot.profiles.write(spot.places, entry, { locks: paths.locks, now: Date.now });
+    // As long before as a grant takes to run out.
+    await spot.profiles.write(spot.places, entry, { locks: paths.locks, now: () => end - 60_000 });
     const expiredAt = (now: number): boolean => hasExpired({ env: home.env, now: () => now, paths: () => paths });
     assert.deepEqual([expiredAt(end - 1), expiredAt(end)], [false, true]);
-    await eventually(() => Date.now() > end);
     const { stderr } = succeeded(await run(process.execPath, [resolve('bin/jit'), 'profiles'], { env: home.env }));
     assert.match(stderr, /wiped what had run out: jit-test/);
     assert.deepEqual(await spot.profiles.list(spot.places), []);
@@ -88,4 +87,29 @@ test('a secret in the run-time folder goes with the next command after its end, 
   succeeded(await run(process.execPath, [resolve('bin/jit'), 'profiles'], { env: home.env }));
   assert.equal(existsSync(mine), false);
   assert.deepEqual(readdirSync(paths.run), ['secret-of-mine']);
+});
+
+test('a file of one tool that cannot be read keeps the profiles of no other from going', async (t) => {
+  const home = tempHome(t);
+  const paths = localPaths(home.env, 'linux', process.geteuid?.() ?? 0);
+  for (const folder of [paths.run, paths.locks]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const end = Date.now();
+  const [aws, postgres] = spotsOf(home.env, 'linux');
+  assert.deepEqual([aws?.profiles.tool, postgres?.profiles.tool], ['aws', 'postgres']);
+  const entry: ProfileEntry = {
+    name: 'jit-test',
+    grant: GRANT,
+    target: 'web',
+    expiresAt: end,
+    command: { runtime: process.execPath, script: resolve('bin/jit') },
+    tool: SETTINGS.postgres,
+    external: 'jit_test',
+    secretFile: join(paths.run, 'secret'),
+  };
+  await postgres?.profiles.write(postgres.places, entry, { locks: paths.locks, now: () => end - 60_000 });
+  // Nobody can read a folder as a file.
+  mkdirSync(join(home.path, '.aws', 'config'), { recursive: true });
+  const ended = await run(process.execPath, [resolve('bin/jit'), 'list'], { env: home.env });
+  assert.match(ended.stderr, /wiped what had run out: jit-test/);
+  assert.deepEqual(await postgres?.profiles.list(postgres.places), []);
 });

@@ -11,6 +11,7 @@ import { fileForm } from '../../src/keeper/format.ts';
 import { secretFile, sweepExpiredFiles } from '../../src/local/secret-files.ts';
 import { PASSWORD } from '../fakes/broker.ts';
 import { eventually } from '../support/eventually.ts';
+import { tempFolder } from '../support/home.ts';
 import { world, type World } from './world.ts';
 
 const secretsOf = ({ paths }: World): readonly string[] =>
@@ -69,6 +70,13 @@ test('a renewed grant takes its files along: nobody who comes after the old end 
   await eventually(() => statSync(beside).mtimeMs === later);
   await sweepExpiredFiles(w.paths.run, end.getTime() + 1_000);
   assert.equal(secretsOf(w).length, 2);
+});
+
+test('a folder that cannot be looked through is an error, and none that is not there', async (t) => {
+  const run = join(tempFolder(t), 'run');
+  await sweepExpiredFiles(run, Date.now());
+  writeFileSync(run, 'no folder');
+  await assert.rejects(sweepExpiredFiles(run, Date.now()), { code: 'ERR_LOCAL_FILE' });
 });
 
 test('files of a keeper that was killed: the next keeper removes them; without one, each goes with the first command after its end', async (t) => {
