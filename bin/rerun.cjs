@@ -43,7 +43,6 @@ exports.rerun = function rerun(name, script) {
  * @param {NodeJS.ProcessEnv} env
  */
 function follow(name, runtime, args, env) {
-  const child = require('child_process').spawn(runtime, args, { env: env, stdio: 'inherit' });
   const onTerminal = require('tty').isatty(0);
   /** @type {NodeJS.Signals[]} */
   const passed = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR2', 'SIGWINCH'];
@@ -54,6 +53,8 @@ function follow(name, runtime, args, env) {
       if (!(onTerminal && fromTerminal)) child.kill(signal);
     });
   });
+  // Not before: a signal that nobody listens for would end this process and leave the other.
+  const child = require('child_process').spawn(runtime, args, { env: env, stdio: 'inherit' });
   child.on('error', function fail(error) {
     fs.writeSync(2, `${name}: cannot start ${runtime}: ${error.message}\n`);
     process.exitCode = 1;

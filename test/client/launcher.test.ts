@@ -156,8 +156,17 @@ function oldNode(folder: string): { readonly jit: string; readonly preload: stri
     copyFileSync(resolve('bin', name), join(folder, 'bin', name));
   }
   const preload = join(folder, 'old.cjs');
-  const disguise = `Object.defineProperty(process.versions, 'node', { value: '20.20.2' }); delete process.execve;`;
-  writeFileSync(preload, disguise);
+  const disguise = [
+    `Object.defineProperty(process.versions, 'node', { value: '20.20.2' }); delete process.execve;`,
+    `const processes = require('child_process'), { spawn } = processes;`,
+    // As where the machine has other things to do right then.
+    `processes.spawn = (...args) => {`,
+    `  const child = spawn(...args);`,
+    `  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(process.env.PAUSE ?? 0));`,
+    `  return child;`,
+    `};`,
+  ];
+  writeFileSync(preload, disguise.join('\n'));
   return { jit: join(folder, 'bin', 'jit'), preload };
 }
 
@@ -189,13 +198,25 @@ test('an old Node in a checkout runs the same command on the Node that came alon
   assert.deepEqual([plain.status, plain.stdout], [7, 'args:exec -- a b *\noptions:\n']);
   const killed = await run(process.execPath, [jit, 'die'], { env });
   assert.equal(killed.signal, 'SIGTERM');
-  const child = spawn(process.execPath, [jit, 'wait'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const slowly = { ...env, PAUSE: '500' };
+  const child = spawn(process.execPath, [jit, 'wait'], {
+    env: slowly,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+  });
+  t.after(() => {
+    try {
+      process.kill(-(child.pid ?? 0), 'SIGKILL');
+    } catch {
+      // Both have ended.
+    }
+  });
   let stdout = '';
   child.stdout.setEncoding('utf8').on('data', (part: string) => {
     stdout += part;
     if (stdout.endsWith('ready\n')) child.kill('SIGTERM');
   });
-  await once(child, 'close');
+  await once(child, 'exit');
   assert.deepEqual([child.exitCode, stdout.endsWith('ready\nterm\n')], [9, true]);
 });
 
