@@ -3,7 +3,8 @@
  * @module
  */
 import { shellWord } from '../local/fault.ts';
-import type { Service, Settings } from './init-template.ts';
+import type { Settings } from './init-config.ts';
+import type { Service } from './init-service.ts';
 
 export interface Step {
   readonly what: string;

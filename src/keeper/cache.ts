@@ -23,6 +23,19 @@ export interface CredentialCache {
   clear(): void;
 }
 
+/** The one for that target, or the only one. Throws `ERR_TARGET` if none or several fit. */
+export function choose(usable: readonly Usable[], target: string | undefined): Usable {
+  const fitting = target === undefined ? usable : usable.filter(({ issued }) => issued.target === target);
+  const [only, another] = fitting;
+  if (only !== undefined && another === undefined) return only;
+  const names = usable.map(({ issued }) => issued.target).join(', ');
+  throw new JitError({
+    code: 'ERR_TARGET',
+    message: only === undefined ? 'the grant has no such target' : 'the grant has several targets',
+    hint: `name one with --target: ${names}`,
+  });
+}
+
 interface Stock {
   readonly usable: readonly Usable[];
   /** The earliest end among them. */

@@ -5,14 +5,16 @@
 import type { BrokerClient, IssuedCredentials } from '../client/client.ts';
 import { namedIn, plainName } from '../client/ref.ts';
 import { formatDuration } from '../core/duration.ts';
-import { asJitError, atBroker, JitError, worded } from '../core/errors.ts';
-import { type Clocks, type Deadline, deadline, judge, pause, waitUntilOver } from '../local/clock.ts';
+import { asJitError, atBroker, worded } from '../core/errors.ts';
+import { type Clocks, judge, pause, waitUntilOver } from '../local/clock.ts';
 import type { GrantView } from '../wire/views.ts';
-import { openCache, type Usable } from './cache.ts';
+import { choose, openCache, type Usable } from './cache.ts';
 import { type About, type Adoption, type Delivery, type HeldGrant, type HeldProfile, refOf } from './protocol.ts';
 import { incidentClosed, overError, whyOver } from './ending.ts';
+import { openTerm } from './term.ts';
 import { type Channel, countUses } from './uses.ts';
 import { watchGrant } from './watch.ts';
+import { untilDone } from './wipe.ts';
 
 export interface HoldingDeps {
   /** A client for this grant's broker; calls end when `signal` aborts. */
@@ -62,10 +64,7 @@ export interface Holding {
   readonly gone: Promise<void>;
 }
 
-const FIRST_RETRY_MS = 500;
-const LONGEST_RETRY_MS = 15_000;
 const LAST_REPORT_MS = 3_000;
-const SHORTEST_SERVED_MS = 60_000;
 const FRESH_MS = 15_000;
 
 export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
@@ -79,11 +78,8 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
   const client = deps.openClient();
   const listener = deps.openClient(stop.signal);
   const adopted = read();
-  let { about, expiresAt, version } = adoption;
-  /** Its end has moved up: its incident is closed. */
-  let cut = false;
+  const term = openTerm(adoption, read);
   let why: string | null = null;
-  let until = limited(expiresAt, about.seconds, adopted);
   /** The end that surely stands in the profile, and whether another is being written. */
   let marked: string | null = null;
   let marking = false;
@@ -106,7 +102,7 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
     return issued;
   }
 
-  const cache = openCache(fetchCredentials, read, () => until.endsAt);
+  const cache = openCache(fetchCredentials, read, () => term.until().endsAt);
   const uses = countUses(
     (body) => client.use(grant, body),
     () => read().wallMs,
@@ -121,7 +117,7 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
     timer.abort();
     timer = new AbortController();
     const mine = AbortSignal.any([timer.signal, stop.signal]);
-    waitUntilOver(until, read, mine).then(
+    waitUntilOver(term.until(), read, mine).then(
       (verdict) =>
         void begin(verdict.state === 'over' && verdict.by === 'boot' ? 'expired by the boot clock' : 'expired'),
       () => undefined,
@@ -134,35 +130,27 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
     void mark();
   }
 
-  /**
-   * The grant may have been renewed, or cut short. The same end again moves no deadline: measured again it would honour a
-   * clock that was set back meanwhile. An earlier one is measured from where the old one was, for the same reason.
-   */
+  /** The grant may have been renewed, or cut short. */
   function follow(seen: Pick<Adoption, 'expiresAt' | 'version'>, terms: Pick<About, 'seconds' | 'idleSeconds'>): void {
-    if (firstWipe !== null || seen.version < version) return;
-    const newer = seen.version > version;
-    version = seen.version;
-    const { seconds, idleSeconds } = terms;
-    about = { ...about, seconds, idleSeconds };
-    const [before, after] = [Date.parse(expiresAt), Date.parse(seen.expiresAt)];
-    if (after === before || (after < before && !newer)) return;
-    expiresAt = seen.expiresAt;
-    cut = after < before && about.incident !== null;
-    until = after > before ? limited(expiresAt, seconds, read()) : { ...until, endsAt: Math.min(until.endsAt, after) };
-    log(`ends at ${expiresAt} now`);
-    if (cut) tell(`your access ends in ${formatDuration(Math.max(1, Math.round((after - read().wallMs) / 1_000)))}`);
+    if (firstWipe !== null) return;
+    const change = term.follow(seen, terms);
+    if (change === 'same') return;
+    log(`ends at ${term.expiresAt()} now`);
+    const seconds = Math.round((term.until().endsAt - read().wallMs) / 1_000);
+    if (change === 'cut') tell(`your access ends in ${formatDuration(Math.max(1, seconds))}`);
     runTimer();
   }
 
   /** Only where nobody else does: whoever runs a command under the grant is told by it. */
   function tell(what: string): void {
-    if (about.incident !== null && delivery === 'process') void deps.tell(`${incidentClosed(about.incident)}: ${what}`);
+    const { incident } = term.about();
+    if (incident !== null && delivery === 'process') void deps.tell(`${incidentClosed(incident)}: ${what}`);
   }
 
   /** Tried again with every sign of life, since whoever finds an old end in a profile wipes it. */
   async function mark(): Promise<void> {
-    if (marking || marked === expiresAt || firstWipe !== null) return;
-    const end = expiresAt;
+    const end = term.expiresAt();
+    if (marking || marked === end || firstWipe !== null) return;
     marking = true;
     try {
       for (const profile of profiles) await deps.markProfile(profile, Date.parse(end));
@@ -185,7 +173,7 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
   function begin(reason: string): Promise<void> {
     if (firstWipe !== null) return firstWipe;
     const drift = driftSeconds();
-    why = whyOver(cut && reason.startsWith('expired') ? 'incident-closed' : reason, about.incident);
+    why = whyOver(term.isCut() && reason.startsWith('expired') ? 'incident-closed' : reason, term.about().incident);
     log(`over (${reason}${Math.abs(drift) < 5 ? '' : `; the wall clock was set by ${drift}s meanwhile`})`);
     stop.abort();
     listener.close();
@@ -193,7 +181,7 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
     uses.stop();
     firstWipe = wipe();
     if (why !== null) tell('your access has ended');
-    firstWipe.then(finishUp, () => void retry());
+    firstWipe.catch(async () => untilDone(wipe)).then(finishUp, () => undefined);
     return firstWipe;
   }
 
@@ -211,18 +199,6 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
     }
   }
 
-  async function retry(): Promise<void> {
-    for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS)) {
-      await pause(waitMs);
-      const done = await wipe().then(
-        () => true,
-        () => false,
-      );
-      if (done) break;
-    }
-    finishUp();
-  }
-
   function finishUp(): void {
     log(`nothing of it is left here`);
     finish();
@@ -234,7 +210,7 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
   async function keepFresh(): Promise<void> {
     for (;;) {
       await pause(FRESH_MS, stop.signal);
-      if (files === 'written' && about.idleSeconds === null) await fetched().catch(onTrouble);
+      if (files === 'written' && term.about().idleSeconds === null) await fetched().catch(onTrouble);
     }
   }
 
@@ -250,15 +226,15 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
     gone,
     why: () => why,
     describe: () => {
-      const verdict = judge(until, read());
+      const verdict = judge(term.until(), read());
       return {
         grant,
         state: firstWipe === null ? 'live' : 'wiping',
         broker: plainName(adoption.broker),
         profile: profiles.length === 0 ? null : profiles.map(({ name }) => name).join(', '),
         delivery,
-        about,
-        expiresAt,
+        about: term.about(),
+        expiresAt: term.expiresAt(),
         remainingMs: verdict.state === 'live' && firstWipe === null ? verdict.remainingMs : 0,
         clockDriftSeconds: driftSeconds(),
         uses: uses.total(),
@@ -283,7 +259,7 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
         // Fetching may have outlasted the grant, or the process may have been stopped in between.
         const remainingMs = refuseOver();
         uses.count(channel, remainingMs);
-        return { ...usable, notAfter: Math.min(usable.notAfter, until.endsAt, servedUntil(about, read())) };
+        return { ...usable, notAfter: Math.min(usable.notAfter, term.until().endsAt, term.servedUntil()) };
       }),
     end: begin,
     leave: async () => {
@@ -292,7 +268,7 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
   };
 
   function refuseOver(): number {
-    const verdict = judge(until, read());
+    const verdict = judge(term.until(), read());
     if (firstWipe === null && verdict.state === 'live') return verdict.remainingMs;
     throw overError(why);
   }
@@ -306,26 +282,4 @@ export function hold(adoption: Adoption, deps: HoldingDeps): Holding {
       throw error;
     }
   }
-}
-
-/** A grant with an idle limit is seen to be used only by those who ask: so they are told to come back in time. */
-function servedUntil({ idleSeconds }: About, { wallMs }: Clocks): number {
-  return idleSeconds === null ? Infinity : wallMs + Math.max(SHORTEST_SERVED_MS, idleSeconds * 500);
-}
-
-/** A deadline that no clock can put off further than the grant's whole length from now. */
-function limited(expiresAt: string, seconds: number, now: Clocks): Deadline {
-  return deadline(Math.min(Date.parse(expiresAt), now.wallMs + seconds * 1_000), now);
-}
-
-function choose(usable: readonly Usable[], target: string | undefined): Usable {
-  const fitting = target === undefined ? usable : usable.filter(({ issued }) => issued.target === target);
-  const [only, another] = fitting;
-  if (only !== undefined && another === undefined) return only;
-  const names = usable.map(({ issued }) => issued.target).join(', ');
-  throw new JitError({
-    code: 'ERR_TARGET',
-    message: only === undefined ? 'the grant has no such target' : 'the grant has several targets',
-    hint: `name one with --target: ${names}`,
-  });
 }

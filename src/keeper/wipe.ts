@@ -5,7 +5,23 @@
 import type { GrantId } from '../core/ids.ts';
 import { profilesOf } from '../profiles/all.ts';
 import type { LockDeps, ManagedProfile } from '../profiles/tool.ts';
+import { pause } from '../local/clock.ts';
 import type { HeldProfile } from './protocol.ts';
+
+const FIRST_RETRY_MS = 500;
+const LONGEST_RETRY_MS = 15_000;
+
+/** Repeats a wipe that has failed, with growing pauses, until nothing is left. Never rejects. */
+export async function untilDone(wipeAll: () => Promise<void>): Promise<void> {
+  for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS)) {
+    await pause(waitMs);
+    const done = await wipeAll().then(
+      () => true,
+      () => false,
+    );
+    if (done) return;
+  }
+}
 
 /**
  * Removes everything that jit wrote for this grant, under whatever name the user has given it since.

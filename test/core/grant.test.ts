@@ -12,11 +12,10 @@ import {
   type Grant,
   type GrantEvent,
   type Leg,
-  openGrant,
   retryDelayMs,
   STUCK_AFTER,
-  transition,
 } from '../../src/core/grant.ts';
+import { openGrant, transition } from '../../src/core/transition.ts';
 import { grantId, requestId } from '../../src/core/ids.ts';
 
 const START = 1_800_000_000_000;

@@ -19,7 +19,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseBrokerConfig } from '../../src/broker/config/config.ts';
-import { STARTER_POLICY } from '../../src/jit-broker/init-template.ts';
+import { STARTER_POLICY } from '../../src/jit-broker/init-policy.ts';
 import { loadPolicies } from '../../src/policy/load.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import { eventually } from '../support/eventually.ts';

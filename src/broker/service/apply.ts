@@ -5,7 +5,8 @@
 import type { AuditEvent } from '../../audit/entry.ts';
 import type { Canonical } from '../../core/canonical.ts';
 import { JitError } from '../../core/errors.ts';
-import { type Grant, type GrantEvent, type GrantState, transition } from '../../core/grant.ts';
+import type { Grant, GrantEvent, GrantState } from '../../core/grant.ts';
+import { transition } from '../../core/transition.ts';
 import type { GrantId } from '../../core/ids.ts';
 import type { Principal } from '../../core/principal.ts';
 import type { AddressedNotice } from '../store/notices.ts';

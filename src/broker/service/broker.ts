@@ -29,16 +29,16 @@ import { explanationOf } from './explain.ts';
 import { historyOf } from './history.ts';
 import type { Issuer } from './issue.ts';
 import { mayRevoke } from './may-revoke.ts';
-import { endAllOf, insightOf, LIVE } from './revocation.ts';
-import { makeSubmit, type Submitted } from './submit.ts';
+import { endAllOf, LIVE } from './revocation.ts';
+import { failingAwake, makeSettle } from './settle.ts';
+import { makeSight, notYourRequest, notYours } from './sight.ts';
+import { makeSubmit } from './submit.ts';
 import { renewGrant } from './renew.ts';
 import type { Unconfirmed } from './unconfirmed.ts';
 import { reportUse } from './use.ts';
 import { credentialsView, outcomeView, planView, requestView, targetViews } from './views.ts';
-import { type Insight, insightFor } from './votes.ts';
+import { insightFor } from './votes.ts';
 import type { World } from './world.ts';
-
-const ISSUE_PATIENCE_MS = 10_000;
 
 export interface Wait {
   readonly ms: number;
@@ -97,77 +97,9 @@ export interface Broker extends EmergencyAccess {
 export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, wake: (dueAt: number) => void): Broker {
   const { store, targets } = world;
   const submit = makeSubmit(world);
-
-  async function view(principal: Principal, stored: StoredRequest, known?: StoredGrant | null): Promise<Outcome> {
-    const insight = await insightOf(world, principal, stored);
-    if (insight === null) throw notYourRequest(stored.request.id);
-    const made = known === undefined && stored.grant !== null ? await store.grant(stored.grant) : (known ?? null);
-    return outcomeView(stored, made, targets, insight);
-  }
-
-  // The same answer for what does not exist and for what is somebody else's.
-  async function visible(principal: Principal, id: RequestId): Promise<readonly [StoredRequest, Insight]> {
-    const stored = await store.request(id);
-    const insight = stored === null ? null : await insightOf(world, principal, stored);
-    if (stored === null || insight === null) throw notYourRequest(id);
-    return [stored, insight];
-  }
-
-  async function ownRequest(principal: Principal, id: RequestId): Promise<StoredRequest> {
-    const stored = await store.request(id);
-    if (stored !== null && answersFor(principal, stored.request.requester)) return stored;
-    throw notYourRequest(id);
-  }
-
-  async function ownGrant(principal: Principal, id: GrantId): Promise<readonly [StoredGrant, StoredRequest]> {
-    const stored = await store.grant(id);
-    const request = stored === null ? null : await store.request(stored.grant.requestId);
-    if (stored !== null && request !== null && answersFor(principal, request.request.requester)) {
-      return [stored, request];
-    }
-    throw notYours(id);
-  }
-
-  /** One's own, one that policy lets the caller end, and of emergency access what concerns them. */
-  async function seenGrant(principal: Principal, id: GrantId): Promise<readonly [StoredGrant, StoredRequest]> {
-    const stored = await store.grant(id);
-    const request = stored === null ? null : await store.request(stored.grant.requestId);
-    if (stored === null || request === null) throw notYours(id);
-    if (answersFor(principal, request.request.requester)) return [stored, request];
-    const concerned = request.request.incident !== null && (await insightFor(world, principal, request)) !== null;
-    if (!concerned && !(await mayRevoke(world, principal, request))) throw notYours(id);
-    return [stored, request];
-  }
-
-  async function settle(principal: Principal, { request, grant: fresh, made }: Submitted): Promise<Outcome> {
-    if (fresh === null && request.decision.deadline !== null) wake(request.decision.deadline);
-    if (fresh === null || fresh.grant.state.name !== 'issuing') return view(principal, request, fresh);
-    const { id, legs } = fresh.grant;
-    if (made === 'now') {
-      const known = { stored: fresh, asked: request };
-      const work = legs.map(async ({ target }) => orWake(async () => issueAt(id, target, known)));
-      const [first] = await within(Promise.allSettled(work), ISSUE_PATIENCE_MS);
-      const last = legs.length === 1 && first?.status === 'fulfilled' ? first.value : await store.grant(id);
-      return view(principal, request, last);
-    } else {
-      const announced = world.changes.next(id, ISSUE_PATIENCE_MS, new AbortController().signal);
-      // Looked at again after listening, so that a change in between is not slept through.
-      if ((await store.grant(id))?.grant.state.name === 'issuing') await announced;
-    }
-    return view(principal, request);
-  }
-
-  /** What it leaves to be done is due at once, also where it comes when nobody waits for it any more. */
-  async function issueAt(
-    id: GrantId,
-    target: string,
-    known: Parameters<Issuer['issue']>[1],
-  ): Promise<StoredGrant | null> {
-    const after = await issuer.issue({ grant: id, kind: 'issue', target }, known);
-    const state = after?.grant.state;
-    if (state?.name !== 'issuing') wake(state?.name === 'active' ? state.expiresAt : world.now());
-    return after;
-  }
+  const { view, visible, ownRequest, ownGrant, seenGrant } = makeSight(world);
+  const orWake = failingAwake(world, wake);
+  const settle = makeSettle(world, issuer, { wake, view });
 
   async function end(principal: Principal, id: GrantId, reason: CloseReason): Promise<StoredGrant> {
     const ended = await applyEvent(world, id, { type: 'end', reason, at: world.now() }, { actor: principal });
@@ -310,16 +242,6 @@ export function makeBroker(world: World, issuer: Issuer, approvals: Approvals, w
     },
   };
 
-  /** A refusal may have ended the grant, and then its revocation is due. */
-  async function orWake<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (thrown) {
-      wake(world.now());
-      throw thrown;
-    }
-  }
-
   async function liveOf(principal: Principal, limit: number): Promise<OutcomeList> {
     const found = await store.grants({ requester: principal, states: LIVE, limit });
     const items = await Promise.all(
@@ -357,22 +279,4 @@ async function termsOf(world: World, { request }: StoredRequest): Promise<Review
     if (thrown instanceof JitError && thrown.code === 'ERR_INCIDENT_SOURCE') return null;
     throw thrown;
   }
-}
-
-function notYourRequest(id: RequestId): JitError {
-  return new JitError({ code: 'ERR_NOT_FOUND', message: `there is no request ${id} of yours`, hint: 'jit list --all' });
-}
-
-function notYours(id: GrantId): JitError {
-  return new JitError({ code: 'ERR_NOT_FOUND', message: `there is no grant ${id} of yours`, hint: 'jit list --all' });
-}
-
-/** What the work comes to, or nothing where it takes longer; it goes on behind. */
-async function within<T>(work: Promise<readonly T[]>, ms: number): Promise<readonly T[]> {
-  const { promise, resolve } = Promise.withResolvers<readonly T[]>();
-  const timer = setTimeout(resolve, ms, []);
-  void work.then(resolve);
-  const done = await promise;
-  clearTimeout(timer);
-  return done;
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import type { AuditEvent } from '../../audit/entry.ts';
-import { openGrant } from '../../core/grant.ts';
+import { openGrant } from '../../core/transition.ts';
 import { grantId } from '../../core/ids.ts';
 import type { Change, StoredGrant, StoredRequest } from '../store/store.ts';
 import { byTarget, placeOf } from './decide.ts';

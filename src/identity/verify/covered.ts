@@ -18,9 +18,10 @@ const LEFT_OUT = { subject: ['subject_token'], actor: ['subject_token', 'actor_t
  */
 export function coveredBody(body: Members, by: keyof typeof LEFT_OUT): string {
   const names: readonly string[] = LEFT_OUT[by];
-  const covered: Record<string, string> = {};
-  for (const [name, value] of Object.entries(body)) {
-    if (value !== undefined && !names.includes(name)) covered[name] = value;
-  }
-  return createHash('sha256').update(canonicalJson(covered), 'utf8').digest('base64url');
+  const covered = Object.entries(body).filter(
+    (member): member is [string, string] => member[1] !== undefined && !names.includes(member[0]),
+  );
+  return createHash('sha256')
+    .update(canonicalJson(Object.fromEntries(covered)), 'utf8')
+    .digest('base64url');
 }

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { transition } from '../../../src/core/grant.ts';
+import { transition } from '../../../src/core/transition.ts';
 import type { GrantId } from '../../../src/core/ids.ts';
 import type { Outcome } from '../../../src/wire/views.ts';
 import { ALICE, ask, BOB, startBroker, type TestBroker } from './world.ts';

@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto';
 import type { AuditEvent } from '../../../src/audit/entry.ts';
 import type { Vote } from '../../../src/core/approval.ts';
-import { type Grant, type Leg, openGrant } from '../../../src/core/grant.ts';
+import type { Grant, Leg } from '../../../src/core/grant.ts';
+import { openGrant } from '../../../src/core/transition.ts';
 import { type GrantId, grantId, type RequestId, requestId, type SessionId, sessionId } from '../../../src/core/ids.ts';
 import type { BoundIncident } from '../../../src/core/incident.ts';
 import type { Principal, PrincipalKey } from '../../../src/core/principal.ts';

@@ -30,6 +30,8 @@ test('the hash is that of the members as canonical JSON, without the token that 
   assert.notEqual(coveredBody(both, 'subject'), coveredBody({ ...both, actor_token: 'b' }, 'subject'));
   assert.equal(coveredBody(both, 'actor'), coveredBody({ ...both, actor_token: 'b', subject_token: 'c' }, 'actor'));
   assert.notEqual(coveredBody(both, 'actor'), coveredBody(body, 'actor'));
+  const odd: Members = JSON.parse('{"__proto__": "x"}');
+  assert.notEqual(coveredBody(odd, 'subject'), coveredBody({}, 'subject'));
 });
 
 const name = fc.oneof(

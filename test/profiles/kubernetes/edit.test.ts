@@ -14,12 +14,18 @@ const put = (text: string | null, n: number): string => putProfile(FILE, text, w
 const remove = (text: string, n: number): string | null =>
   removeProfiles(FILE, text, (profile) => profile.grant === grant(n)).text;
 
+/** Nothing but the marks of a document: refused, as its own test says. */
+function isEmptyDocument(text: string): boolean {
+  const located = locate(text);
+  return located.kind === 'read' && located.root === null && /^(?:---|\.\.\.)/m.test(text);
+}
+
 test('of any file, writing three profiles and wiping them in any order gives back the same bytes', () => {
   const order = fc.shuffledSubarray([1, 2, 3], { minLength: 3 });
   let edited = 0;
   fc.assert(
     fc.property(anyKubeconfig, order, order, (text, writes, wipes) => {
-      fc.pre(locate(text).kind === 'read');
+      fc.pre(locate(text).kind === 'read' && !isEmptyDocument(text));
       let now = text;
       for (const n of writes) now = put(now, n);
       assert.equal(put(now, writes[2] ?? 1), now, 'a second time changes nothing');

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { openSqliteStore } from '../../../../src/broker/store/sqlite/store.ts';
-import { transition } from '../../../../src/core/grant.ts';
+import { transition } from '../../../../src/core/transition.ts';
 import { inFolder, now } from '../places.ts';
 import { approval, event, START } from '../samples.ts';
 

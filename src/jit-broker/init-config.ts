@@ -1,10 +1,8 @@
 /**
- * The files that `jit-broker init` writes. A line that begins with # and a letter, or # and two spaces, becomes
+ * The configuration that `jit-broker init` writes. A line that begins with # and a letter, or # and two spaces, becomes
  * configuration when the # is taken away; every other comment is for people.
  * @module
  */
-
-import { shellWord } from '../local/fault.ts';
 
 /** Everything that the files say about one broker. Paths are absolute. */
 export interface Settings {
@@ -16,15 +14,6 @@ export interface Settings {
   readonly tls: { readonly cert: string; readonly key: string } | null;
   readonly idpIssuer: string;
   readonly clientId: string;
-}
-
-/** How the program is run as a service. */
-export interface Service {
-  /** The command up to its own arguments. */
-  readonly program: readonly string[];
-  readonly user: string;
-  /** Whether that user is whoever ran `init`, or one to be made for the broker alone. */
-  readonly userKind: 'own' | 'new';
 }
 
 export function brokerYaml(settings: Settings): string {
@@ -222,118 +211,4 @@ function text(value: string): string {
 /** Whether a provider can only be meant to be on this machine. */
 function isPrivate(issuer: string): boolean {
   return /^https?:\/\/(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?:[:/]|$)/.test(issuer);
-}
-
-export const STARTER_POLICY = `// The rules of this broker, in Cedar. What no rule permits is denied, and a forbid always wins. All .cedar files of this
-// folder count, and changes are taken up within seconds. To try them out: jit policy check, jit policy test.
-//   @tier  auto: at once    self-serve: you confirm it yourself    manual: somebody else approves
-//   @max   the longest that one request may ask for
-
-// Looking at things outside production needs nobody.
-@id("look")
-@tier("auto")
-@max("1h")
-permit (principal, action == Jit::Action::"Request", resource)
-when { ["list", "read"].contains(context.access) && resource.environment != "prod" };
-
-// Looking at production is confirmed first.
-@id("look-at-production")
-@tier("self-serve")
-@max("1h")
-permit (principal, action == Jit::Action::"Request", resource)
-when { ["list", "read"].contains(context.access) && resource.environment == "prod" };
-
-// Changing something outside production is for the group deployers, as the identity provider names it.
-@id("change")
-@tier("self-serve")
-@max("1h")
-permit (principal in Jit::Group::"deployers", action == Jit::Action::"Request", resource)
-when { ["tagging", "write"].contains(context.access) && resource.environment != "prod" };
-
-// Changing production takes another person. Take away the // of these lines and name your groups.
-// @id("change-production")
-// @tier("manual")
-// @max("1h")
-// @approvers("1")
-// @approver_group("sre-leads")
-// permit (principal in Jit::Group::"deployers", action == Jit::Action::"Request", resource)
-// when { ["tagging", "write"].contains(context.access) && resource.environment == "prod" };
-
-// Who may approve, wherever a rule says manual. Nobody approves what they asked for themselves, whatever is written here.
-// @id("approvers")
-// permit (principal in Jit::Group::"sre-leads", action == Jit::Action::"Approve", resource);
-
-// Nobody hands out access to others through jit.
-@id("no-permission-changes")
-@description("changing permissions is not possible through this broker")
-forbid (principal, action == Jit::Action::"Request", resource)
-when { context.access == "permissions" };
-
-// Name what you need: "bucket/*" is fine, "*" and "bucket-*" are not.
-@id("no-broad-wildcards")
-@description("a wildcard may only reach inside one resource that you name")
-forbid (principal, action == Jit::Action::"Request", resource)
-when { context.breadth == "broad" };
-`;
-
-/** A systemd unit; see systemd.exec(5) for each line of the sandbox. */
-export function systemdUnit({ folder, state, port, tls }: Settings, { program, user }: Service): string {
-  const command = [...program, 'serve', '--config', `${folder}/broker.yaml`, '--state', state];
-  const paths = [...program, folder, state, ...(tls === null ? [] : [tls.cert, tls.key])];
-  const inHome = paths.some((path) => /^\/(?:home|root|run\/user)\//.test(path));
-  const low = port < 1_024 ? 'CAP_NET_BIND_SERVICE' : '';
-  const unit = shellWord(`${folder}/jit-broker.service`);
-  return `# Install it with: cp ${unit} /etc/systemd/system/ && systemctl enable --now jit-broker
-[Unit]
-Description=Broker of jit: just-in-time access
-Wants=network-online.target
-After=network-online.target
-
-[Service]
-User=${user}
-ExecStart=${command.map(systemdWord).join(' ')}
-ExecReload=/bin/kill -HUP $MAINPID
-Restart=on-failure
-RestartSec=2s
-TimeoutStopSec=30s
-UMask=0077
-LimitCORE=0
-LimitNOFILE=65536
-${state === '/var/lib/jit' ? 'StateDirectory=jit\nStateDirectoryMode=0700' : `ReadWritePaths=${systemdPath(state.startsWith(`${folder}/`) ? folder : state)}`}
-CapabilityBoundingSet=${low}
-AmbientCapabilities=${low}
-NoNewPrivileges=yes
-ProtectSystem=strict
-ProtectHome=${inHome ? 'read-only' : 'yes'}
-PrivateTmp=yes
-PrivateDevices=yes
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-ProtectProc=invisible
-RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-LockPersonality=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-
-[Install]
-WantedBy=multi-user.target
-`;
-}
-
-/** One word of a unit's command line: systemd.service(5), "Command lines". */
-function systemdWord(word: string): string {
-  return systemdPath(word.replaceAll('$', '$$$$'));
-}
-
-/** systemd.syntax(7), "Quoting", and systemd.unit(5), "Specifiers". */
-function systemdPath(path: string): string {
-  const escaped = path.replaceAll('%', '%%');
-  if (/^[\w@%+=:,./$-]+$/.test(escaped)) return escaped;
-  return `"${escaped.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
