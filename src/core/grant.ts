@@ -2,6 +2,7 @@
  * A grant, the events of its life, and the work that these ask for. What follows from which: `transition.ts`.
  * @module
  */
+import { createHash } from 'node:crypto';
 import type { GrantId, RequestId } from './ids.ts';
 import type { Leg } from './leg.ts';
 
@@ -104,6 +105,20 @@ const RETRY_CAP_MS = 300_000;
 /** Pause before the next revocation, doubling from one second to five minutes. What the worker takes at once is bounded by target. */
 export function retryDelayMs(attempts: number): number {
   return Math.min(RETRY_CAP_MS, 1_000 * 2 ** Math.min(Math.max(attempts - 1, 0), 20));
+}
+
+/**
+ * When a revocation is tried again, epoch ms: up to a quarter of the pause sooner, so that what failed together is not tried
+ * together for ever. The same for the same grant, target and attempt.
+ */
+export function retryAt(
+  { id }: Pick<Grant, 'id'>,
+  { target, attempts }: Pick<Leg, 'target' | 'attempts'>,
+  at: number,
+): number {
+  const pause = retryDelayMs(attempts);
+  const fraction = createHash('sha256').update(`${id} ${target} ${attempts}`).digest().readUInt16BE(0) / 65_536;
+  return at + Math.round(pause * (1 - fraction / 4));
 }
 
 /** @param since epoch ms of the last sign of use. @returns when the grant has been idle for too long, epoch ms, or null. */

@@ -9,7 +9,7 @@ import {
   type Grant,
   type GrantEvent,
   type GrantState,
-  retryDelayMs,
+  retryAt,
   STUCK_AFTER,
 } from './grant.ts';
 import type { GrantId, RequestId } from './ids.ts';
@@ -210,7 +210,8 @@ function whileEnding(grant: Grant, state: Ending, event: GrantEvent): Transition
         attempts: leg.attempts + 1,
         problem: event.problem,
       }));
-      const dueAt = event.at + retryDelayMs(legOf(next, event.target)?.attempts ?? 1);
+      const { target, at } = event;
+      const dueAt = retryAt(grant, { target, attempts: legOf(next, target)?.attempts ?? 1 }, at);
       return { ...settle(next, state, event.at), effects: [{ kind: 'revoke', target: event.target, dueAt }] };
     }
     case 'renew':

@@ -12,6 +12,7 @@ import {
   type Grant,
   type GrantEvent,
   type Leg,
+  retryAt,
   retryDelayMs,
   STUCK_AFTER,
 } from '../../src/core/grant.ts';
@@ -361,11 +362,25 @@ test('a revocation is tried for ever: from one second, doubling, at most every f
   );
 });
 
+test('what failed together is tried again apart: over the last quarter of the pause, never later', () => {
+  for (const attempts of [1, 5, 12]) {
+    const longest = retryDelayMs(attempts);
+    const pauses = Array.from({ length: 400 }, (_, n) => {
+      const id = grantId(Buffer.alloc(16, `${n}`));
+      return retryAt({ id }, { target: 'a', attempts }, START) - START;
+    });
+    assert.ok(pauses.every((pause) => pause >= longest * 0.75 && pause <= longest));
+    const quarters = new Set(pauses.map((pause) => Math.floor(((longest - pause) / longest) * 16)));
+    assert.ok(quarters.size >= 4, 'they are in one place');
+  }
+});
+
 test('after six failures a revocation is stuck, one success unsticks it, and each failure sets the next try', () => {
   let grant = transition(opened(['a']).grant, { type: 'end', reason: 'revoked', at: START }).grant;
   for (let attempt = 1; attempt <= STUCK_AFTER + 1; attempt++) {
     const failed = transition(grant, { type: 'revoke-failed', target: 'a', at: START, problem: 'throttled' });
-    assert.deepEqual(failed.effects, [{ kind: 'revoke', target: 'a', dueAt: START + retryDelayMs(attempt) }]);
+    const dueAt = retryAt(grant, { target: 'a', attempts: attempt }, START);
+    assert.deepEqual(failed.effects, [{ kind: 'revoke', target: 'a', dueAt }]);
     assert.equal(failed.grant.state.name, attempt >= STUCK_AFTER ? 'stuck' : 'revoking');
     grant = failed.grant;
   }

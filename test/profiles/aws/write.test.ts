@@ -3,25 +3,15 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { JitError } from '../../../src/core/errors.ts';
-import type { ErrorCode } from '../../../src/core/errors.ts';
 import { Secret } from '../../../src/core/secret.ts';
 import { listProfiles, wipeProfiles } from '../../../src/profiles/aws/wipe.ts';
 import { writeProfile, writeStaticCredentials } from '../../../src/profiles/aws/write.ts';
 import { mount, run } from '../../local/ground.ts';
 import { skipUnless, skipUnlessRoot } from '../../support/tools.ts';
+import { refused } from '../../support/failure.ts';
 import { NOW, entry, given, grant, scene, staticEntry } from './scene.ts';
 
 const read = (path: string): string => fs.readFileSync(path, 'utf8');
-
-async function refused(attempt: Promise<unknown>, code: ErrorCode, text = /./): Promise<void> {
-  await assert.rejects(attempt, (thrown) => {
-    assert.ok(thrown instanceof JitError, String(thrown));
-    assert.equal(thrown.code, code);
-    assert.match(`${thrown.message} ${thrown.hint ?? ''}`, text);
-    return true;
-  });
-}
 
 test('the first profile makes ~/.aws 0700 and config 0600; wiping it removes the file again, not the folder', async (t) => {
   const { home, files, deps } = scene(t);

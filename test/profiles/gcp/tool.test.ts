@@ -4,24 +4,15 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { JitError } from '../../../src/core/errors.ts';
-import type { ErrorCode } from '../../../src/core/errors.ts';
 import { sweepExpiredFiles } from '../../../src/local/secret-files.ts';
 import { readOwn, render, withEnd, withoutOwn } from '../../../src/profiles/gcp/configuration.ts';
 import { gcloudPlaces } from '../../../src/profiles/gcp/places.ts';
 import { gcloudProfiles } from '../../../src/profiles/gcp/tool.ts';
+import { refused } from '../../support/failure.ts';
 import { NOW, TOKEN, access, entry, given, grant, scene, settings } from './scene.ts';
 
 const { demandFree, environment, extend, list, wipe, write } = gcloudProfiles;
 const read = (path: string): string => fs.readFileSync(path, 'utf8');
-
-async function refused(attempt: Promise<unknown>, code: ErrorCode, text = /./): Promise<void> {
-  await assert.rejects(attempt, (thrown) => {
-    assert.ok(thrown instanceof JitError, String(thrown));
-    assert.equal(thrown.code, code, thrown.message);
-    assert.match(`${thrown.message} ${thrown.hint ?? ''}`, text);
-    return true;
-  });
-}
 
 test('a configuration is a file of its own, 0600, with nothing secret in it; wiping removes it again', async (t) => {
   const set = scene(t);

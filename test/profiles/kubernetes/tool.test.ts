@@ -2,24 +2,14 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { JitError } from '../../../src/core/errors.ts';
-import type { ErrorCode } from '../../../src/core/errors.ts';
 import { kubernetesProfiles } from '../../../src/profiles/kubernetes/tool.ts';
 import { makeCertificate } from '../../support/certificate.ts';
 import { skipUnlessRoot } from '../../support/tools.ts';
+import { refused } from '../../support/failure.ts';
 import { entry, given, grant, NOW, PLAIN, scene, settings } from './scene.ts';
 
 const { demandFree, extend, list, wipe, write } = kubernetesProfiles;
 const read = (path: string): string => fs.readFileSync(path, 'utf8');
-
-async function refused(attempt: Promise<unknown>, code: ErrorCode, text = /./): Promise<void> {
-  await assert.rejects(attempt, (thrown) => {
-    assert.ok(thrown instanceof JitError, String(thrown));
-    assert.equal(thrown.code, code, thrown.message);
-    assert.match(`${thrown.message} ${thrown.hint ?? ''}`, text);
-    return true;
-  });
-}
 
 test('the first profile makes ~/.kube 0700 and config 0600, with no current context; wiping it removes the file again', async (t) => {
   const set = scene(t);

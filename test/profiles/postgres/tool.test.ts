@@ -2,25 +2,16 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { JitError } from '../../../src/core/errors.ts';
 import type { ErrorCode } from '../../../src/core/errors.ts';
 import { sweepExpiredFiles } from '../../../src/local/secret-files.ts';
 import { postgresProfiles } from '../../../src/profiles/postgres/tool.ts';
 import { makeCertificate } from '../../support/certificate.ts';
 import { skipUnlessRoot } from '../../support/tools.ts';
+import { refused } from '../../support/failure.ts';
 import { entry, given, grant, NOW, scene, settings } from './scene.ts';
 
 const { demandFree, extend, list, wipe, write } = postgresProfiles;
 const read = (path: string): string => fs.readFileSync(path, 'utf8');
-
-async function refused(attempt: Promise<unknown>, code: ErrorCode, text = /./): Promise<void> {
-  await assert.rejects(attempt, (thrown) => {
-    assert.ok(thrown instanceof JitError, String(thrown));
-    assert.equal(thrown.code, code, thrown.message);
-    assert.match(`${thrown.message} ${thrown.hint ?? ''}`, text);
-    return true;
-  });
-}
 
 test('the first service makes the file 0600 with nothing secret in it; wiping it removes the file again', async (t) => {
   const set = scene(t);

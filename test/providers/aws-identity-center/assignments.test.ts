@@ -13,8 +13,9 @@ import type { CenterTarget } from '../../../src/providers/aws/identity-center/ta
 import { serveJson } from '../../fakes/aws-json.ts';
 import { fakeSso } from '../../fakes/aws-sso/sso.ts';
 import type { FakeSso } from '../../fakes/aws-sso/sso.ts';
+import { failure } from '../../support/failure.ts';
 import { fakeAws } from '../aws/fake-aws.ts';
-import { SIGNER, failure, never, newGrant } from '../aws/support.ts';
+import { SIGNER, never, newGrant } from '../aws/support.ts';
 import type { TestServer } from '../aws/support.ts';
 import { ACCOUNT, ADMIN, ANN, ANN_THERE, INSTANCE, OWNER, VIEWER, centerConfig, use } from './support.ts';
 

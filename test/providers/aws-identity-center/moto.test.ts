@@ -16,7 +16,8 @@ import { identityCenterProvider } from '../../../src/providers/aws/identity-cent
 import { fakeSso } from '../../fakes/aws-sso/sso.ts';
 import { startMoto } from '../../support/moto.ts';
 import { skipUnless } from '../../support/tools.ts';
-import { SIGNER, failure, never, newGrant, serve } from '../aws/support.ts';
+import { failure } from '../../support/failure.ts';
+import { SIGNER, never, newGrant, serve } from '../aws/support.ts';
 import { ACCOUNT, ANN, ANN_THERE, OWNER, centerConfig, use } from './support.ts';
 
 const KEYS = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'test' };

@@ -7,7 +7,8 @@ import { test } from 'node:test';
 import type { AccessLevel, Breadth } from '../../../src/core/access.ts';
 import type { ErrorCode, JitError } from '../../../src/core/errors.ts';
 import { awsProvider } from '../../../src/providers/aws/provider.ts';
-import { SIGNER, config, failure } from './support.ts';
+import { failure } from '../../support/failure.ts';
+import { SIGNER, config } from './support.ts';
 
 const provider = awsProvider({ now: () => Date.UTC(2026, 10, 21), signer: SIGNER });
 const target = provider.parseTarget('web', config());

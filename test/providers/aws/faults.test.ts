@@ -11,7 +11,8 @@ import { inspect } from 'node:util';
 import type { ErrorCode } from '../../../src/core/errors.ts';
 import type { JitError } from '../../../src/core/errors.ts';
 import { awsProvider } from '../../../src/providers/aws/provider.ts';
-import { ROLE, SIGNER, config, failure, fieldsOf, never, orderOf, serve } from './support.ts';
+import { failure } from '../../support/failure.ts';
+import { ROLE, SIGNER, config, fieldsOf, never, orderOf, serve } from './support.ts';
 import type { TestServer } from './support.ts';
 
 const SECRET = 'secret-canary-1b9c';

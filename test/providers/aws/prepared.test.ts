@@ -15,9 +15,10 @@ import type { AwsTarget } from '../../../src/providers/aws/provider.ts';
 import { wholeSecond } from '../../../src/providers/aws/session-policy.ts';
 import { startMoto } from '../../support/moto.ts';
 import { skipUnless } from '../../support/tools.ts';
+import { failure } from '../../support/failure.ts';
 import { fakeAws } from './fake-aws.ts';
 import type { FakeAws } from './fake-aws.ts';
-import { SIGNER, config, failure, never, orderOf } from './support.ts';
+import { SIGNER, config, never, orderOf } from './support.ts';
 
 const START = Date.UTC(2026, 10, 21, 12);
 const ACCOUNT = '123456789012';

@@ -7,9 +7,10 @@ import { afterEach, beforeEach, test } from 'node:test';
 import type { Mark, Provider } from '../../../src/core/ports.ts';
 import { awsProvider } from '../../../src/providers/aws/provider.ts';
 import type { AwsTarget } from '../../../src/providers/aws/provider.ts';
+import { failure } from '../../support/failure.ts';
 import { fakeAws } from './fake-aws.ts';
 import type { FakeAws } from './fake-aws.ts';
-import { SIGNER, config, failure, markOf, never, newGrant, orderOf } from './support.ts';
+import { SIGNER, config, markOf, never, newGrant, orderOf } from './support.ts';
 
 const START = Date.UTC(2026, 10, 21, 12);
 const GRACE = 60_000;

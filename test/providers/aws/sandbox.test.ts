@@ -24,7 +24,8 @@ import {
   SANDBOX_ROLE_ARN,
   SECRETS_BUCKET,
 } from '../../../src/sandbox/world.ts';
-import { failure, makeIssuer, markOf, never, onPath, orderOf, tempFolder } from './support.ts';
+import { failure } from '../../support/failure.ts';
+import { makeIssuer, markOf, never, onPath, orderOf, tempFolder } from './support.ts';
 
 const READ = {
   target: 's',

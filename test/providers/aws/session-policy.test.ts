@@ -9,7 +9,8 @@ import * as fc from 'fast-check';
 import type { Permission } from '../../../src/core/request.ts';
 import { awsProvider } from '../../../src/providers/aws/provider.ts';
 import { POLICY_LIMIT, wholeSecond } from '../../../src/providers/aws/session-policy.ts';
-import { READ, SIGNER, config, failure } from './support.ts';
+import { failure } from '../../support/failure.ts';
+import { READ, SIGNER, config } from './support.ts';
 
 const NOW = Date.UTC(2026, 10, 21, 12);
 const ACCOUNT = '123456789012';

@@ -10,9 +10,10 @@ import { awsProvider } from '../../../src/providers/aws/provider.ts';
 import type { AwsTarget } from '../../../src/providers/aws/provider.ts';
 import { fakeSsm } from '../../fakes/aws-ssm/ssm.ts';
 import type { FakeSsm } from '../../fakes/aws-ssm/ssm.ts';
+import { failure } from '../../support/failure.ts';
 import { fakeAws } from './fake-aws.ts';
 import type { FakeAws } from './fake-aws.ts';
-import { READ, SIGNER, config, failure, markOf, never, orderOf } from './support.ts';
+import { READ, SIGNER, config, markOf, never, orderOf } from './support.ts';
 
 const START = Date.UTC(2026, 10, 21, 12);
 const LIFE = 600_000;

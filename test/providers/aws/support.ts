@@ -2,7 +2,6 @@
  * What the tests of the AWS provider share: targets, orders, and small servers that misbehave.
  * @module
  */
-import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -13,8 +12,6 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { openIssuer } from '../../../src/broker/issuer/issuer.ts';
 import type { Issuer } from '../../../src/broker/issuer/issuer.ts';
-import { JitError } from '../../../src/core/errors.ts';
-import type { ErrorCode } from '../../../src/core/errors.ts';
 import { grantId } from '../../../src/core/ids.ts';
 import type { GrantId } from '../../../src/core/ids.ts';
 import type { Mark, Order, Provider, TokenSigner } from '../../../src/core/ports.ts';
@@ -55,17 +52,6 @@ export function orderOf(parts: Partial<Order> & Pick<Order, 'endsAt'>): Order {
 export function markOf(provider: Provider<AwsTarget>, target: AwsTarget, order: Order, notAfter: number): Mark {
   const { handle } = provider.intend(target, order);
   return { grant: order.grant, target: target.name, handle, endsAt: order.endsAt, notAfter };
-}
-
-/** The error that a call fails with, checked for its code. */
-export async function failure(promise: Promise<unknown>, code: ErrorCode): Promise<JitError> {
-  const thrown: unknown = await promise.then(
-    () => assert.fail('it succeeded'),
-    (error: unknown) => error,
-  );
-  assert(thrown instanceof JitError, String(thrown));
-  assert.equal(thrown.code, code, thrown.message);
-  return thrown;
 }
 
 export const never = (): AbortSignal => new AbortController().signal;

@@ -9,16 +9,8 @@ import type { Permission } from '../../../src/core/request.ts';
 import { accessOf, outlives } from '../../../src/providers/gcp/permissions.ts';
 import { readResource } from '../../../src/providers/gcp/resources.ts';
 import { JitError } from '../../../src/core/errors.ts';
-import {
-  bucketName,
-  config,
-  failure,
-  object,
-  openPlace,
-  permissionOf,
-  projectResource,
-  storageConfig,
-} from './support.ts';
+import { failure } from '../../support/failure.ts';
+import { bucketName, config, object, openPlace, permissionOf, projectResource, storageConfig } from './support.ts';
 
 const place = await openPlace();
 const { provider, target } = place;

@@ -9,18 +9,8 @@ import type { ErrorCode } from '../../../src/core/errors.ts';
 import { Secret } from '../../../src/core/secret.ts';
 import { googleError } from '../../fakes/gcp/gcp.ts';
 import type { Trouble } from '../../fakes/gcp/gcp.ts';
-import {
-  FOREIGN,
-  PROJECT,
-  config,
-  failure,
-  markOf,
-  never,
-  none,
-  openPlace,
-  orderOf,
-  storageConfig,
-} from './support.ts';
+import { failure } from '../../support/failure.ts';
+import { FOREIGN, PROJECT, config, markOf, never, none, openPlace, orderOf, storageConfig } from './support.ts';
 
 const place = await openPlace();
 const { gcp, clock, provider, target } = place;

@@ -16,7 +16,8 @@ import { gcpProvider } from '../../../src/providers/gcp/provider.ts';
 import type { GcpTarget } from '../../../src/providers/gcp/provider.ts';
 import { googleError, startGcp } from '../../fakes/gcp/gcp.ts';
 import type { FakeGcp } from '../../fakes/gcp/gcp.ts';
-import { ADMIN_ROLE, FOREIGN, OTHER, OWNER, PROJECT, config, failure, furnish, never, orderOf } from './support.ts';
+import { failure } from '../../support/failure.ts';
+import { ADMIN_ROLE, FOREIGN, OTHER, OWNER, PROJECT, config, furnish, never, orderOf } from './support.ts';
 
 const POOL = '//iam.googleapis.com/projects/415104041262/locations/global/workloadIdentityPools/jit-pool';
 const AUDIENCE = `${POOL}/providers/jit-broker`;

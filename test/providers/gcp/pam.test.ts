@@ -8,6 +8,7 @@ import { JitError } from '../../../src/core/errors.ts';
 import type { Issued, Mark, Order } from '../../../src/core/ports.ts';
 import type { GcpTarget } from '../../../src/providers/gcp/provider.ts';
 import { googleError } from '../../fakes/gcp/gcp.ts';
+import { failure } from '../../support/failure.ts';
 import {
   ANN,
   ENTITLEMENT,
@@ -17,7 +18,6 @@ import {
   PROJECT,
   brokerToken,
   canRead,
-  failure,
   markOf,
   never,
   none,

@@ -10,7 +10,8 @@ import { edited, readPolicy, stands } from '../../../src/providers/gcp/policy.ts
 import type { Binding } from '../../../src/providers/gcp/policy.ts';
 import { googleError } from '../../fakes/gcp/gcp.ts';
 import type { PolicyBinding, StoredPolicy } from '../../fakes/gcp/world.ts';
-import { ANN, FOREIGN, IDP, OWNER, PROJECT, failure, markOf, never, none, openPlace, orderOf } from './support.ts';
+import { failure } from '../../support/failure.ts';
+import { ANN, FOREIGN, IDP, OWNER, PROJECT, markOf, never, none, openPlace, orderOf } from './support.ts';
 
 const MARK = descriptionOf({ owner: OWNER, target: 'web' });
 const place = await openPlace();

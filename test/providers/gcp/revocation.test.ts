@@ -7,13 +7,13 @@ import { after, beforeEach, test } from 'node:test';
 import type { Issued, Order } from '../../../src/core/ports.ts';
 import { descriptionOf } from '../../../src/providers/gcp/names.ts';
 import type { PolicyBinding } from '../../fakes/gcp/world.ts';
+import { failure } from '../../support/failure.ts';
 import {
   FOREIGN,
   OWNER,
   PROJECT,
   READER,
   canRead,
-  failure,
   markOf,
   never,
   none,

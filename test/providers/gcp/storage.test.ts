@@ -7,11 +7,11 @@ import { after, afterEach, test } from 'node:test';
 import { inspect } from 'node:util';
 import type { Permission } from '../../../src/core/request.ts';
 import { googleError } from '../../fakes/gcp/gcp.ts';
+import { failure } from '../../support/failure.ts';
 import {
   READER,
   bucketName,
   canRead,
-  failure,
   never,
   object,
   openPlace,

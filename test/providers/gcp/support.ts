@@ -5,8 +5,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { Credential } from '../../../src/core/credential.ts';
-import { JitError } from '../../../src/core/errors.ts';
-import type { ErrorCode } from '../../../src/core/errors.ts';
 import { grantId } from '../../../src/core/ids.ts';
 import type { Issued, Mark, Order, Provider, TokenSigner } from '../../../src/core/ports.ts';
 import type { Permission } from '../../../src/core/request.ts';
@@ -239,15 +237,4 @@ export function tokenOf(gcp: FakeGcp, credential: Credential, grant: string | nu
   if (credential.kind === 'gcp') return credential.secret.expose().token;
   assert.equal(credential.kind, 'own');
   return gcp.world.tokenFor(ANN, 60, { title: grant === null ? null : `jit-${grant.slice(3)}` });
-}
-
-/** The error that a call fails with, checked for its code. */
-export async function failure(promise: Promise<unknown>, code: ErrorCode): Promise<JitError> {
-  const thrown: unknown = await promise.then(
-    () => assert.fail('it succeeded'),
-    (error: unknown) => error,
-  );
-  assert(thrown instanceof JitError, String(thrown));
-  assert.equal(thrown.code, code, `${thrown.message} ${thrown.hint ?? ''}`);
-  return thrown;
 }

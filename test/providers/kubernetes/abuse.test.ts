@@ -6,8 +6,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
 import { member } from '../../fakes/kubernetes/rbac.ts';
+import { failure } from '../../support/failure.ts';
 import { bench } from './bench.ts';
-import { call, failure, markOf, marked, never, noneRevoked, permission, tokenOf } from './support.ts';
+import { call, markOf, marked, never, noneRevoked, permission, tokenOf } from './support.ts';
 
 const on = bench();
 

@@ -14,8 +14,9 @@ import { list, member, text } from '../../fakes/kubernetes/rbac.ts';
 import { tempFolder } from '../../support/home.ts';
 import { run } from '../../support/run.ts';
 import { skipUnless } from '../../support/tools.ts';
+import { failure } from '../../support/failure.ts';
 import { CASES, NEVER, PODS } from './cases.ts';
-import { call, failure, markOf, marked, never, noneRevoked, orderOf, permission, tokenOf } from './support.ts';
+import { call, markOf, marked, never, noneRevoked, orderOf, permission, tokenOf } from './support.ts';
 import type { Reply, World } from './support.ts';
 
 /** A cluster with its clock. */

@@ -15,8 +15,9 @@ import { fakeCluster } from '../../fakes/kubernetes/server.ts';
 import type { Fate } from '../../fakes/kubernetes/server.ts';
 import { makeCertificate } from '../../support/certificate.ts';
 import { tempFolder } from '../../support/home.ts';
+import { failure } from '../../support/failure.ts';
 import { bench } from './bench.ts';
-import { call, failure, markOf, marked, never, noneRevoked, openWorld, permission, tokenOf } from './support.ts';
+import { call, markOf, marked, never, noneRevoked, openWorld, permission, tokenOf } from './support.ts';
 
 const on = bench();
 

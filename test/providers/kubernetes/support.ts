@@ -15,8 +15,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { parseAllDocuments } from 'yaml';
-import { JitError } from '../../../src/core/errors.ts';
-import type { ErrorCode } from '../../../src/core/errors.ts';
 import { grantId } from '../../../src/core/ids.ts';
 import type { Issued, Mark, Order, Provider } from '../../../src/core/ports.ts';
 import type { Permission } from '../../../src/core/request.ts';
@@ -226,17 +224,6 @@ export function markOf(
 export function tokenOf({ credential }: Pick<Issued, 'credential'>): string {
   assert.equal(credential.kind, 'kubernetes');
   return credential.kind === 'kubernetes' ? credential.secret.expose().token : '';
-}
-
-/** The error that a call fails with, checked for its code. */
-export async function failure(promise: Promise<unknown>, code: ErrorCode): Promise<JitError> {
-  const thrown: unknown = await promise.then(
-    () => assert.fail('it succeeded'),
-    (error: unknown) => error,
-  );
-  assert(thrown instanceof JitError, String(thrown));
-  assert.equal(thrown.code, code, thrown.message);
-  return thrown;
 }
 
 export const never = (): AbortSignal => new AbortController().signal;

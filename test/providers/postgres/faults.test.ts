@@ -16,6 +16,7 @@ import { eventually } from '../../support/eventually.ts';
 import { tempFolder } from '../../support/home.ts';
 import { NO_POSTGRES } from '../../support/postgres.ts';
 import type { PostgresServer } from '../../support/postgres.ts';
+import { failure } from '../../support/failure.ts';
 import { openGate } from './gate.ts';
 import type { Gate } from './gate.ts';
 import {
@@ -25,7 +26,6 @@ import {
   config,
   end,
   enter,
-  failure,
   loginOf,
   makeProvider,
   markOf,

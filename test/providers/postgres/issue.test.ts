@@ -12,6 +12,7 @@ import { eventually } from '../../support/eventually.ts';
 import { NO_POSTGRES } from '../../support/postgres.ts';
 import type { PostgresServer } from '../../support/postgres.ts';
 import { run } from '../../support/run.ts';
+import { failure } from '../../support/failure.ts';
 import {
   BROKER_PASSWORD,
   READ,
@@ -21,7 +22,6 @@ import {
   config,
   end,
   enter,
-  failure,
   loginOf,
   makeProvider,
   markOf,

@@ -10,6 +10,7 @@ import type { PostgresTarget } from '../../../src/providers/postgres/provider.ts
 import { eventually } from '../../support/eventually.ts';
 import { NO_POSTGRES } from '../../support/postgres.ts';
 import type { PostgresServer } from '../../support/postgres.ts';
+import { failure } from '../../support/failure.ts';
 import {
   BROKER_PASSWORD,
   READ,
@@ -19,7 +20,6 @@ import {
   config,
   end,
   enter,
-  failure,
   loginOf,
   makeProvider,
   markOf,

@@ -6,8 +6,6 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import type { Credential } from '../../../src/core/credential.ts';
-import { JitError } from '../../../src/core/errors.ts';
-import type { ErrorCode } from '../../../src/core/errors.ts';
 import { grantId } from '../../../src/core/ids.ts';
 import type { Issued, Mark, Order, Provider, Revocation } from '../../../src/core/ports.ts';
 import type { Permission } from '../../../src/core/request.ts';
@@ -195,15 +193,4 @@ export async function traces(server: PostgresServer): Promise<readonly string[]>
     ),
   );
   return found;
-}
-
-/** The error that a call fails with, checked for its code. */
-export async function failure(promise: Promise<unknown>, code: ErrorCode): Promise<JitError> {
-  const thrown: unknown = await promise.then(
-    (value) => assert.fail(`it succeeded: ${JSON.stringify(value)}`),
-    (error: unknown) => error,
-  );
-  assert(thrown instanceof JitError, String(thrown));
-  assert.equal(thrown.code, code, thrown.message);
-  return thrown;
 }

@@ -16,7 +16,8 @@ import { newPassword, verifierOf } from '../../../src/providers/postgres/passwor
 import type { PostgresTarget } from '../../../src/providers/postgres/provider.ts';
 import { makeCertificate } from '../../support/certificate.ts';
 import { tempFolder } from '../../support/home.ts';
-import { OWNER, asking, config, failure, makeProvider, orderOf } from './support.ts';
+import { failure } from '../../support/failure.ts';
+import { OWNER, asking, config, makeProvider, orderOf } from './support.ts';
 
 const SERVER = { host: 'db.example.com', port: 5432 };
 const provider = makeProvider();
