@@ -3,9 +3,9 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
+import { closeSync, constants, lstatSync, openSync, readSync, renameSync, unlinkSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
-import { lstat, open, readdir, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { lstat, open, readdir, realpath, stat, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { asLocalFault, errnoOf, localFault, shellWord } from './fault.ts';
@@ -88,18 +88,22 @@ export async function readAtMost(handle: FileHandle, path: string, maxBytes: num
   }
 }
 
+/** Whether another program is changing the file at this moment. */
+export type Busy = () => boolean;
+
 /**
  * Puts `bytes` in the place of the file, or creates it: a reader sees the old file or the new one, also after a crash or
  * a power cut. Follows the user's own link as `readOwnFile` does and keeps the mode of an existing file.
  * @param options.mode for a file that is not there yet.
  * @param options.expect looked at right before the change; when it no longer holds, nothing happens and `changed` is
  * returned. Between that look and the change lies one system call in which a program without our lock can still write.
+ * @param options.busy asked right after that look: whether another program is at the file, which is `changed` too.
  * Throws `ERR_LOCAL_FILE` with the old file intact and no temporary file left.
  */
 export async function replaceFile(
   path: string,
   bytes: Uint8Array,
-  options: { readonly mode: number; readonly expect?: Expectation },
+  options: { readonly mode: number; readonly expect?: Expectation; readonly busy?: Busy | undefined },
 ): Promise<'replaced' | 'changed'> {
   try {
     const { real, found } = await findOwn(path);
@@ -107,11 +111,11 @@ export async function replaceFile(
     await checkFolder(folder);
     const temp = await writeTemp(folder, bytes, found ?? { mode: BigInt(options.mode), gid: null });
     try {
-      if (options.expect !== undefined && !(await holds(real, options.expect))) {
+      if ((options.expect !== undefined && !holds(real, options.expect)) || options.busy?.() === true) {
         await unlink(temp);
         return 'changed';
       }
-      await rename(temp, real);
+      renameSync(temp, real);
     } catch (thrown) {
       await unlink(temp).catch(() => undefined);
       throw thrown;
@@ -124,11 +128,15 @@ export async function replaceFile(
 }
 
 /** Removes a file if it is still as `expect` says. The same contract as `replaceFile`; a link is never removed. */
-export async function removeFile(path: string, expect: Exclude<Expectation, 'absent'>): Promise<'removed' | 'changed'> {
+export async function removeFile(
+  path: string,
+  expect: Exclude<Expectation, 'absent'>,
+  busy?: Busy,
+): Promise<'removed' | 'changed'> {
   try {
     await checkFolder(dirname(path));
-    if (!(await holds(path, expect))) return 'changed';
-    await unlink(path);
+    if (!holds(path, expect) || busy?.() === true) return 'changed';
+    unlinkSync(path);
     await syncFolder(dirname(path));
     return 'removed';
   } catch (thrown) {
@@ -239,16 +247,23 @@ async function checkFolder(folder: string): Promise<void> {
   }
 }
 
-async function holds(real: string, expect: Expectation): Promise<boolean> {
-  const found = await lookAt(real);
-  if (expect === 'absent' || found === null) return expect === 'absent' && found === null;
+/** In one go, as is the change that follows it: whatever is waited for in between is time for another program. */
+function holds(real: string, expect: Expectation): boolean {
+  const found = lstatSync(real, { bigint: true, throwIfNoEntry: false });
+  if (expect === 'absent' || found === undefined) return expect === 'absent' && found === undefined;
   // The cheap signs first; the bytes decide, because a write within one tick of the clock shows in neither time nor size.
   if (found.ino !== expect.ino || found.size !== BigInt(expect.bytes.length) || !found.isFile()) return false;
-  const handle = await open(real, READ);
+  const file = openSync(real, READ);
   try {
-    return (await readAtMost(handle, real, expect.bytes.length + 1)).equals(expect.bytes);
+    // One more, since it may have grown.
+    const bytes = Buffer.allocUnsafe(expect.bytes.length + 1);
+    let total = 0;
+    for (let read = -1; read !== 0 && total < bytes.length; total += read) {
+      read = readSync(file, bytes, total, bytes.length - total, total);
+    }
+    return bytes.subarray(0, total).equals(expect.bytes);
   } finally {
-    await handle.close();
+    closeSync(file);
   }
 }
 

@@ -2,10 +2,11 @@
  * Editing a file that other programs edit too, without their knowing of our locks.
  * @module
  */
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openOwnFile, readAtMost, removeFile, replaceFile, sweepTemps } from './atomic.ts';
-import type { OpenFile } from './atomic.ts';
+import type { Busy, OpenFile } from './atomic.ts';
 import type { JitError } from '../core/errors.ts';
 import { readClocks } from './clock.ts';
 import { asLocalFault, localFault } from './fault.ts';
@@ -22,7 +23,14 @@ export type Edit<T> =
 /** The largest file that is edited. */
 export const MAX_EDIT_BYTES = 16 * 1024 * 1024;
 
-const PATIENCE = { patienceMs: 5_000 };
+export interface EditTerms {
+  /** How long to go on against a program that never stops, before `ERR_LOCAL_FILE`; 5 s if left out. */
+  readonly patienceMs?: number;
+  /** The lock that other programs take while they change the file: a file that is there for so long. Waited for, never taken. */
+  readonly lockOfOthers?: string;
+}
+
+const PATIENCE_MS = 5_000;
 // Longer than another program needs between truncating a file and writing it, or between reading and writing it.
 const SETTLE_MS = 20;
 // A file that is empty or senseless and was written longer ago than this is so, and not in the middle of being written.
@@ -40,19 +48,23 @@ const FRESH_MS = 2_000;
  * Its copy then lacks our change, and only a later look at the file shows that.
  * Any change takes 20 ms; an empty file that was written less than 2 s ago is waited for.
  * @param edit pure; must return `keep` for a file on which it has nothing left to do. It may run several times.
- * @param limit.patienceMs how long to go on against a program that never stops, before `ERR_LOCAL_FILE`.
  */
 export async function editFile<T>(
   path: string,
   edit: (before: Buffer | null) => Edit<T>,
-  limit: { readonly patienceMs: number } = PATIENCE,
+  { patienceMs = PATIENCE_MS, lockOfOthers }: EditTerms = {},
 ): Promise<T> {
+  const busy = lockOfOthers === undefined ? undefined : () => isHeld(lockOfOthers);
   let applied: { readonly outcome: T } | null = null;
   let late: LateWrite | null = null;
   let swept = false;
   let refusals = 0;
-  const giveUp = performance.now() + limit.patienceMs;
+  const giveUp = performance.now() + patienceMs;
   while (performance.now() < giveUp) {
+    if (busy?.() === true) {
+      await sleep(SETTLE_MS);
+      continue;
+    }
     const current = await openSettled(path);
     try {
       if (!swept) await sweepTemps(dirname(current?.real ?? path));
@@ -69,7 +81,7 @@ export async function editFile<T>(
       }
       const after: Buffer | null = contentAfter(wanted, base, current);
       if (equal(after, before)) return (applied ?? wanted).outcome;
-      if ((await put(path, current, after)) === 'changed') continue;
+      if ((await put(path, { current, after, busy })) === 'changed') continue;
       applied ??= wanted;
       await sleep(SETTLE_MS);
       const bytes = current === null ? null : await writtenLate(path, current);
@@ -101,13 +113,26 @@ function contentAfter<T>(
   return current?.linked === true ? Buffer.alloc(0) : null;
 }
 
-async function put(path: string, current: OpenFile | null, after: Buffer | null): Promise<'done' | 'changed'> {
+interface Change {
+  readonly current: OpenFile | null;
+  /** Null for no file. */
+  readonly after: Buffer | null;
+  readonly busy: Busy | undefined;
+}
+
+async function put(path: string, { current, after, busy }: Change): Promise<'done' | 'changed'> {
   if (after !== null) {
-    const done = await replaceFile(path, after, { mode: 0o600, expect: current ?? 'absent' });
+    const done = await replaceFile(path, after, { mode: 0o600, expect: current ?? 'absent', busy });
     return done === 'changed' ? 'changed' : 'done';
   }
   if (current === null) return 'done';
-  return (await removeFile(path, current)) === 'changed' ? 'changed' : 'done';
+  return (await removeFile(path, current, busy)) === 'changed' ? 'changed' : 'done';
+}
+
+/** One that is older than any change takes was left by a program that was killed. */
+function isHeld(lock: string): boolean {
+  const found = statSync(lock, { throwIfNoEntry: false });
+  return found !== undefined && Math.abs(readClocks().wallMs - found.mtimeMs) < FRESH_MS;
 }
 
 /** An empty file may be one that another program has just truncated and is about to write. */

@@ -63,6 +63,54 @@ test('a program that writes its older copy over our change right after it does n
   assert.equal(fs.readFileSync(path, 'utf8'), 'a\nstale copy\nours\n');
 });
 
+test('while another program holds its lock nothing is changed, and no reader sees a file without its update', async (t) => {
+  const folder = ground(t);
+  const [path, lockOfOthers] = [join(folder, 'f'), join(folder, 'f.lock')];
+  fs.writeFileSync(path, 'a\n');
+  const seen: string[] = [];
+  let times = 0;
+  const editing = editFile(
+    path,
+    (before) => {
+      // It takes the lock after we have read, and writes a little later.
+      if (times++ === 0) {
+        fs.writeFileSync(lockOfOthers, '', { flag: 'wx' });
+        setTimeout(() => {
+          seen.push(fs.readFileSync(path, 'utf8'));
+          fs.writeFileSync(path, 'a\ntheirs\n');
+          fs.rmSync(lockOfOthers);
+        }, 60);
+      }
+      return addLine(before);
+    },
+    { lockOfOthers },
+  );
+  await editing;
+  assert.deepEqual(seen, ['a\n']);
+  assert.equal(fs.readFileSync(path, 'utf8'), 'a\ntheirs\nours\n');
+});
+
+test('a lock that somebody left behind is not waited for, and stays', async (t) => {
+  const folder = ground(t);
+  const [path, lockOfOthers] = [join(folder, 'f'), join(folder, 'f.lock')];
+  fs.writeFileSync(lockOfOthers, '');
+  for (const when of [Date.now() - 10_000, Date.now() + 86_400_000]) {
+    fs.rmSync(path, { force: true });
+    fs.utimesSync(lockOfOthers, new Date(when), new Date(when));
+    assert.equal(await editFile(path, addLine, { lockOfOthers }), '');
+    assert.ok(fs.existsSync(lockOfOthers));
+  }
+});
+
+test('a lock that is taken anew for ever is given up on, with nothing changed', async (t) => {
+  const folder = ground(t);
+  const [path, lockOfOthers] = [join(folder, 'f'), join(folder, 'f.lock')];
+  fs.writeFileSync(path, 'a\n');
+  fs.writeFileSync(lockOfOthers, '');
+  await assert.rejects(editFile(path, addLine, { patienceMs: 100, lockOfOthers }), { code: 'ERR_LOCAL_FILE' });
+  assert.equal(fs.readFileSync(path, 'utf8'), 'a\n');
+});
+
 test('a file that another program has just truncated is not taken for an empty one', async (t) => {
   const path = join(ground(t), 'f');
   fs.writeFileSync(path, '');

@@ -43,19 +43,20 @@ export async function editText<T>(
   { locks, waitMs = 10_000 }: LockDeps,
   edit: (before: string | null) => TextEdit<T>,
 ): Promise<T> {
-  return await withLock('kubeconfig', locks, { waitMs }, () =>
-    editFile(path, (bytes): Edit<T> => {
-      try {
-        const before = bytes === null ? null : decode(path, bytes);
-        const { text, outcome } = edit(before);
-        if (text === before) return { kind: 'keep', outcome };
-        return text === null ? { kind: 'remove', outcome } : { kind: 'write', bytes: Buffer.from(text), outcome };
-      } catch (thrown) {
-        if (thrown instanceof JitError && thrown.code === 'ERR_LOCAL_FILE') return { kind: 'refuse', error: thrown };
-        throw thrown;
-      }
-    }),
-  );
+  const change = (bytes: Buffer | null): Edit<T> => {
+    try {
+      const before = bytes === null ? null : decode(path, bytes);
+      const { text, outcome } = edit(before);
+      if (text === before) return { kind: 'keep', outcome };
+      return text === null ? { kind: 'remove', outcome } : { kind: 'write', bytes: Buffer.from(text), outcome };
+    } catch (thrown) {
+      if (thrown instanceof JitError && thrown.code === 'ERR_LOCAL_FILE') return { kind: 'refuse', error: thrown };
+      throw thrown;
+    }
+  };
+  // kubectl reads once more and writes while it holds this: client-go, tools/clientcmd, lockFile. It gives up where it is taken.
+  const terms = { lockOfOthers: `${path}.lock` };
+  return await withLock('kubeconfig', locks, { waitMs }, () => editFile(path, change, terms));
 }
 
 /** With its byte order mark. */
