@@ -117,6 +117,7 @@ export async function replaceFile(
       }
       renameSync(temp, real);
     } catch (thrown) {
+      // What went wrong first is told; a temporary file that stays is swept later.
       await unlink(temp).catch(() => undefined);
       throw thrown;
     }
@@ -281,6 +282,7 @@ async function writeTemp(
     await handle.close();
     return temp;
   } catch (thrown) {
+    // As above.
     await handle.close().catch(() => undefined);
     await unlink(temp).catch(() => undefined);
     throw thrown;

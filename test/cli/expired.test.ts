@@ -46,6 +46,19 @@ const STATEMENT = ['{"alg":"RS256"}', '{"client_id":"aaaaaaaa-bbbb-cccc-dddd-eee
   .map((part) => Buffer.from(part).toString('base64url'))
   .join('.');
 
+function entryOf(tool: ToolSettings['kind'], folder: string, end: number): ProfileEntry {
+  return {
+    name: 'jit-test',
+    grant: GRANT,
+    target: 'web',
+    expiresAt: end,
+    command: { runtime: process.execPath, script: resolve('bin/jit') },
+    tool: SETTINGS[tool],
+    external: 'jit_test',
+    secretFile: join(folder, 'secret'),
+  };
+}
+
 for (const tool of spots) {
   test(`${tool}: a profile is found to have run out at its end and not before, and goes with the next command`, async (t) => {
     const home = tempHome(t);
@@ -54,16 +67,7 @@ for (const tool of spots) {
     const spot = spotsOf(home.env, 'linux').find(({ profiles }) => profiles.tool === tool);
     assert.ok(spot);
     const end = Date.now();
-    const entry: ProfileEntry = {
-      name: 'jit-test',
-      grant: GRANT,
-      target: 'web',
-      expiresAt: end,
-      command: { runtime: process.execPath, script: resolve('bin/jit') },
-      tool: SETTINGS[tool],
-      external: 'jit_test',
-      secretFile: join(paths.run, 'secret'),
-    };
+    const entry = entryOf(tool, paths.run, end);
     if (tool === 'azure') await writeSecretFile(entry.secretFile, STATEMENT, end);
     // As long before as a grant takes to run out.
     await spot.profiles.write(spot.places, entry, { locks: paths.locks, now: () => end - 60_000 });
@@ -96,16 +100,7 @@ test('a file of one tool that cannot be read keeps the profiles of no other from
   const end = Date.now();
   const [aws, postgres] = spotsOf(home.env, 'linux');
   assert.deepEqual([aws?.profiles.tool, postgres?.profiles.tool], ['aws', 'postgres']);
-  const entry: ProfileEntry = {
-    name: 'jit-test',
-    grant: GRANT,
-    target: 'web',
-    expiresAt: end,
-    command: { runtime: process.execPath, script: resolve('bin/jit') },
-    tool: SETTINGS.postgres,
-    external: 'jit_test',
-    secretFile: join(paths.run, 'secret'),
-  };
+  const entry = entryOf('postgres', paths.run, end);
   await postgres?.profiles.write(postgres.places, entry, { locks: paths.locks, now: () => end - 60_000 });
   // Nobody can read a folder as a file.
   mkdirSync(join(home.path, '.aws', 'config'), { recursive: true });

@@ -4,13 +4,13 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import type { OutcomeList } from '../../src/wire/views.ts';
-import { BROKER_PASSWORD, openShop } from '../providers/postgres/support.ts';
+import { brokerHome, config, openShop } from '../providers/postgres/support.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Home, tempHome } from '../support/home.ts';
+import { type Home } from '../support/home.ts';
 import { NO_POSTGRES, type PostgresServer } from '../support/postgres.ts';
 import { type Ended, run } from '../support/run.ts';
 import { skipUnless } from '../support/tools.ts';
@@ -39,37 +39,25 @@ after(async () => server?.close());
 
 /** A home whose owner has put a database beside the sandbox, and both into one operation. */
 function ownBroker(t: TestContext): Home {
-  const home = tempHome(t);
-  const folder = join(home.path, '.config', 'jit');
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const config = `
-targets:
-  orders:
-    provider: postgres
-    host: ${server?.host ?? ''}
-    port: ${server?.port ?? 0}
-    databases: [stock, shop]
-    environment: dev
-    user: broker
-    password_file: password
-    tls: disable
-    roles: { shop_read: { access: read, databases: [shop] } }
-operations:
-  nightly:
-    description: the reports and the orders
-    actions: [s3:GetObject]
-    resources: ['arn:aws:s3:::sandbox-reports/*']
-    target: sandbox
-    also: [read-orders]
-  read-orders:
-    description: the orders
-    actions: [role/shop_read]
-    resources: [shop]
-    target: orders
-`;
-  writeFileSync(join(folder, 'broker.yaml'), config, { mode: 0o600 });
-  writeFileSync(join(folder, 'password'), `${BROKER_PASSWORD}\n`, { mode: 0o600 });
-  return home;
+  assert.ok(server);
+  const roles = { shop_read: { access: 'read', databases: ['shop'] } };
+  return brokerHome(t, config(server, { environment: 'dev', databases: ['stock', 'shop'], roles }), {
+    operations: {
+      nightly: {
+        description: 'the reports and the orders',
+        actions: ['s3:GetObject'],
+        resources: ['arn:aws:s3:::sandbox-reports/*'],
+        target: 'sandbox',
+        also: ['read-orders'],
+      },
+      'read-orders': {
+        description: 'the orders',
+        actions: ['role/shop_read'],
+        resources: ['shop'],
+        target: 'orders',
+      },
+    },
+  });
 }
 
 const jit = async ({ env }: Home, ...args: readonly string[]): Promise<Ended> =>

@@ -8,9 +8,9 @@ import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { localPaths } from '../../src/local/paths.ts';
-import { BROKER_PASSWORD, openShop } from '../providers/postgres/support.ts';
+import { brokerHome, config, openShop } from '../providers/postgres/support.ts';
 import { eventually } from '../support/eventually.ts';
-import { endProcesses, tempHome } from '../support/home.ts';
+import { endProcesses } from '../support/home.ts';
 import { NO_POSTGRES, type PostgresServer } from '../support/postgres.ts';
 import { run } from '../support/run.ts';
 import { succeeded } from '../cli/shared.ts';
@@ -25,24 +25,12 @@ test(
   'a store from yesterday: what was granted since is taken back at the database, and nothing else; and a target that the configuration has lost still gives back what it gave',
   { skip: NO_POSTGRES },
   async (t) => {
-    const home = tempHome(t);
+    assert.ok(server);
+    const home = brokerHome(
+      t,
+      config(server, { environment: 'dev', databases: ['shop'], roles: { shop_read: { access: 'read' } } }),
+    );
     const folder = join(home.path, '.config', 'jit');
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const config = `
-targets:
-  orders:
-    provider: postgres
-    host: ${server?.host ?? ''}
-    port: ${server?.port ?? 0}
-    databases: [shop]
-    environment: dev
-    user: broker
-    password_file: password
-    tls: disable
-    roles: { shop_read: { access: read } }
-`;
-    writeFileSync(join(folder, 'broker.yaml'), config, { mode: 0o600 });
-    writeFileSync(join(folder, 'password'), `${BROKER_PASSWORD}\n`, { mode: 0o600 });
     const jit = async (...args: readonly string[]) => run(process.execPath, [resolve('bin/jit'), ...args], home);
     const grant = async (): Promise<string> => {
       const ask = ['request', 'role/shop_read', 'shop', '--for', '30m', '--reason', 'a look', '--json'];

@@ -4,15 +4,15 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { Client } from 'pg';
 import { localPaths } from '../../src/local/paths.ts';
 import { succeeded } from '../cli/shared.ts';
-import { BROKER_PASSWORD, openShop } from '../providers/postgres/support.ts';
+import { brokerHome, config, openShop } from '../providers/postgres/support.ts';
 import { eventually } from '../support/eventually.ts';
-import { endProcesses, type Home, processesOf, tempHome } from '../support/home.ts';
+import { endProcesses, type Home, processesOf } from '../support/home.ts';
 import { NO_POSTGRES, type PostgresServer } from '../support/postgres.ts';
 import { type Ended, run } from '../support/run.ts';
 
@@ -37,24 +37,10 @@ interface Desk {
 
 /** A home whose own broker issues at the server. */
 function desk(t: TestContext): Desk {
-  const home = tempHome(t);
-  const folder = join(home.path, '.config', 'jit');
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const config = `
-targets:
-  orders:
-    provider: postgres
-    host: ${server.host}
-    port: ${server.port}
-    databases: [shop]
-    environment: dev
-    user: broker
-    password_file: password
-    tls: disable
-    roles: { shop_read: { access: read } }
-`;
-  writeFileSync(join(folder, 'broker.yaml'), config, { mode: 0o600 });
-  writeFileSync(join(folder, 'password'), `${BROKER_PASSWORD}\n`, { mode: 0o600 });
+  const home = brokerHome(
+    t,
+    config(server, { environment: 'dev', databases: ['shop'], roles: { shop_read: { access: 'read' } } }),
+  );
   const jit = async (...args: readonly string[]): Promise<Ended> =>
     run(process.execPath, [resolve('bin/jit'), ...args], { env: home.env });
   return {

@@ -3,14 +3,12 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { eventually } from '../../support/eventually.ts';
-import { tempHome } from '../../support/home.ts';
 import { NO_POSTGRES } from '../../support/postgres.ts';
 import { run } from '../../support/run.ts';
-import { BROKER_PASSWORD, openShop } from './support.ts';
+import { brokerHome, config, openShop } from './support.ts';
 
 const JIT = resolve('bin/jit');
 
@@ -20,24 +18,8 @@ test(
   async (t) => {
     const server = await openShop();
     t.after(async () => await server.close());
-    const home = tempHome(t);
-    const folder = join(home.path, '.config', 'jit');
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const config = `
-targets:
-  orders:
-    provider: postgres
-    host: ${server.socket}
-    port: ${server.port}
-    databases: [shop, stock]
-    environment: dev
-    user: broker
-    password_file: password
-    tls: disable
-    roles: { app_write: { access: write } }
-`;
-    writeFileSync(join(folder, 'broker.yaml'), config, { mode: 0o600 });
-    writeFileSync(join(folder, 'password'), `${BROKER_PASSWORD}\n`, { mode: 0o600 });
+    const roles = { app_write: { access: 'write' } };
+    const home = brokerHome(t, config({ host: server.socket, port: server.port }, { environment: 'dev', roles }));
     const terms = ['--for', '4s', '--yes', '--reason', 'move old orders', '--json'];
     const asked = await run(process.execPath, [JIT, 'request', 'role/app_write', 'shop', 'stock', ...terms], {
       env: home.env,

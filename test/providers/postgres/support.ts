@@ -4,6 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import { Client } from 'pg';
 import type { Credential } from '../../../src/core/credential.ts';
 import { grantId } from '../../../src/core/ids.ts';
@@ -12,6 +15,7 @@ import type { Permission } from '../../../src/core/request.ts';
 import { Secret } from '../../../src/core/secret.ts';
 import { postgresProvider } from '../../../src/providers/postgres/provider.ts';
 import type { PostgresDeps, PostgresTarget } from '../../../src/providers/postgres/provider.ts';
+import { type Home, tempHome } from '../../support/home.ts';
 import { openPostgres } from '../../support/postgres.ts';
 import type { PostgresServer } from '../../support/postgres.ts';
 
@@ -63,6 +67,18 @@ export function config(server: Pick<PostgresServer, 'host' | 'port'>, changes: o
     },
     ...changes,
   };
+}
+
+/** A home whose own broker issues at a server by the target `orders`. @param more what else is in its configuration. */
+export function brokerHome(t: TestContext, target: object, more: object = {}): Home {
+  const home = tempHome(t);
+  const folder = join(home.path, '.config', 'jit');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // JSON is YAML too.
+  const text = JSON.stringify({ targets: { orders: target }, ...more });
+  writeFileSync(join(folder, 'broker.yaml'), text, { mode: 0o600 });
+  writeFileSync(join(folder, 'broker-password'), `${BROKER_PASSWORD}\n`, { mode: 0o600 });
+  return home;
 }
 
 export function makeProvider(changes: Partial<PostgresDeps> = {}): Provider<PostgresTarget> {
